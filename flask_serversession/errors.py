@@ -1,0 +1,54 @@
+"""Everything this package raises.
+
+.. code-block:: text
+
+    ServerSessionError
+    ├─ ConfigError                    also a ValueError
+    ├─ SessionError
+    │  ├─ SessionGone                 ended elsewhere while this request used it
+    │  ├─ SessionConflict             changed elsewhere, and the policy says not to merge
+    │  └─ SessionSerializationError   also a TypeError: a value no record can hold
+    └─ StoreError                     ``__cause__`` is the driver's own exception
+       ├─ StoreUnavailable            the server did not answer in time
+       └─ PayloadError                the stored bytes are not a session
+
+No message carries a session's data, its id, a secret or a password.
+"""
+
+from __future__ import annotations
+
+
+class ServerSessionError(Exception):
+    """The base of every error of this package."""
+
+
+class ConfigError(ServerSessionError, ValueError):
+    """A configuration key has a value that cannot work; the message says what can."""
+
+
+class SessionError(ServerSessionError):
+    """A session cannot do what it was asked."""
+
+
+class SessionGone(SessionError):
+    """The session is no longer in the store: logged out, expired or regenerated elsewhere."""
+
+
+class SessionConflict(SessionError):
+    """Another request changed the session first, so this request's changes were not stored."""
+
+
+class SessionSerializationError(SessionError, TypeError):
+    """A value in the session has no stored form; the message names where it sits."""
+
+
+class StoreError(ServerSessionError):
+    """The store could not do its work."""
+
+
+class StoreUnavailable(StoreError):
+    """The store's server cannot be reached, or did not answer within its timeout."""
+
+
+class PayloadError(StoreError):
+    """A stored record cannot be read as a session."""

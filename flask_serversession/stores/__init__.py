@@ -1,0 +1,1 @@
+"""Where sessions are kept. :mod:`.base` is the contract."""

@@ -1,0 +1,134 @@
+"""Sessions in this process's memory: for development, tests and single-process apps."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from collections.abc import Iterator
+from datetime import datetime
+
+from .base import GONE
+from .base import Record
+from .base import Refusal
+from .base import utc_now
+
+logger = logging.getLogger(__name__)
+
+_SWEEP_AT_LEAST_EVERY = 64
+
+
+class MemoryStore:
+    """Keeps records until they expire, the process ends or the cap is reached.
+
+    :param max_records: how many records it holds. Past that the expired ones go
+        first, then the least recently used one, with a line in the log.
+    :param clock: says what time it is.
+    """
+
+    def __init__(
+        self, *, max_records: int = 100_000, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        if max_records < 1:
+            raise ValueError("max_records must be at least 1")
+        self._max_records = max_records
+        self._clock = clock
+        self._records: OrderedDict[str, Record] = OrderedDict()
+        self._creates_until_sweep = _SWEEP_AT_LEAST_EVERY
+        self._lock = threading.RLock()
+
+    def load(self, key: str) -> Record | None:
+        with self._lock:
+            return self._live(key)
+
+    def create(self, key: str, record: Record) -> bool:
+        with self._lock:
+            if self._live(key):
+                return False
+            self._records[key] = record
+            self._sweep_now_and_then()
+            self._keep_within_cap()
+            return True
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        with self._lock:
+            current = self._live(key)
+            if current is None:
+                return GONE
+            if replacing is not None and current.payload != replacing.payload:
+                return Refusal(current)
+            self._records[key] = record
+            return None
+
+    def touch(self, key: str, expires_at: datetime) -> bool:
+        with self._lock:
+            current = self._live(key)
+            if current is None:
+                return False
+            self._records[key] = Record(current.payload, expires_at)
+            return True
+
+    def delete(self, key: str) -> bool:
+        with self._lock:
+            alive = self._live(key) is not None
+            self._records.pop(key, None)
+            return alive
+
+    def keys(self) -> Iterator[str]:
+        with self._lock:
+            now = self._clock()
+            return iter([key for key, record in self._records.items() if not _ended(record, now)])
+
+    def count(self) -> int:
+        return sum(1 for _ in self.keys())
+
+    def clear(self) -> int:
+        with self._lock:
+            removed = len(self._records)
+            self._records.clear()
+            return removed
+
+    def prune(self) -> int:
+        with self._lock:
+            now = self._clock()
+            expired = [key for key, record in self._records.items() if _ended(record, now)]
+            for key in expired:
+                del self._records[key]
+            return len(expired)
+
+    def _live(self, key: str) -> Record | None:
+        record = self._records.get(key)
+        if record is None:
+            return None
+        if _ended(record, self._clock()):
+            del self._records[key]
+            return None
+        self._records.move_to_end(key)
+        return record
+
+    def _sweep_now_and_then(self) -> None:
+        # A sweep walks every record, so the wait grows with their number: creating
+        # stays constant in cost, and dead records never outnumber the others for long.
+        self._creates_until_sweep -= 1
+        if self._creates_until_sweep > 0:
+            return
+        self.prune()
+        self._creates_until_sweep = max(_SWEEP_AT_LEAST_EVERY, len(self._records) // 2)
+
+    def _keep_within_cap(self) -> None:
+        if len(self._records) <= self._max_records:
+            return
+        self.prune()
+        while len(self._records) > self._max_records:
+            self._records.popitem(last=False)
+            logger.warning(
+                "The memory session store holds its %d records and dropped the least"
+                " recently used one. Raise max_records in SESSION_STORE_OPTIONS, or use a"
+                " store with a server.",
+                self._max_records,
+            )
+
+
+def _ended(record: Record, now: datetime) -> bool:
+    return record.expires_at is not None and record.expires_at <= now

@@ -1,0 +1,30 @@
+"""The suite that every store must pass, ours and yours. Needs pytest and hypothesis.
+
+.. code-block:: python
+
+    from flask_serversession.testing import KeysContract, StoreContract, store_machine
+
+    class TestMyStore(StoreContract, KeysContract):
+        @pytest.fixture
+        def store(self):
+            return MyStore(...)          # empty
+
+        @pytest.fixture
+        def other_store(self):
+            return MyStore(...)          # same server, the neighbouring prefix or table
+
+    TestMyStoreAgainstADict = store_machine(make_my_store).TestCase
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "flask_serversession.testing.contract", "flask_serversession.testing.stateful"
+)
+
+from .contract import KeysContract as KeysContract  # noqa: E402 - rewriting comes first
+from .contract import PingContract as PingContract  # noqa: E402
+from .contract import PruneContract as PruneContract  # noqa: E402
+from .contract import SetupContract as SetupContract  # noqa: E402
+from .contract import StoreContract as StoreContract  # noqa: E402
+from .stateful import store_machine as store_machine  # noqa: E402

@@ -1,0 +1,117 @@
+"""What every server fixture needs: find the program, start it, wait for it, stop it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+#: Where Debian keeps servers that are not on every user's PATH.
+SYSTEM_FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/usr/lib/postgresql/*/bin"]
+
+#: name -> what the summary says about it, filled in by the fixtures.
+REPORT: dict[str, str] = {}
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program, newest version first, or None."""
+    found = shutil.which(name)
+    if found:
+        return found
+    for pattern in SYSTEM_FOLDERS:
+        matches = sorted(Path("/").glob(f"{pattern.lstrip('/')}/{name}"), reverse=True)
+        if matches:
+            return str(matches[0])
+    return None
+
+
+def free_port() -> int:
+    """Return a loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def report(name: str, text: str) -> None:
+    """Have the summary say what a backend was tested on."""
+    REPORT[name] = text
+
+
+def unavailable(config: pytest.Config, name: str, remedy: str) -> None:
+    """Skip where the reader sees it, or fail under ``--require-servers``."""
+    text = f"{name} could not be tested: {remedy}"
+    REPORT[name] = f"NOT TESTED: {remedy}"
+    if config.getoption("--require-servers"):
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+@contextmanager
+def running(
+    command: Sequence[str],
+    *,
+    ready: Callable[[], object],
+    folder: Path,
+    seconds: float = 60,
+    user: str | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends; enter once ``ready`` returns without raising.
+
+    :param user: run as this user, for servers that refuse to be root.
+    """
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, user=user
+        )
+    try:
+        _wait(process, ready, log, seconds)
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a server by its own process id, gently and then not."""
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(timeout=10)
+
+
+def unprivileged_user(name: str) -> str | None:
+    """Return a user to run a server as when the tests run as root; None for "as we are"."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(name).pw_name
+    except KeyError:
+        return "nobody"
+
+
+def _wait(
+    process: subprocess.Popen[bytes], ready: Callable[[], object], log: Path, seconds: float
+) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            ready()
+            return
+        except Exception as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                tail = log.read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{process.args!r} did not start:\n{tail}") from error
+        time.sleep(0.05)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.memory import MemoryStore
+from flask_serversession.testing import KeysContract
+from flask_serversession.testing import PruneContract
+from flask_serversession.testing import store_machine
+from flask_serversession.testing import StoreContract
+from flask_serversession.testing.contract import expired
+from flask_serversession.testing.contract import live
+
+
+class TestMemoryStore(StoreContract, KeysContract, PruneContract):
+    @pytest.fixture
+    def store(self) -> MemoryStore:
+        return MemoryStore()
+
+    @pytest.fixture
+    def other_store(self) -> MemoryStore:
+        return MemoryStore()
+
+
+TestMemoryStoreAgainstADict = store_machine(MemoryStore).TestCase
+
+
+def test_at_the_cap_the_expired_go_before_the_living(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore(max_records=2)
+    store.create("old", live())
+    store.create("dead", expired())
+    store.create("new", live())
+
+    assert sorted(store.keys()) == ["new", "old"]
+    assert caplog.records == []
+
+
+def test_at_the_cap_the_least_recently_used_goes_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = MemoryStore(max_records=2)
+    store.create("one", live())
+    store.create("two", live())
+    store.load("one")
+
+    with caplog.at_level(logging.WARNING):
+        store.create("three", live())
+
+    assert sorted(store.keys()) == ["one", "three"]
+    assert "max_records" in caplog.text
+
+
+def test_dead_records_are_swept_without_anyone_asking() -> None:
+    store = MemoryStore()
+    for number in range(1000):
+        store.create(f"dead{number}", expired())
+
+    assert len(store._records) < 200
+
+
+def test_a_cap_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_records"):
+        MemoryStore(max_records=0)
+
+
+def test_a_record_without_an_expiry_lives_on() -> None:
+    store = MemoryStore()
+    store.create("key", Record(b"{}", None))
+
+    assert store.load("key") is not None
