@@ -1,0 +1,337 @@
+"""The session cookie: its attributes and their stored form. No I/O.
+
+The stored JSON is express-session 1.19's, to the byte. Moments and ages are kept in whole
+milliseconds, as JavaScript has them; what the application sees is in seconds and
+datetimes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
+from typing import Any
+from typing import cast
+from typing import Literal
+
+from .cookie_attributes import Age
+from .cookie_attributes import age_in_milliseconds
+from .cookie_attributes import check_domain
+from .cookie_attributes import check_path
+from .cookie_attributes import check_priority
+from .cookie_attributes import check_samesite
+
+#: Says what time it is, in milliseconds since 1970.
+Clock = Callable[[], int]
+Expiry = int | Literal[False] | None
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND = timedelta(milliseconds=1)
+#: The last moment that fits a datetime; a longer life cannot be written as a date.
+_LAST_MOMENT = 253_402_300_799_999
+
+
+def system_clock() -> int:
+    """Return this moment in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CookieOptions:
+    """How a new session's cookie looks: express-session's ``cookie`` option.
+
+    ``secure`` and ``samesite`` may be ``"auto"``; :meth:`resolved` makes them definite.
+    ``max_age`` is in milliseconds.
+    """
+
+    path: str = "/"
+    domain: str | None = None
+    secure: bool | Literal["auto"] | None = None
+    httponly: bool = True
+    samesite: str | bool | None = None
+    partitioned: bool | None = None
+    priority: str | None = None
+    max_age: int | None = None
+
+    def __post_init__(self) -> None:
+        check_path(self.path)
+        check_domain(self.domain)
+        check_samesite(self.samesite, also="auto")
+        check_priority(self.priority)
+
+    def resolved(self, *, is_secure: bool) -> CookieOptions:
+        """Return these options with each ``"auto"`` decided for one request."""
+        if self.secure != "auto" and self.samesite != "auto":
+            return self
+        return CookieOptions(
+            path=self.path,
+            domain=self.domain,
+            secure=is_secure if self.secure == "auto" else self.secure,
+            httponly=self.httponly,
+            samesite=("none" if is_secure else "lax")
+            if self.samesite == "auto"
+            else self.samesite,
+            partitioned=self.partitioned,
+            priority=self.priority,
+            max_age=self.max_age,
+        )
+
+
+class SessionCookie:
+    """The cookie of one session; ``session.cookie``.
+
+    What is changed here is stored with the session and sticks to it: a loaded session
+    keeps the attributes it was stored with, whatever the configuration says now.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_domain",
+        "_expires",
+        "_original_max_age",
+        "_path",
+        "_priority",
+        "_samesite",
+        "httponly",
+        "partitioned",
+        "secure",
+    )
+
+    secure: bool | None
+    httponly: bool
+    partitioned: bool | None
+    _original_max_age: Expiry
+
+    def __init__(self, options: CookieOptions, clock: Clock = system_clock) -> None:
+        self._clock = clock
+        self._path = options.path
+        self._domain = options.domain
+        self._samesite = options.samesite
+        self._priority = options.priority
+        self._expires: Expiry = None
+        self.secure = None if options.secure is None else bool(options.secure)
+        self.httponly = options.httponly
+        self.partitioned = options.partitioned
+        self._live_for(options.max_age)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], clock: Clock) -> SessionCookie:
+        """Return the cookie that was stored as this JSON object.
+
+        Members that make no sense count as absent: one odd row must not lock its user
+        out, as it does where express-session answers 500.
+        """
+        cookie = cls.__new__(cls)
+        cookie._clock = clock
+        get = document.get
+        cookie._path = _if_valid(check_path, get("path", "/")) or "/"
+        cookie._domain = _if_valid(check_domain, get("domain"))
+        cookie._samesite = _if_valid(check_samesite, get("sameSite"))
+        cookie._priority = _if_valid(check_priority, get("priority"))
+        cookie.secure = _flag(get("secure"))
+        cookie.httponly = get("httpOnly", True) is not False
+        cookie.partitioned = _flag(get("partitioned"))
+        cookie._original_max_age = _stored_age(get("originalMaxAge"))
+        cookie._expires = _stored_expires(get("expires"))
+        return cookie
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the JSON object express-session stores: its members, in its order."""
+        document: dict[str, Any] = {"originalMaxAge": self._original_max_age}
+        if self.partitioned is not None:
+            document["partitioned"] = self.partitioned
+        if self._priority is not None:
+            document["priority"] = self._priority
+        document["expires"] = _iso(self._expires)
+        if self.secure is not None:
+            document["secure"] = self.secure
+        document["httpOnly"] = self.httponly
+        if self._domain is not None:
+            document["domain"] = self._domain
+        document["path"] = self._path
+        if self._samesite is not None:
+            document["sameSite"] = self._samesite
+        return document
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """What the application may have changed: everything but the moving expiry."""
+        return (
+            self._original_max_age,
+            self.partitioned,
+            self._priority,
+            self.secure,
+            self.httponly,
+            self._domain,
+            self._path,
+            self._samesite,
+        )
+
+    @property
+    def path(self) -> str:
+        """The path the browser sends it for."""
+        return self._path
+
+    @path.setter
+    def path(self, value: str) -> None:
+        check_path(value)
+        self._path = value
+
+    @property
+    def domain(self) -> str | None:
+        """The domain the browser sends it to; None is the host that set it, alone."""
+        return self._domain
+
+    @domain.setter
+    def domain(self, value: str | None) -> None:
+        check_domain(value)
+        self._domain = value
+
+    @property
+    def samesite(self) -> str | bool | None:
+        """``"lax"``, ``"strict"`` or ``"none"`` in any case; True is strict."""
+        return self._samesite
+
+    @samesite.setter
+    def samesite(self, value: str | bool | None) -> None:
+        check_samesite(value)
+        self._samesite = value
+
+    @property
+    def priority(self) -> str | None:
+        """``"low"``, ``"medium"`` or ``"high"`` in any case."""
+        return self._priority
+
+    @priority.setter
+    def priority(self, value: str | None) -> None:
+        check_priority(value)
+        self._priority = value
+
+    @property
+    def max_age(self) -> float | None:
+        """Seconds until it expires; None for a browser-session cookie.
+
+        Assign seconds, a timedelta or None. The new age is also what every later
+        request extends the session to.
+        """
+        if self._expires is None or self._expires is False:
+            return None
+        return (self._expires - self._clock()) / 1000
+
+    @max_age.setter
+    def max_age(self, value: Age) -> None:
+        self._live_for(age_in_milliseconds(value))
+
+    @property
+    def original_max_age(self) -> float | None:
+        """Seconds each touch extends it to: the max age it was last given."""
+        age = self._original_max_age
+        return None if age is None or age is False else age / 1000
+
+    @property
+    def expires(self) -> datetime | Literal[False] | None:
+        """The moment it ends, aware and in UTC; None (or False) with the browser.
+
+        Assigning a moment fixes an age: a touch moves it on again, as express has it.
+        """
+        if self._expires is None or self._expires is False:
+            return self._expires
+        return _EPOCH + timedelta(milliseconds=self._expires)
+
+    @expires.setter
+    def expires(self, value: datetime | Literal[False] | None) -> None:
+        if value is None or value is False:
+            self._expires = self._original_max_age = value
+            return
+        if value.tzinfo is None:
+            raise ValueError(
+                "cookie.expires needs an aware datetime, such as one with timezone.utc"
+            )
+        self._expires = (value - _EPOCH) // _MILLISECOND
+        self._original_max_age = self._expires - self._clock()
+
+    @property
+    def expires_in_milliseconds(self) -> Expiry:
+        """:attr:`expires` as milliseconds since 1970."""
+        return self._expires
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether it outlives the browser."""
+        return self._original_max_age is not None and self._original_max_age is not False
+
+    @property
+    def has_expiry(self) -> bool:
+        """Express's ``cookie.expires != null``: also true of False."""
+        return self._expires is not None
+
+    def expires_at(self, idle_timeout: int) -> int:
+        """Return when the stored session ends, in ms since 1970.
+
+        ``idle_timeout`` (ms) is the life of a session whose cookie has no expiry.
+        """
+        if type(self._expires) is int:
+            return self._expires
+        return self._clock() + idle_timeout
+
+    def lifetime(self, idle_timeout: int) -> int:
+        """Return how long a touch makes the session last, in milliseconds."""
+        return cast(int, self._original_max_age) if self.is_persistent else idle_timeout
+
+    def reset_max_age(self) -> None:
+        """Start its life again: express's ``resetMaxAge``."""
+        if type(self._original_max_age) is int:
+            self._live_for(self._original_max_age)
+        else:
+            self._expires = self._original_max_age
+
+    def _live_for(self, milliseconds: int | None) -> None:
+        self._original_max_age = milliseconds
+        self._expires = None
+        if milliseconds is None:
+            return
+        moment = self._clock() + milliseconds
+        if moment > _LAST_MOMENT:
+            raise ValueError("cookie.max_age reaches beyond the year 9999")
+        self._expires = moment
+
+
+def _if_valid(check: Callable[[Any], None], value: Any) -> Any:
+    try:
+        check(value)
+    except ValueError:
+        return None
+    return value
+
+
+def _flag(value: object) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _stored_age(value: object) -> Expiry:
+    if value is None or value is False:
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15:
+        return int(value)
+    return None
+
+
+def _stored_expires(value: object) -> Expiry:
+    if value is None or value is False or not isinstance(value, str):
+        return False if value is False else None
+    try:
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (moment - _EPOCH) // _MILLISECOND if moment.tzinfo else None
+
+
+def _iso(expires: Expiry) -> str | Literal[False] | None:
+    if expires is None or expires is False:
+        return expires
+    moment = _EPOCH + timedelta(milliseconds=expires)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{expires % 1000:03d}Z"

@@ -1,0 +1,65 @@
+"""What the attributes of a cookie may be. No I/O."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Final
+
+Age = int | float | timedelta | None
+
+#: RFC 6265 §4.1.1 and RFC 7230 §3.2.6, as npm's cookie package reads them.
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_DOMAIN_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"\.?{_DOMAIN_LABEL}(?:\.{_DOMAIN_LABEL})*", re.IGNORECASE)
+_PATH = re.compile(r"[ -:=-~]*")
+SAME_SITE: Final = {"lax": "Lax", "strict": "Strict", "none": "None"}
+PRIORITY: Final = {"low": "Low", "medium": "Medium", "high": "High"}
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def age_in_milliseconds(value: Age) -> int | None:
+    """Return an age given in seconds or as a timedelta in milliseconds; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        return value // _MILLISECOND
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        raise TypeError("an age is a number of seconds, a timedelta or None")
+    try:
+        return int(value * 1000)
+    except OverflowError:
+        raise ValueError("an age cannot be infinite; None is 'until the browser closes'") from None
+
+
+def check_name(value: str) -> None:
+    """Raise ValueError unless this can be a cookie's name."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError("a cookie's name is letters, digits and !#$%&'*+-.^_`|~")
+
+
+def check_path(value: str) -> None:
+    """Raise ValueError unless this can be a cookie's path."""
+    if not isinstance(value, str) or not _PATH.fullmatch(value):
+        raise ValueError("a cookie's path is printable ASCII without ; and <")
+
+
+def check_domain(value: str | None) -> None:
+    """Raise ValueError unless this can be a cookie's domain."""
+    if value is not None and not (isinstance(value, str) and _DOMAIN.fullmatch(value)):
+        raise ValueError("a cookie's domain is a host name, such as 'example.com'")
+
+
+def check_samesite(value: str | bool | None, *, also: str | None = None) -> None:
+    """Raise ValueError unless this is one of the SameSite values."""
+    if value is None or isinstance(value, bool) or (also is not None and value == also):
+        return
+    if not isinstance(value, str) or value.lower() not in SAME_SITE:
+        raise ValueError("samesite is 'lax', 'strict', 'none', True (strict) or None")
+
+
+def check_priority(value: str | None) -> None:
+    """Raise ValueError unless this is one of the Priority values."""
+    if value is not None and not (isinstance(value, str) and value.lower() in PRIORITY):
+        raise ValueError("priority is 'low', 'medium', 'high' or None")

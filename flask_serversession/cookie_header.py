@@ -1,0 +1,98 @@
+"""The session cookie on the wire: Set-Cookie lines out, Cookie headers in. No I/O.
+
+Attribute order and percent-encoding are those of express-session 1.19, to the byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email.utils import formatdate
+from typing import cast
+from urllib.parse import quote
+from urllib.parse import unquote_to_bytes
+
+from .cookie import Expiry
+from .cookie import SessionCookie
+from .cookie_attributes import PRIORITY
+from .cookie_attributes import SAME_SITE
+
+#: What encodeURIComponent leaves alone beside letters, digits and ``-_.~``.
+_UNRESERVED = "-_.!~*'()"
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+#: What browsers keep of one cookie (RFC 6265 §6.1); a longer one is not from us.
+_LONGEST_VALUE = 4096
+
+
+def set_cookie_line(name: str, value: str, cookie: SessionCookie) -> str:
+    """Return the Set-Cookie value express-session would send for a signed value."""
+    return f"{name}={quote(value, safe=_UNRESERVED)}" + _attributes(
+        cookie, cookie.expires_in_milliseconds
+    )
+
+
+def clear_cookie_line(name: str, cookie: SessionCookie) -> str:
+    """Return the Set-Cookie value that removes it.
+
+    It carries the attributes the cookie was set with: a browser refuses to remove a
+    ``__Host-`` or a partitioned cookie otherwise (RFC 6265bis §5.7, CHIPS).
+    """
+    return f"{name}=" + _attributes(cookie, 0)
+
+
+def _attributes(cookie: SessionCookie, expires: Expiry) -> str:
+    line = ""
+    if cookie.domain:
+        line += f"; Domain={cookie.domain}"
+    if cookie.path:
+        line += f"; Path={cookie.path}"
+    if type(expires) is int:
+        line += f"; Expires={formatdate(expires // 1000, usegmt=True)}"
+    if cookie.httponly:
+        line += "; HttpOnly"
+    if cookie.secure:
+        line += "; Secure"
+    if cookie.partitioned:
+        line += "; Partitioned"
+    if cookie.priority:
+        line += f"; Priority={PRIORITY[cookie.priority.lower()]}"
+    if cookie.samesite:
+        line += f"; SameSite={_samesite_word(cookie.samesite)}"
+    return line
+
+
+def _samesite_word(value: str | bool) -> str:
+    return "Strict" if value is True else SAME_SITE[cast(str, value).lower()]
+
+
+def cookie_values(header: str, name: str) -> Iterator[str]:
+    """Yield every value that a Cookie header has for a name, decoded, in its order.
+
+    express-session looks at the first only, and so loops at the login form when a stale
+    cookie of another path or domain shadows the good one (its issue 881).
+    """
+    for part in header.split(";"):
+        found, separator, value = part.partition("=")
+        if separator and found.strip() == name and len(value) <= _LONGEST_VALUE:
+            yield _decoded(value.strip().strip('"'))
+
+
+def _decoded(value: str) -> str:
+    """Undo encodeURIComponent; what is not its work stays as it is."""
+    if "%" not in value:
+        return value
+    if _BAD_ESCAPE.search(value):
+        return value
+    try:
+        return unquote_to_bytes(value).decode()
+    except UnicodeError:
+        return value
+
+
+def path_matches(request_path: str, cookie_path: str) -> bool:
+    """Tell whether a browser sends a cookie of this path here (RFC 6265 §5.1.4)."""
+    if request_path == cookie_path:
+        return True
+    if not request_path.startswith(cookie_path):
+        return False
+    return cookie_path.endswith("/") or request_path[len(cookie_path)] == "/"

@@ -1,0 +1,73 @@
+"""Signed cookie values, in the format of npm's cookie-signature and cookie-parser.
+
+A value travels as ``s:<value>.<signature>``, where the signature is the HMAC-SHA256 of
+the value in standard base64 without its padding. A Flask app and an Express app that
+share a secret therefore accept each other's cookies.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+from itsdangerous import BadSignature
+from itsdangerous import Signer
+from itsdangerous.encoding import want_bytes
+from itsdangerous.signer import HMACAlgorithm
+
+#: Marks a cookie value as signed.
+PREFIX = "s:"
+
+
+class CookieSigner:
+    """Signs with the first secret and verifies with any of them.
+
+    :param secrets: the newest first. itsdangerous wants them the other way round.
+    """
+
+    def __init__(self, secrets: Sequence[str | bytes]) -> None:
+        self._signer = _CookieSignature([want_bytes(secret) for secret in reversed(secrets)])
+
+    def sign(self, value: str) -> str:
+        """Return the value as it goes into a cookie, before percent-encoding."""
+        return PREFIX + self._signer.sign(value).decode()
+
+    def unsign(self, signed: str) -> str | None:
+        """Return the value, or None if nobody who knows a secret signed it.
+
+        Never raises and never falls back to an unsigned value; an empty value is None too,
+        as express-session takes an empty id for none.
+        """
+        if not signed.startswith(PREFIX):
+            return None
+        try:
+            return self._signer.unsign(signed[len(PREFIX) :]).decode() or None
+        except (BadSignature, UnicodeError):
+            return None
+
+
+class _CookieSignature(Signer):
+    """itsdangerous's signer with the secret as the key and cookie-signature's base64."""
+
+    def __init__(self, secrets: list[bytes]) -> None:
+        super().__init__(
+            secrets, sep=".", key_derivation="none", algorithm=HMACAlgorithm(hashlib.sha256)
+        )
+
+    def get_signature(self, value: str | bytes) -> bytes:
+        return self._signature_by(self.secret_key, value)
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        # Compared as text, like cookie-signature does: base64 has several spellings of the
+        # same bytes and only one of them is a signature.
+        given = want_bytes(sig)
+        return any(
+            hmac.compare_digest(self._signature_by(secret, value), given)
+            for secret in reversed(self.secret_keys)
+        )
+
+    def _signature_by(self, secret: bytes, value: str | bytes) -> bytes:
+        digest = self.algorithm.get_signature(secret, want_bytes(value))
+        return base64.b64encode(digest).rstrip(b"=")
