@@ -1,0 +1,125 @@
+"""What a session holds: its data and its cookie, and what both were at first. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .concurrency import merge
+from .cookie import CookieOptions
+from .cookie import SessionCookie
+from .document import compose
+from .document import decompose
+from .document import EMPTY
+from .rules import Rules
+from .stores.base import from_epoch_milliseconds
+from .stores.base import Record
+
+
+class Content:
+    """The data and the cookie of one session, new unless :meth:`of` read them.
+
+    :param cookie_options: asked for the cookie of a new session, when it is needed.
+    """
+
+    #: The payload it was read from; None for a new session.
+    original: bytes | None = None
+    #: The application said that it changed.
+    forced = False
+    #: A key was assigned or deleted.
+    assigned = False
+
+    _cookie: SessionCookie | None = None
+    _cookie_document: dict[str, Any] | None = None
+    _settings: tuple[object, ...] | None = None
+
+    def __init__(self, rules: Rules, cookie_options: Callable[[], CookieOptions]) -> None:
+        self._rules = rules
+        self._cookie_options = cookie_options
+        self.values: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, payload: bytes, rules: Rules) -> Content:
+        """Return what a stored document holds.
+
+        :raises PayloadError: if it is not a session's.
+        """
+        content = cls.__new__(cls)
+        content._rules = rules
+        content.original = payload
+        content._cookie_document, content.values = decompose(payload, rules.serializer)
+        return content
+
+    @property
+    def cookie(self) -> SessionCookie:
+        if self._cookie is None:
+            self._cookie = self._make_cookie()
+            self._settings = self._cookie.settings
+        return self._cookie
+
+    @property
+    def cookie_changed(self) -> bool:
+        """Whether the application changed an attribute of the cookie."""
+        return self._cookie is not None and self._cookie.settings != self._settings
+
+    @property
+    def lifetime(self) -> int:
+        """How long a touch makes the session last, in milliseconds."""
+        return self.cookie.lifetime(self._rules.idle_timeout)
+
+    def dump(self) -> bytes:
+        """Return the data as they are stored.
+
+        :raises SessionSerializationError: naming a value that has no stored form.
+        """
+        return self._rules.serializer.dumps(self.values)
+
+    def differs(self, body: bytes) -> bool:
+        """Tell whether the data, dumped as ``body``, are stored differently than at first."""
+        if self.forced:
+            return True
+        if self.original is None or self._cookie_document is None:
+            return body != EMPTY
+        if self.original == compose(self._cookie_document, body):
+            return False
+        if self.assigned:
+            return True
+        # Another program may have spelled the same data in another way.
+        _, data = decompose(self.original, self._rules.serializer)
+        return body != self._rules.serializer.dumps(data)
+
+    def settled(self) -> None:
+        """Count the data as unchanged: they have been saved."""
+        self.forced = self.assigned = False
+
+    def record(self, body: bytes) -> Record:
+        """Return the data, dumped as ``body``, as a record to store."""
+        ends = from_epoch_milliseconds(self.cookie.expires_at(self._rules.idle_timeout))
+        return Record(compose(self.cookie.to_document(), body), ends)
+
+    def rebase(self, base: bytes, theirs: bytes) -> Record:
+        """Take over what another request stored meanwhile, and keep this request's changes.
+
+        :param base: the payload both requests started from.
+        :param theirs: the payload that is there now.
+        """
+        rules = self._rules
+        _, before = decompose(base, rules.serializer)
+        their_cookie, there = decompose(theirs, rules.serializer)
+        self.values = merge(
+            before, there, self.values, same=self._are_stored_alike, resolve=rules.resolve
+        )
+        if not self.cookie_changed:
+            self._cookie = SessionCookie.from_document(their_cookie, rules.clock)
+            self._cookie.reset_max_age()
+            self._settings = self._cookie.settings
+        return self.record(self.dump())
+
+    def _make_cookie(self) -> SessionCookie:
+        if self._cookie_document is None:
+            return SessionCookie(self._cookie_options(), self._rules.clock)
+        return SessionCookie.from_document(self._cookie_document, self._rules.clock)
+
+    def _are_stored_alike(self, one: object, other: object) -> bool:
+        dumps = self._rules.serializer.dumps
+        return dumps({"": one}) == dumps({"": other})

@@ -1,0 +1,352 @@
+"""One session during one request: how it is found, changed, written and ended.
+
+Nothing here knows HTTP: what must be known of the request is asked of a
+:class:`~.rules.Visit`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from . import signals
+from .content import Content
+from .cookie import SessionCookie
+from .document import EMPTY
+from .errors import PayloadError
+from .errors import SessionConflict
+from .errors import SessionError
+from .errors import SessionGone
+from .policy import CookieAction
+from .policy import decide
+from .policy import Facts
+from .policy import StoreAction
+from .rules import Rules
+from .rules import Visit
+from .session import Session
+from .slot import Slot
+from .stores.base import epoch_milliseconds
+from .stores.base import from_epoch_milliseconds
+from .stores.base import Record
+
+logger = logging.getLogger(__package__)
+
+#: How often a generated id may be taken before the generator is to blame.
+CREATE_ATTEMPTS = 3
+
+
+class ManagedSession(Session):
+    """The :class:`~.session.Session` that the manager makes: a content in a slot."""
+
+    #: The Set-Cookie line of an earlier commit, which a later one replaces.
+    sent_line: str | None = None
+
+    _id: str
+    _sent_id: str | None
+    _content: Content
+    _slot: Slot
+
+    _loaded = False
+    _committed = False
+    #: The data as an explicit save wrote them.
+    _saved: bytes | None = None
+    #: The id whose record ends once the new one is stored.
+    _retired: str | None = None
+    _ended_cookie: SessionCookie | None = None
+    _broken = _regenerated = _ended = _unset = _touched = False
+
+    def __init__(self, rules: Rules, visit: Visit) -> None:
+        self._rules = rules
+        self._visit = visit
+
+    @property
+    def id(self) -> str:
+        self.load()
+        return self._id
+
+    @property
+    def new(self) -> bool:  # type: ignore[override] # an attribute in Flask
+        self.load()
+        return self._content.original is None
+
+    @property
+    def modified(self) -> bool:
+        return self._loaded and self._content.differs(self._content.dump())
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self.load()
+        self._content.forced = value
+
+    @property
+    def cookie(self) -> SessionCookie:
+        self.load()
+        return self._content.cookie
+
+    @property
+    def cookie_to_clear(self) -> SessionCookie:
+        """The attributes that the browser's cookie was set with."""
+        return self._ended_cookie or self.cookie
+
+    def load(self) -> None:
+        """Find out, once, what the browser's cookie stands for: at most one store call."""
+        if self._loaded:
+            if self._slot.failure is not None:
+                raise self._slot.failure
+            return
+        sent = self._enter()
+        record = self._slot.load(sent) if sent else None
+        if sent is None or record is None or not self._resume(sent, record):
+            self._begin()
+            return
+        self._rules.notify(signals.session_loaded, session=self)
+
+    def regenerate(self, *, keep_data: bool = False) -> None:
+        old_id = self._change_id() if keep_data else self._discard()
+        self._regenerated = True
+        self._rules.notify(signals.session_regenerated, session=self, old_id=old_id)
+
+    def destroy(self) -> None:
+        self._discard()
+        self._ended = True
+
+    def reload(self) -> None:
+        self.load()
+        known = self._slot.record
+        record = self._slot.load(self._id) if known else None
+        if record is None:
+            # Still the one to replace: a later write is then refused, and brings nothing back.
+            self._slot.record = known
+            raise SessionGone("The session is not in the store any more, so it was not reloaded.")
+        self._content = Content.of(record.payload, self._rules)
+        self._saved = None
+
+    def save(self) -> None:
+        self.load()
+        body = self._content.dump()
+        if self._slot.record is None and not self._may_be_created(body):
+            return
+        if not self._write(body):
+            raise SessionGone("The session was ended elsewhere, so it was not saved.")
+        self._saved = self._content.dump()
+        self._content.settled()
+
+    def touch(self) -> None:
+        self.cookie.reset_max_age()
+        self._touched = True
+
+    def unset(self) -> None:
+        self.load()
+        self._unset = True
+
+    def commit(self) -> CookieAction:
+        """Settle it: at most one call to the store, and what to do to the cookie.
+
+        A session nobody looked at costs nothing. One that failed, by its store or by a
+        value that cannot be stored, is left alone, and so is the browser's cookie: an
+        outage logs nobody out.
+        """
+        if self._broken or not (self._loaded or self._rules.policy.needs_every_session):
+            return CookieAction.NONE
+        if self._loaded and self._slot.failure is not None:
+            return CookieAction.NONE
+        try:
+            return self._settle()
+        except Exception:
+            self._broken = True
+            raise
+
+    def _settle(self) -> CookieAction:
+        self.load()
+        body = self._content.dump()
+        action, cookie = decide(self._facts(body), self._rules.policy)
+        if not self._carry_out(action, body):
+            self._drop()
+            return CookieAction.CLEAR if self._rules.policy.clear_cookie else CookieAction.NONE
+        if not self._end_retired():
+            # Of two logins at once the other's response carries the cookie to keep.
+            self._drop()
+            return CookieAction.NONE
+        self._committed = True
+        if cookie is CookieAction.SET:
+            self.cookie.reset_max_age()
+            return self._unless_withheld(cookie)
+        return cookie
+
+    def _facts(self, body: bytes) -> Facts:
+        content = self._content
+        return Facts(
+            sent=self._sent_id == self._id,
+            cookie_sent=self._sent_id is not None,
+            loaded=content.original is not None,
+            regenerated=self._regenerated,
+            changed=content.differs(body),
+            saved=None if self._saved is None else self._saved == body and not content.forced,
+            empty=not content.values,
+            cookie_changed=content.cookie_changed,
+            expires=content.cookie.has_expiry,
+            stale=self._touched or self._is_stale(),
+            used=self.accessed,
+            ended=self._ended and not content.values,
+            unset=self._unset,
+        )
+
+    def _carry_out(self, action: StoreAction, body: bytes) -> bool:
+        """Do it; False if the session turned out to be gone."""
+        if action is StoreAction.NONE:
+            return True
+        if action is StoreAction.DESTROY:
+            self._discard()
+            return True
+        self.cookie.reset_max_age()
+        return self._write(body) if action is StoreAction.WRITE else self._extend()
+
+    def _enter(self) -> str | None:
+        """Learn the browser's id, with no call to the store."""
+        self._sent_id = self._visit.sent_id()
+        self._slot = Slot(self._rules.store, self._rules.concurrency, self._rules.report)
+        self._loaded = True
+        return self._sent_id
+
+    def _begin(self) -> None:
+        self._id = self._visit.generate_id()
+        self._content = Content(self._rules, self._visit.cookie_options)
+        self._saved = None
+
+    def _resume(self, sid: str, record: Record) -> bool:
+        """Take over a record; False if it cannot be read."""
+        try:
+            self._content = Content.of(record.payload, self._rules)
+        except PayloadError as error:
+            logger.error("A stored session is unreadable and counts as absent: %s", error)
+            self._slot.record = None
+            return False
+        self._id = sid
+        return True
+
+    def _discard(self) -> str | None:
+        """Remove the record now and begin anew; return the id that ended, if any."""
+        if not self._loaded:
+            # Deleting needs no reading: whatever the browser's id stands for, it ends.
+            ended = self._enter()
+        else:
+            self._ended_cookie = self._content.cookie
+            ended = self._id if self._slot.record else self._retired
+        if ended is not None and self._slot.delete(ended):
+            self._rules.notify(signals.session_destroyed, session=self, id=ended)
+        self._slot.record = self._retired = None
+        self._begin()
+        return ended
+
+    def _change_id(self) -> str | None:
+        """Take a new id and keep the old record until the new one is stored."""
+        self.load()
+        if self._slot.record is not None:
+            self._retired = self._id
+            self._slot.record = None
+        self._id = self._visit.generate_id()
+        return self._retired
+
+    def _end_retired(self) -> bool:
+        """End the record of the id given up; False if somebody ended it already.
+
+        Then the session was logged out or regenerated while this request ran, and the
+        new record must not outlive that.
+        """
+        if self._retired is None:
+            return True
+        if self._slot.delete(self._retired):
+            self._retired = None
+            return True
+        self._slot.delete(self._id)
+        return False
+
+    def _write(self, body: bytes) -> bool:
+        if self._slot.record is None:
+            self._create(body)
+            return True
+        replaced = self._slot.replace(self._id, self._content.record(body), self._rebase)
+        if replaced:
+            self._rules.notify(signals.session_saved, session=self)
+        return replaced
+
+    def _create(self, body: bytes) -> None:
+        record = self._content.record(body)
+        for _ in range(CREATE_ATTEMPTS):
+            if self._slot.create(self._id, record):
+                self._rules.notify(signals.session_created, session=self)
+                return
+            self._id = self._visit.generate_id()
+        raise SessionError(
+            f"SESSION_GENID gave {CREATE_ATTEMPTS} ids that are taken. It must return a fresh"
+            " random id each time, such as secrets.token_urlsafe(24)."
+        )
+
+    def _extend(self) -> bool:
+        ends = from_epoch_milliseconds(self.cookie.expires_at(self._rules.idle_timeout))
+        touched = self._slot.touch(self._id, ends)
+        if touched:
+            self._rules.notify(signals.session_touched, session=self)
+        return touched
+
+    def _rebase(self, base: bytes, theirs: bytes) -> Record:
+        if self._rules.concurrency == "reject":
+            self._rules.notify(signals.session_conflict, session=self, outcome="rejected")
+            raise SessionConflict(
+                "The session was changed by another request, and SESSION_CONCURRENCY is"
+                " 'reject': this request's changes were not stored."
+            )
+        record = self._content.rebase(base, theirs)
+        self._rules.notify(signals.session_conflict, session=self, outcome="merged")
+        return record
+
+    def _drop(self) -> None:
+        """Let go of a session that was ended elsewhere; nothing brings it back."""
+        logger.info("A session ended while a request used it; the request's changes are dropped.")
+        self._rules.notify(signals.session_conflict, session=self, outcome="gone")
+        self._ended_cookie = self._content.cookie
+        self._slot.record = self._retired = None
+        self._begin()
+        self._ended = self._committed = True
+
+    def _unless_withheld(self, action: CookieAction) -> CookieAction:
+        if not self.cookie.secure or self._visit.is_secure():
+            return action
+        logger.warning(
+            "A session cookie was withheld: it is Secure and the request came over plain http."
+            " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True."
+        )
+        return CookieAction.NONE
+
+    def _may_be_created(self, body: bytes) -> bool:
+        if self._committed:
+            raise SessionError(
+                "A new session cannot be saved once its response has been made: no cookie"
+                " could carry its id. Write to the session before the response starts."
+            )
+        return body != EMPTY or not self._rules.policy.destroy_empty
+
+    def _is_stale(self) -> bool:
+        record = self._slot.record
+        if record is None or record.expires_at is None:
+            return True
+        lifetime = self._content.lifetime
+        left = epoch_milliseconds(record.expires_at) - self._rules.clock()
+        return lifetime - left >= self._rules.interval_for(lifetime)
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        self.load()
+        return self._content.values
+
+    @property
+    def _permanent_lifetime(self) -> float:
+        return self._rules.permanent_lifetime / 1000
+
+    def _note_change(self) -> None:
+        self._content.assigned = True
+        if self._committed:
+            logger.warning(
+                "The session was changed after its response had been made. Call"
+                " session.save() after such a change, or it is lost."
+            )
