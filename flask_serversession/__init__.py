@@ -1,0 +1,26 @@
+"""Server-side sessions for Flask: express-session for Python, on any store."""
+
+from .cookie import SessionCookie as SessionCookie
+from .errors import ConfigError as ConfigError
+from .errors import PayloadError as PayloadError
+from .errors import ServerSessionError as ServerSessionError
+from .errors import SessionConflict as SessionConflict
+from .errors import SessionError as SessionError
+from .errors import SessionGone as SessionGone
+from .errors import SessionSerializationError as SessionSerializationError
+from .errors import StoreError as StoreError
+from .errors import StoreUnavailable as StoreUnavailable
+from .extension import ServerSession as ServerSession
+from .manager import SessionManager as SessionManager
+from .session import Session as Session
+from .signals import session_conflict as session_conflict
+from .signals import session_created as session_created
+from .signals import session_destroyed as session_destroyed
+from .signals import session_loaded as session_loaded
+from .signals import session_regenerated as session_regenerated
+from .signals import session_saved as session_saved
+from .signals import session_store_error as session_store_error
+from .signals import session_touched as session_touched
+from .stores.base import Record as Record
+from .stores.base import Refusal as Refusal
+from .stores.base import Store as Store

@@ -1,1 +1,159 @@
-"""Where sessions are kept. :mod:`.base` is the contract."""
+"""Where sessions are kept: :mod:`.base` is the contract, each other file one store.
+
+:func:`open_store` turns what ``SESSION_STORE`` holds into a store. Stores are found by
+name and imported only when asked for, so no driver is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+from typing import cast
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from ..errors import ConfigError
+from .base import Store
+
+#: Other packages add stores here; the entry point's name is the URL scheme.
+ENTRY_POINTS = "flask_serversession.stores"
+
+
+class _Kind(NamedTuple):
+    """One of our stores: where its class is and which clients it takes."""
+
+    module: str
+    name: str
+    #: Packages whose objects are clients of this store.
+    clients: tuple[str, ...] = ()
+
+    def load(self) -> Callable[..., Store]:
+        module = import_module(f"{__name__}.{self.module}")
+        return cast("Callable[..., Store]", getattr(module, self.name))
+
+
+_REDIS = _Kind("redis", "RedisStore", ("redis", "valkey"))
+_SQL = _Kind("sqlalchemy", "SQLAlchemyStore", ("sqlalchemy", "flask_sqlalchemy"))
+_MONGODB = _Kind("mongodb", "MongoDBStore", ("pymongo",))
+_MEMCACHED = _Kind("memcached", "MemcachedStore", ("pymemcache",))
+_FILES = _Kind("filesystem", "FileSystemStore")
+_CACHELIB = _Kind("cachelib", "CacheLibStore", ("cachelib",))
+_MEMORY = _Kind("memory", "MemoryStore")
+
+_BY_NAME = {
+    "memory": _MEMORY,
+    "redis": _REDIS,
+    "sqlalchemy": _SQL,
+    "mongodb": _MONGODB,
+    "memcached": _MEMCACHED,
+    "filesystem": _FILES,
+    "cachelib": _CACHELIB,
+}
+_BY_SCHEME = {
+    "redis": _REDIS,
+    "rediss": _REDIS,
+    "unix": _REDIS,
+    "valkey": _REDIS,
+    "valkeys": _REDIS,
+    "redis+cluster": _REDIS,
+    "redis+sentinel": _REDIS,
+    "sqlite": _SQL,
+    "postgresql": _SQL,
+    "mysql": _SQL,
+    "mariadb": _SQL,
+    "mongodb": _MONGODB,
+    "mongodb+srv": _MONGODB,
+    "memcached": _MEMCACHED,
+    "file": _FILES,
+}
+
+
+def open_store(given: Any, options: Mapping[str, Any]) -> Store:
+    """Return the store that ``SESSION_STORE`` means; nothing connects yet.
+
+    :param given: a URL, a name, a store, or a client that the application made.
+    :param options: keyword arguments of that store.
+    :raises ConfigError: saying what would work instead.
+    """
+    if isinstance(given, str):
+        return _from_url(given, options) if ":" in given else _from_name(given, options)
+    if all(callable(getattr(given, verb, None)) for verb in _VERBS):
+        if options:
+            raise ConfigError(
+                "SESSION_STORE is a store already made, so SESSION_STORE_OPTIONS would change"
+                " nothing: give the options to the store itself."
+            )
+        return cast(Store, given)
+    return _from_client(given, options)
+
+
+_VERBS = ("load", "create", "save", "touch", "delete")
+
+
+def _from_url(url: str, options: Mapping[str, Any]) -> Store:
+    scheme = urlsplit(url).scheme
+    # SQLAlchemy's URLs name the driver too: postgresql+psycopg.
+    kind = _BY_SCHEME.get(scheme) or _BY_SCHEME.get(scheme.partition("+")[0])
+    if kind is not None:
+        make = cast(Any, kind.load()).from_url
+    else:
+        make = getattr(_plugin(scheme), "from_url", None)
+        if make is None:
+            raise ConfigError(
+                f"SESSION_STORE is a URL of the scheme {scheme!r}, which no store knows."
+                + _did_you_mean(scheme, _BY_SCHEME)
+            )
+    return _make(make, (url,), options)
+
+
+def _from_name(name: str, options: Mapping[str, Any]) -> Store:
+    make = _BY_NAME[name].load() if name in _BY_NAME else _plugin(name)
+    if make is None:
+        raise ConfigError(
+            f"SESSION_STORE is {name!r}, which is neither a URL nor the name of a store."
+            + _did_you_mean(name, _BY_NAME)
+        )
+    return _make(make, (), options)
+
+
+def _from_client(client: Any, options: Mapping[str, Any]) -> Store:
+    packages = {base.__module__.partition(".")[0] for base in type(client).__mro__}
+    for kind in _BY_NAME.values():
+        if packages.intersection(kind.clients):
+            if "flask_sqlalchemy" in packages:
+                # Its engine exists only inside an application context.
+                return _make(kind.load(), (lambda: client.engine,), options)
+            return _make(kind.load(), (client,), options)
+    raise ConfigError(
+        f"SESSION_STORE is a {type(client).__module__}.{type(client).__qualname__}, which is"
+        " neither a URL, a store, nor a client of redis, SQLAlchemy, pymongo, pymemcache or"
+        " cachelib. A store has the methods load, create, save, touch and delete."
+    )
+
+
+def _make(make: Callable[..., Store], given: tuple[Any, ...], options: Mapping[str, Any]) -> Store:
+    try:
+        return make(*given, **options)
+    except TypeError as error:
+        raise ConfigError(
+            f"SESSION_STORE_OPTIONS does not fit this store: {error}. Its keys are the store's"
+            " keyword arguments."
+        ) from error
+
+
+def _plugin(name: str) -> Callable[..., Store] | None:
+    # Ours win: an installed package cannot take over redis://.
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        return cast("Callable[..., Store]", entry.load())
+    return None
+
+
+def _did_you_mean(word: str, known: Mapping[str, _Kind]) -> str:
+    near = get_close_matches(word, known, n=1)
+    if near:
+        return f" Did you mean {near[0]!r}?"
+    return f" Known are {', '.join(known)}."
