@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from .concurrency import merge
@@ -12,6 +13,7 @@ from .document import compose
 from .document import decompose
 from .document import EMPTY
 from .rules import Rules
+from .stores.base import epoch_milliseconds
 from .stores.base import from_epoch_milliseconds
 from .stores.base import Record
 
@@ -29,6 +31,8 @@ class Content:
     #: A key was assigned or deleted.
     assigned = False
 
+    #: When the record ends; a touch moves this, and not the payload.
+    _ends: datetime | None = None
     _cookie: SessionCookie | None = None
     _cookie_document: dict[str, Any] | None = None
     _settings: tuple[object, ...] | None = None
@@ -39,15 +43,16 @@ class Content:
         self.values: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, payload: bytes, rules: Rules) -> Content:
-        """Return what a stored document holds.
+    def of(cls, record: Record, rules: Rules) -> Content:
+        """Return what a stored record holds.
 
-        :raises PayloadError: if it is not a session's.
+        :raises PayloadError: if it is not a session.
         """
         content = cls.__new__(cls)
         content._rules = rules
-        content.original = payload
-        content._cookie_document, content.values = decompose(payload, rules.serializer)
+        content.original = record.payload
+        content._ends = record.expires_at
+        content._cookie_document, content.values = decompose(record.payload, rules.serializer)
         return content
 
     @property
@@ -118,7 +123,10 @@ class Content:
     def _make_cookie(self) -> SessionCookie:
         if self._cookie_document is None:
             return SessionCookie(self._cookie_options(), self._rules.clock)
-        return SessionCookie.from_document(self._cookie_document, self._rules.clock)
+        cookie = SessionCookie.from_document(self._cookie_document, self._rules.clock)
+        if self._ends is not None:
+            cookie.follow(epoch_milliseconds(self._ends))
+        return cookie
 
     def _are_stored_alike(self, one: object, other: object) -> bool:
         dumps = self._rules.serializer.dumps

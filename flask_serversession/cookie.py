@@ -282,6 +282,14 @@ class SessionCookie:
         """Return how long a touch makes the session last, in milliseconds."""
         return cast(int, self._original_max_age) if self.is_persistent else idle_timeout
 
+    def follow(self, expires: int) -> None:
+        """Take over the store's word on when it ends, in ms; of no effect without an expiry.
+
+        A touch moves the record's expiry and leaves the stored document as it was.
+        """
+        if type(self._expires) is int:
+            self._expires = expires
+
     def reset_max_age(self) -> None:
         """Start its life again: express's ``resetMaxAge``."""
         if type(self._original_max_age) is int:

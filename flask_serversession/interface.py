@@ -60,12 +60,11 @@ class ServerSessionInterface(SessionInterface):
 
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
-        self._path = manager.config.cookie.path
 
     def open_session(self, app: Flask, request: Request) -> ManagedSession | None:
         """Return the session, unread; None outside the cookie's path (RFC 6265 §5.1.4)."""
         visit = RequestVisit(self._manager, request)
-        if not path_matches(request.path, visit.cookie_path):
+        if visit.cookie_path != "/" and not path_matches(visit.path, visit.cookie_path):
             return None
         session = self._manager.open(visit)
         if self._manager.config.policy.needs_every_session:
@@ -120,6 +119,11 @@ class RequestVisit:
         self._options: CookieOptions | None = None
 
     @property
+    def path(self) -> str:
+        """The path as the browser sees it, with what the app is mounted under."""
+        return self._request.script_root + self._request.path
+
+    @property
     def cookie_path(self) -> str:
         if self._config.cookie_per_request is None:
             return self._config.cookie.path
@@ -137,12 +141,14 @@ class RequestVisit:
         return None
 
     def is_secure(self) -> bool:
+        if self._direct_scheme() == "https":
+            return True
         if self._config.proxy is None:
             return self._request.is_secure
-        if self._config.proxy:
-            forwarded: str = self._request.environ.get("HTTP_X_FORWARDED_PROTO", "")
-            return forwarded.partition(",")[0].strip().lower() == "https"
-        return self._direct_scheme() == "https"
+        if not self._config.proxy:
+            return False
+        forwarded: str = self._request.environ.get("HTTP_X_FORWARDED_PROTO", "")
+        return forwarded.partition(",")[0].strip().lower() == "https"
 
     def cookie_options(self) -> CookieOptions:
         return self._unresolved_options().resolved(is_secure=self.is_secure())
@@ -158,7 +164,7 @@ class RequestVisit:
         return self._manager.config
 
     def _direct_scheme(self) -> str:
-        # ProxyFix rewrites the scheme and keeps what it was; False means "trust no proxy".
+        # ProxyFix rewrites the scheme and keeps what it was.
         environ = self._request.environ
         original: Mapping[str, str] = environ.get("werkzeug.proxy_fix.orig", {})
         scheme: str = original.get("wsgi.url_scheme") or environ["wsgi.url_scheme"]

@@ -53,7 +53,7 @@ class ManagedSession(Session):
     #: The id whose record ends once the new one is stored.
     _retired: str | None = None
     _ended_cookie: SessionCookie | None = None
-    _broken = _regenerated = _ended = _unset = _touched = False
+    _broken = _has_changed = _regenerated = _ended = _unset = _touched = False
 
     def __init__(self, rules: Rules, visit: Visit) -> None:
         self._rules = rules
@@ -118,8 +118,10 @@ class ManagedSession(Session):
             # Still the one to replace: a later write is then refused, and brings nothing back.
             self._slot.record = known
             raise SessionGone("The session is not in the store any more, so it was not reloaded.")
-        self._content = Content.of(record.payload, self._rules)
-        self._saved = None
+        if self._saved is not None:
+            self._has_changed = self._content.differs(self._saved)
+        self._content = Content.of(record, self._rules)
+        self._saved = self._content.dump() if self._saved is not None else None
 
     def save(self) -> None:
         self.load()
@@ -180,7 +182,7 @@ class ManagedSession(Session):
             cookie_sent=self._sent_id is not None,
             loaded=content.original is not None,
             regenerated=self._regenerated,
-            changed=content.differs(body),
+            changed=self._has_changed or content.differs(body),
             saved=None if self._saved is None else self._saved == body and not content.forced,
             empty=not content.values,
             cookie_changed=content.cookie_changed,
@@ -216,7 +218,7 @@ class ManagedSession(Session):
     def _resume(self, sid: str, record: Record) -> bool:
         """Take over a record; False if it cannot be read."""
         try:
-            self._content = Content.of(record.payload, self._rules)
+            self._content = Content.of(record, self._rules)
         except PayloadError as error:
             logger.error("A stored session is unreadable and counts as absent: %s", error)
             self._slot.record = None

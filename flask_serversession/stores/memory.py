@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -37,6 +38,7 @@ class MemoryStore:
         self._records: OrderedDict[str, Record] = OrderedDict()
         self._creates_until_sweep = _SWEEP_AT_LEAST_EVERY
         self._lock = threading.RLock()
+        self._process = os.getpid()
 
     def load(self, key: str) -> Record | None:
         with self._lock:
@@ -47,6 +49,7 @@ class MemoryStore:
             if self._live(key):
                 return False
             self._records[key] = record
+            self._warn_if_forked()
             self._sweep_now_and_then()
             self._keep_within_cap()
             return True
@@ -106,6 +109,16 @@ class MemoryStore:
             return None
         self._records.move_to_end(key)
         return record
+
+    def _warn_if_forked(self) -> None:
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
+        logger.warning(
+            "The memory session store is used by several processes, and each has sessions of"
+            " its own: a user is logged in at one worker and not at the next. Use a store that"
+            " processes share, such as 'sqlite:///sessions.db'."
+        )
 
     def _sweep_now_and_then(self) -> None:
         # A sweep walks every record, so the wait grows with their number: creating

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 
@@ -70,3 +71,23 @@ def test_a_record_without_an_expiry_lives_on() -> None:
     store.create("key", Record(b"{}", None))
 
     assert store.load("key") is not None
+
+
+def test_a_forked_process_says_that_it_does_not_share_its_sessions(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = MemoryStore()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        store.create("key", live())
+        store.create("other", live())
+        os.write(writer, str(caplog.text.count("several processes")).encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as answer:
+        assert answer.read() == "1"
+
+    store.create("key", live())
+    assert caplog.text == ""
