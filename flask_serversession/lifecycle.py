@@ -95,8 +95,7 @@ class ManagedSession(Session):
                 raise self._slot.failure
             return
         sent = self._enter()
-        record = self._slot.load(sent) if sent else None
-        if sent is None or record is None or not self._resume(sent, record):
+        if sent is None or not self._resume(sent):
             self._begin()
             return
         self._rules.notify(signals.session_loaded, session=self)
@@ -215,9 +214,12 @@ class ManagedSession(Session):
         self._content = Content(self._rules, self._visit.cookie_options)
         self._saved = None
 
-    def _resume(self, sid: str, record: Record) -> bool:
-        """Take over a record; False if it cannot be read."""
+    def _resume(self, sid: str) -> bool:
+        """Take over the record of an id; False if there is none that can be read."""
         try:
+            record = self._slot.load(sid)
+            if record is None:
+                return False
             self._content = Content.of(record, self._rules)
         except PayloadError as error:
             logger.error("A stored session is unreadable and counts as absent: %s", error)

@@ -9,6 +9,7 @@ from typing import ParamSpec
 from typing import TypeVar
 
 from .concurrency import Concurrency
+from .errors import PayloadError
 from .errors import SessionConflict
 from .errors import StoreError
 from .stores.base import Record
@@ -98,6 +99,8 @@ class Slot:
             raise self.failure
         try:
             return verb(*args, **kwargs)
+        except PayloadError:
+            raise
         except StoreError as error:
             self.failure = error
             self._on_failure(error)
