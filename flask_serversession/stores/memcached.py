@@ -1,0 +1,299 @@
+"""Sessions in memcached, in rows that npm's connect-memcached reads too."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import string
+import warnings
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+from ..errors import ConfigError
+from ..errors import StoreError
+from .base import DriverErrors
+from .base import epoch_milliseconds
+from .base import GONE
+from .base import milliseconds_left
+from .base import Record
+from .base import Refusal
+
+#: How npm's memcached client marks a value that is JSON.
+_JSON_FLAGS = 2
+_LONGEST_KEY = 250
+_LONGEST_RELATIVE_EXPIRY = 30 * 24 * 60 * 60
+_LATEST_ABSOLUTE_EXPIRY = 2**31 - 1
+
+_VERBATIM = string.punctuation.replace("%", "")
+#: Not valid percent-encoding, so that no short key can be spelled like a long one.
+_DIGEST_MARK = "%sha256:"
+_DIGEST_LENGTH = len(_DIGEST_MARK) + 64
+_PREFIX = re.compile(r"[!-~]*")
+_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@\[\]]+)(:[0-9]+)?")
+
+
+class MemcachedStore:
+    """Keeps each session in one memcached item, and memcached ends it.
+
+    On the server: ``gets`` to load, ``add`` to create, ``replace`` or ``cas`` to save,
+    ``touch``, ``delete``. Every one waits for its answer and none is ``set``, which adds
+    what is gone and drops the old item when the new one is too large.
+
+    Its limits are memcached's. A full server evicts live sessions and a restarted one
+    has none; an item larger than the server's limit (1 MB, ``-I`` raises it) is refused
+    with StoreError and leaves the old one as it was. Lives count in whole seconds,
+    rounded up, and end in January 2038 at the latest. A loaded record does not know its
+    expiry, and nothing can list or clear the sessions. With several servers each key
+    belongs to one of them, and while that one is down its sessions are unavailable:
+    falling over to another would bring back the logged out ones later.
+
+    A key is stored after the prefix, its printable ASCII as it is and the rest, with
+    ``%``, percent-encoded; past memcached's 250 bytes as ``%sha256:`` and its digest.
+
+    :param client: a ``pymemcache.PooledClient``, or a ``HashClient`` with
+        ``use_pooling=True`` whose servers are used as they are now. Give it
+        ``no_delay=True``, ``connect_timeout=`` and ``timeout=``, and no serde.
+    :param prefix: begins every key; printable ASCII without spaces.
+    """
+
+    def __init__(self, client: Any, *, prefix: str = "sess:") -> None:
+        driver = _driver()
+        self._servers = _servers_of(client, driver)
+        self._hasher = copy.deepcopy(getattr(client, "hasher", None))
+        self._prefix = prefix
+        self._room = _room_for_keys(prefix, list(self._servers.values()))
+        self._owns_client = False
+        self._server_error = driver.MemcacheServerError
+        self._errors = DriverErrors(
+            "memcached",
+            unavailable=(OSError, driver.MemcacheUnexpectedCloseError),
+            # RuntimeError: all connections of a pool with a max_pool_size are in use.
+            failed=(driver.MemcacheError, RuntimeError),
+        )
+        _pooled_clients.update(self._servers.values())
+
+    @classmethod
+    def from_url(cls, url: str, *, prefix: str = "sess:", timeout: float = 5.0) -> MemcachedStore:
+        """Return a store with a client of its own; nothing connects before the first verb.
+
+        :param url: ``memcached://host:11211``, or ``memcached://host1:11211,host2:11211``.
+        :param timeout: seconds to wait for a connection, and for each answer.
+        """
+        driver = _driver()
+        servers = _servers_in(url)
+        options = {
+            "connect_timeout": timeout,
+            "timeout": timeout,
+            # Nagle's algorithm holds the second packet of a write back for 40 ms.
+            "no_delay": True,
+            # Firewalls forget idle connections without telling either end.
+            "pool_idle_timeout": 60,
+        }
+        if len(servers) == 1:
+            store = cls(driver.PooledClient(servers[0], **options), prefix=prefix)
+        else:
+            store = cls(driver.HashClient(servers, use_pooling=True, **options), prefix=prefix)
+        store._owns_client = True
+        return store
+
+    def load(self, key: str) -> Record | None:
+        return self._current(self._name(key))
+
+    def create(self, key: str, record: Record) -> bool:
+        return self._write("add", self._name(key), record) is True
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        name = self._name(key)
+        if replacing is None:
+            return None if self._write("replace", name, record) else GONE
+        version = replacing.version
+        if version is None:
+            current = self._current(name)
+            if current is None or current.payload != replacing.payload:
+                return Refusal(current)
+            version = current.version
+        stored = self._write("cas", name, record, cas=version)
+        if stored:
+            return None
+        return GONE if stored is None else Refusal(self._current(name))
+
+    def touch(self, key: str, expires_at: datetime) -> bool:
+        name = self._name(key)
+        with self._errors:
+            return bool(self._server(name).touch(name, _exptime(expires_at), noreply=False))
+
+    def delete(self, key: str) -> bool:
+        name = self._name(key)
+        with self._errors:
+            return bool(self._server(name).delete(name, noreply=False))
+
+    def ping(self) -> None:
+        with self._errors:
+            for server in self._servers.values():
+                server.version()
+
+    def close(self) -> None:
+        if self._owns_client:
+            for server in self._servers.values():
+                server.close()
+
+    def _current(self, name: str) -> Record | None:
+        with self._errors:
+            payload, version = self._server(name).gets(name)
+        return None if payload is None else Record(payload, None, version)
+
+    def _write(self, command: str, name: str, record: Record, **version: object) -> bool | None:
+        """Return True if stored, False if refused, None if ``cas`` found no item."""
+        with self._errors:
+            try:
+                stored: bool | None = getattr(self._server(name), command)(
+                    name,
+                    record.payload,
+                    **version,
+                    expire=_exptime(record.expires_at),
+                    flags=_JSON_FLAGS,
+                    noreply=False,
+                )
+            except self._server_error as error:
+                if "too large" not in str(error):
+                    raise
+                raise StoreError(
+                    "The session is larger than memcached's item limit, so it was not stored."
+                    " Keep less in it, or start memcached with a higher -I (1m by default)."
+                ) from error
+        return stored
+
+    def _name(self, key: str) -> str:
+        name = quote(key, safe=_VERBATIM)
+        if len(name) > self._room:
+            name = _DIGEST_MARK + sha256(name.encode()).hexdigest()
+        return self._prefix + name
+
+    def _server(self, name: str) -> Any:
+        # HashClient's own verbs answer "not found" for a server that failed a moment
+        # ago, and hand its keys to the others after a while.
+        return self._servers[self._hasher.get_node(name) if self._hasher else None]
+
+
+def _exptime(expires_at: datetime | None) -> int:
+    """Return an expiry as memcached counts it: seconds from now, or since 1970 if far."""
+    if expires_at is None:
+        return 0
+    left = milliseconds_left(expires_at)
+    if left <= 0:
+        return -1  # ends it at once
+    seconds = _whole_seconds(left)
+    if seconds <= _LONGEST_RELATIVE_EXPIRY:
+        return seconds
+    return min(_whole_seconds(epoch_milliseconds(expires_at)), _LATEST_ABSOLUTE_EXPIRY)
+
+
+def _whole_seconds(milliseconds: int) -> int:
+    return -(-milliseconds // 1000)
+
+
+def _driver() -> Any:
+    try:
+        import pymemcache
+    except ImportError as error:
+        raise ConfigError(
+            "MemcachedStore needs pymemcache: pip install Flask-ServerSession[memcached]"
+        ) from error
+    return pymemcache
+
+
+def _servers_in(url: str) -> list[str]:
+    parts = urlsplit(url)
+    servers = parts.netloc.split(",")
+    odd = parts.path.strip("/") or parts.query or not all(map(_SERVER.fullmatch, servers))
+    if odd or parts.scheme != "memcached":
+        raise ConfigError(
+            "A memcached URL looks like memcached://host:11211 or"
+            " memcached://host1:11211,host2:11211. For a socket or TLS pass a"
+            " pymemcache.PooledClient instead."
+        )
+    return servers
+
+
+def _servers_of(client: Any, driver: Any) -> dict[object, Any]:
+    servers = dict(client.clients) if isinstance(client, driver.HashClient) else {None: client}
+    if not servers or not all(isinstance(each, driver.PooledClient) for each in servers.values()):
+        raise ConfigError(
+            "MemcachedStore needs a client that threads can share: pass"
+            " pymemcache.PooledClient(server, …) or"
+            f" pymemcache.HashClient(servers, use_pooling=True, …), not {type(client).__name__}."
+        )
+    for server in servers.values():
+        _check(server)
+    return servers
+
+
+def _check(server: Any) -> None:
+    if server.ignore_exc or not _passes_bytes_through(server.serde):
+        raise ConfigError(
+            "Pass a memcached client made without ignore_exc, serde, serializer and"
+            " deserializer: they take an outage for an absent session, or change what is stored."
+        )
+    wanted = ("connect_timeout", "timeout", "no_delay")
+    missing = [name for name in wanted if not getattr(server, name)]
+    if missing:
+        warnings.warn(
+            f"Give the memcached client {' and '.join(missing)}: without timeouts it may wait"
+            " for ever, without no_delay=True each write may wait 40 ms.",
+            stacklevel=4,
+        )
+
+
+def _passes_bytes_through(serde: Any) -> bool:
+    probe = b'{"probe":"%s"}' % (b"x" * 10_000)
+    try:
+        stored, _ = serde.serialize(b"key", probe)
+        return bool(stored == probe == serde.deserialize(b"key", probe, _JSON_FLAGS))
+    except Exception:
+        return False
+
+
+def _room_for_keys(prefix: str, servers: list[Any]) -> int:
+    room = _LONGEST_KEY - len(prefix) - max(len(server.key_prefix) for server in servers)
+    if not _PREFIX.fullmatch(prefix) or room < _DIGEST_LENGTH:
+        raise ConfigError(
+            "A memcached prefix is printable ASCII without spaces, and with the client's"
+            f" key_prefix at most {_LONGEST_KEY - _DIGEST_LENGTH} characters."
+        )
+    return room
+
+
+_pooled_clients: WeakSet[Any] = WeakSet()
+_CLIENT_SETTINGS = (
+    *("serde", "connect_timeout", "timeout", "no_delay", "socket_module", "socket_keepalive"),
+    *("key_prefix", "default_noreply", "allow_unicode_keys", "tls_context"),
+)
+
+
+def _leave_the_parents_connections() -> None:
+    for client in _pooled_clients:
+        inherited = client.client_pool
+        # A new pool rather than an emptied one: another thread of the parent may have
+        # held the old one's lock, and nobody is left here to release it.
+        client.client_pool = _empty_twin(client).client_pool
+        for connection in (*inherited.free, *inherited.used):
+            connection.close()
+
+
+def _empty_twin(client: Any) -> Any:
+    settings = {name: getattr(client, name) for name in _CLIENT_SETTINGS}
+    pool = client.client_pool
+    twin = _driver().PooledClient(
+        client.server, max_pool_size=pool.max_size, pool_idle_timeout=pool.idle_timeout, **settings
+    )
+    twin.client_class = client.client_class
+    return twin
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_leave_the_parents_connections)

@@ -1,0 +1,423 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from datetime import timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pymemcache
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+from pymemcache.client.retrying import RetryingClient
+from pymemcache.serde import compressed_serde
+from pymemcache.serde import pickle_serde
+
+from flask_serversession.errors import ConfigError
+from flask_serversession.errors import StoreError
+from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Store
+from flask_serversession.stores.base import SupportsKeys
+from flask_serversession.stores.memcached import MemcachedStore
+from flask_serversession.testing import PingContract
+from flask_serversession.testing import store_machine
+from flask_serversession.testing import StoreContract
+from flask_serversession.testing.contract import assert_payload
+from flask_serversession.testing.contract import expired
+from flask_serversession.testing.contract import in_
+from flask_serversession.testing.contract import live
+from flask_serversession.testing.contract import OTHER_PAYLOAD
+from flask_serversession.testing.contract import PAYLOAD
+
+from ..servers.base import free_port
+from ..servers.base import stop
+from ..servers.memcached import memcached_url as memcached_url
+from ..servers.memcached import running_memcached
+
+DAY = 24 * 60 * 60
+
+
+def new_prefix() -> str:
+    return f"test-{uuid.uuid4().hex}:"
+
+
+def new_store(url: str, **options: Any) -> MemcachedStore:
+    return MemcachedStore.from_url(url, prefix=new_prefix(), **options)
+
+
+def address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 11211
+
+
+def ask(url: str, command: str) -> bytes:
+    """Return the first line of memcached's answer, with no client in between."""
+    with socket.create_connection(address(url), timeout=5) as connection:
+        connection.sendall(f"{command}\r\n".encode())
+        return connection.makefile("rb").readline().strip()
+
+
+def seconds_left(url: str, name: str) -> int:
+    answer = ask(url, f"mg {name} t")
+    assert answer.startswith(b"HD t")
+    return int(answer[4:])
+
+
+def client_options(**changes: object) -> dict[str, Any]:
+    return {"no_delay": True, "timeout": 5, "connect_timeout": 5, **changes}
+
+
+def new_client(url: str, **changes: object) -> pymemcache.PooledClient:
+    return pymemcache.PooledClient(address(url), **client_options(**changes))
+
+
+@pytest.fixture
+def store(memcached_url: str) -> Iterator[MemcachedStore]:
+    store = new_store(memcached_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def urls(memcached_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    with running_memcached(tmp_path_factory.mktemp("second")) as (second, _):
+        yield [memcached_url, second]
+
+
+class TestMemcachedStore(StoreContract, PingContract):
+    pass
+
+
+class TestOnTwoServers(StoreContract, PingContract):
+    @pytest.fixture
+    def store(self, urls: list[str]) -> Iterator[MemcachedStore]:
+        store = new_store(",".join([urls[0], urlsplit(urls[1]).netloc]))
+        yield store
+        store.close()
+
+    def test_both_servers_hold_sessions(self, store: MemcachedStore, urls: list[str]) -> None:
+        for number in range(30):
+            store.create(f"key{number}", live())
+
+        held = [ask(url, f"mg {store._prefix}key{n}") for url in urls for n in range(30)]
+        assert held.count(b"HD") == 30
+        assert b"HD" in held[:30]
+        assert b"HD" in held[30:]
+
+    def test_an_applications_hash_client_finds_the_same_items(
+        self, store: MemcachedStore, urls: list[str]
+    ) -> None:
+        client = pymemcache.HashClient([address(url) for url in urls], use_pooling=True)
+        for number in range(10):
+            store.create(f"key{number}", live())
+            assert client.get(f"{store._prefix}key{number}") == PAYLOAD
+        client.close()
+
+
+def test_it_does_what_a_dict_does(memcached_url: str) -> None:
+    run_state_machine_as_test(store_machine(lambda: new_store(memcached_url)))
+
+
+def test_an_item_is_marked_as_json_for_node(store: MemcachedStore, memcached_url: str) -> None:
+    name, size = f"{store._prefix}key", len(PAYLOAD)
+    store.create("key", live())
+    assert ask(memcached_url, f"get {name}") == f"VALUE {name} 2 {size}".encode()
+
+    store.save("key", live())
+    assert ask(memcached_url, f"get {name}") == f"VALUE {name} 2 {size}".encode()
+
+    store.save("key", live(), replacing=store.load("key"))
+    assert ask(memcached_url, f"get {name}") == f"VALUE {name} 2 {size}".encode()
+
+
+def test_a_usual_key_stays_as_it_is(store: MemcachedStore, memcached_url: str) -> None:
+    store.create("jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8-_X", live())
+
+    assert ask(memcached_url, f"mg {store._prefix}jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8-_X") == b"HD"
+
+
+@pytest.mark.parametrize("key", ["a key", "new\r\nline", "nul\0", "%41", "ключ", "k" * 300, ""])
+def test_a_key_memcached_would_refuse_works(store: MemcachedStore, key: str) -> None:
+    assert store.create(key, live()) is True
+
+    assert_payload(store, key, PAYLOAD)
+    assert store.load("A") is None
+
+
+def test_long_keys_that_differ_at_the_end_are_different(store: MemcachedStore) -> None:
+    store.create("k" * 300 + "1", live())
+
+    assert store.load("k" * 300 + "2") is None
+
+
+def test_a_clients_own_prefix_leaves_room_for_long_keys(memcached_url: str) -> None:
+    client = new_client(memcached_url, key_prefix=b"p" * 100)
+    store = MemcachedStore(client, prefix=new_prefix())
+    store.create("k" * 200, live())
+
+    assert_payload(store, "k" * 200, PAYLOAD)
+    client.close()
+
+
+@pytest.mark.parametrize("days", [1, 30, 31, 400])
+def test_memcached_knows_when_an_item_ends(
+    store: MemcachedStore, memcached_url: str, days: int
+) -> None:
+    name = f"{store._prefix}key"
+
+    store.create("key", live(seconds=days * DAY))
+    assert seconds_left(memcached_url, name) == pytest.approx(days * DAY, abs=3)
+    store.save("key", live(seconds=days * DAY + 1000))
+    assert seconds_left(memcached_url, name) == pytest.approx(days * DAY + 1000, abs=3)
+    store.touch("key", in_(days * DAY))
+    assert seconds_left(memcached_url, name) == pytest.approx(days * DAY, abs=3)
+
+
+def test_an_expiry_memcached_cannot_count_is_the_last_it_can(
+    store: MemcachedStore, memcached_url: str
+) -> None:
+    store.create("key", Record(PAYLOAD, datetime(9999, 1, 1, tzinfo=timezone.utc)))
+
+    left = seconds_left(memcached_url, f"{store._prefix}key")
+    assert left == pytest.approx(2**31 - 1 - time.time(), abs=3)
+
+
+def test_a_record_without_an_expiry_lives_on(store: MemcachedStore, memcached_url: str) -> None:
+    store.create("key", Record(PAYLOAD, None))
+
+    assert seconds_left(memcached_url, f"{store._prefix}key") == -1
+
+
+def test_a_stale_version_cannot_end_a_session(store: MemcachedStore) -> None:
+    store.create("key", live())
+    stale = store.load("key")
+    store.save("key", live(OTHER_PAYLOAD))
+
+    assert store.save("key", expired(), replacing=stale) is not None
+
+    assert_payload(store, "key", OTHER_PAYLOAD)
+
+
+def test_a_write_waits_for_its_answer_whatever_the_client_prefers(memcached_url: str) -> None:
+    client = new_client(memcached_url, default_noreply=True)
+    store = MemcachedStore(client, prefix=new_prefix())
+
+    assert store.create("key", live()) is True
+    assert store.create("key", live()) is False
+    assert store.touch("absent", in_(60)) is False
+    assert store.delete("absent") is False
+    client.close()
+
+
+def test_a_session_over_the_size_limit_is_an_error_and_leaves_the_old_one(
+    store: MemcachedStore,
+) -> None:
+    store.create("key", live())
+    too_large = live(b'{"secret":"%s"}' % (b"x" * 2_000_000))
+
+    for save in (
+        lambda: store.save("key", too_large),
+        lambda: store.save("key", too_large, replacing=store.load("key")),
+        lambda: store.create("other", too_large),
+    ):
+        with pytest.raises(StoreError, match="item limit") as caught:
+            save()
+        assert "secret" not in str(caught.value)
+
+    assert_payload(store, "key", PAYLOAD)
+    assert store.load("other") is None
+
+
+def test_it_claims_no_listing(store: MemcachedStore) -> None:
+    assert not isinstance(store, SupportsKeys)
+
+
+def test_a_client_that_threads_cannot_share_is_refused(memcached_url: str) -> None:
+    single = pymemcache.Client(address(memcached_url))
+    for client in (
+        single,
+        RetryingClient(new_client(memcached_url)),
+        pymemcache.HashClient([address(memcached_url)]),
+        pymemcache.HashClient([], use_pooling=True),
+    ):
+        with pytest.raises(ConfigError, match="PooledClient"):
+            MemcachedStore(client)
+
+
+def compress(key: bytes, value: bytes) -> tuple[bytes, int]:
+    return (value[:1], 8) if len(value) > 400 else (value, 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"serde": pickle_serde},
+        {"serde": compressed_serde},
+        {"serializer": compress},
+        {"deserializer": lambda key, value, flags: int(value) if flags & 2 else value},
+        {"ignore_exc": True},
+    ],
+)
+def test_a_client_that_changes_what_is_stored_is_refused(
+    memcached_url: str, changes: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigError, match="made without"):
+        MemcachedStore(new_client(memcached_url, **changes))
+
+
+@pytest.mark.parametrize("missing", ["no_delay", "timeout", "connect_timeout"])
+def test_a_slow_or_patient_client_is_warned_about(memcached_url: str, missing: str) -> None:
+    with pytest.warns(UserWarning, match=f"Give the memcached client {missing}:"):
+        MemcachedStore(new_client(memcached_url, **{missing: None}))
+
+
+@pytest.mark.parametrize("prefix", ["with space ", "é", "\n", "p" * 180])
+def test_a_prefix_memcached_cannot_hold_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigError, match="prefix"):
+        MemcachedStore.from_url("memcached://localhost", prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "memcached://",
+        "memcached://user:hunter2@localhost",
+        "memcached://localhost:eleven",
+        "memcached://localhost,",
+        "memcached://localhost/0",
+        "memcached://localhost?timeout=3",
+        "memcache://localhost",
+    ],
+)
+def test_a_url_that_is_not_one_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="looks like memcached://") as caught:
+        MemcachedStore.from_url(url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["memcached://localhost", "memcached://[::1]:11212", "memcached://a.test:1,b.test:2/"]
+)
+def test_making_a_store_connects_to_nothing(url: str) -> None:
+    MemcachedStore.from_url(url).close()
+
+
+def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymemcache", None)
+
+    with pytest.raises(ConfigError, match=r"Flask-ServerSession\[memcached\]"):
+        MemcachedStore.from_url("memcached://localhost")
+
+
+def test_closing_leaves_an_applications_client_open(memcached_url: str) -> None:
+    client = new_client(memcached_url)
+    store = MemcachedStore(client, prefix=new_prefix())
+    store.create("key", live())
+    (connection,) = client.client_pool.free
+
+    store.close()
+
+    assert connection.sock is not None
+    client.close()
+
+
+def assert_unavailable(store: Store) -> None:
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable) as caught:
+        store.create("the-key", live())
+    with pytest.raises(StoreUnavailable):
+        store.load("the-key")
+    with pytest.raises(StoreUnavailable):
+        store.touch("the-key", in_(60))
+    assert time.monotonic() - started < 10
+    assert "the-key" not in str(caught.value)
+    assert PAYLOAD.decode() not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    assert_unavailable(new_store(f"memcached://127.0.0.1:{free_port()}"))
+    assert_unavailable(new_store(f"memcached://127.0.0.1:{free_port()},localhost:{free_port()}"))
+
+
+def test_a_server_that_went_away_is_unavailable(tmp_path: Path) -> None:
+    with running_memcached(tmp_path) as (url, process):
+        store = new_store(url)
+        store.create("key", live())
+        stop(process)
+
+        assert_unavailable(store)
+        with pytest.raises(StoreUnavailable):
+            store.ping()
+
+
+def test_a_server_that_hangs_is_unavailable(tmp_path: Path) -> None:
+    with running_memcached(tmp_path) as (url, process):
+        store = new_store(url, timeout=0.3)
+        store.create("key", live())
+        process.send_signal(signal.SIGSTOP)
+        try:
+            assert_unavailable(store)
+        finally:
+            process.send_signal(signal.SIGCONT)
+        store.close()
+
+
+def test_the_other_server_does_not_stand_in_for_a_lost_one(
+    memcached_url: str, tmp_path: Path
+) -> None:
+    with running_memcached(tmp_path) as (second, process):
+        store = new_store(f"{memcached_url},{urlsplit(second).netloc}")
+        for number in range(20):
+            store.create(f"key{number}", live())
+        stop(process)
+
+    found = [outcome(store, f"key{number}") for number in range(20) for _ in range(4)]
+    assert set(found) == {"found", "unavailable"}
+    store.close()
+
+
+def outcome(store: Store, key: str) -> str:
+    try:
+        return "found" if store.load(key) else "absent"
+    except StoreUnavailable:
+        return "unavailable"
+
+
+def keep_saving(store: Store, key: str) -> None:
+    for number in range(300):
+        payload = b'{"%s":%d}' % (key.encode(), number)
+        assert store.save(key, live(payload)) is None
+        assert_payload(store, key, payload)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("owner", ["store", "application"])
+def test_a_forked_child_shares_no_connection(memcached_url: str, owner: str) -> None:
+    client = new_client(memcached_url)
+    application = MemcachedStore(client, prefix=new_prefix())
+    store = application if owner == "application" else new_store(memcached_url)
+    store.create("parent", live())
+    store.create("child", live())
+
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        try:
+            keep_saving(store, "child")
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    keep_saving(store, "parent")
+    _, status = os.waitpid(child, 0)
+
+    assert status == 0
+    store.close()
+    client.close()
