@@ -1,0 +1,372 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from hypothesis.stateful import run_state_machine_as_test
+from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent
+from pymongo.monitoring import CommandListener
+from pymongo.monitoring import CommandStartedEvent
+from pymongo.monitoring import CommandSucceededEvent
+
+from flask_serversession.errors import ConfigError
+from flask_serversession.errors import PayloadError
+from flask_serversession.errors import StoreError
+from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Store
+from flask_serversession.stores.mongodb import MongoDBStore
+from flask_serversession.testing import KeysContract
+from flask_serversession.testing import PingContract
+from flask_serversession.testing import PruneContract
+from flask_serversession.testing import SetupContract
+from flask_serversession.testing import store_machine
+from flask_serversession.testing import StoreContract
+from flask_serversession.testing.contract import assert_ends_at
+from flask_serversession.testing.contract import assert_payload
+from flask_serversession.testing.contract import expired
+from flask_serversession.testing.contract import in_
+from flask_serversession.testing.contract import live
+from flask_serversession.testing.contract import OTHER_PAYLOAD
+from flask_serversession.testing.contract import PAYLOAD
+
+from ..servers.base import free_port
+from ..servers.base import stop
+from ..servers.mongodb import is_nx
+from ..servers.mongodb import mongodb_url as mongodb_url
+from ..servers.mongodb import running_mongodb
+
+DATABASE = "flask_serversession_test"
+
+Client = MongoClient[dict[str, Any]]
+
+
+@pytest.fixture
+def client(mongodb_url: str) -> Iterator[Client]:
+    with Client(mongodb_url, timeoutMS=5000) as client:
+        yield client
+
+
+@pytest.fixture
+def collection(client: Client) -> Iterator[str]:
+    name = f"sessions_{uuid.uuid4().hex}"
+    yield name
+    client[DATABASE].drop_collection(name)
+
+
+@pytest.fixture
+def store(client: Client, collection: str) -> MongoDBStore:
+    return MongoDBStore(client, database=DATABASE, collection=collection)
+
+
+@pytest.fixture
+def other_store(client: Client, collection: str) -> Iterator[MongoDBStore]:
+    neighbour = f"{collection}_other"
+    yield MongoDBStore(client, database=DATABASE, collection=neighbour)
+    client[DATABASE].drop_collection(neighbour)
+
+
+class TestMongoDBStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
+    pass
+
+
+def test_it_does_what_a_dict_does(client: Client, collection: str) -> None:
+    store = MongoDBStore(client, database=DATABASE, collection=collection)
+
+    def emptied() -> MongoDBStore:
+        store.clear()
+        return store
+
+    run_state_machine_as_test(store_machine(emptied))
+
+
+def test_a_document_is_the_one_connect_mongo_writes(
+    store: MongoDBStore, client: Client, collection: str
+) -> None:
+    moment = in_(3600).replace(microsecond=123_000)
+    store.create("key", Record(PAYLOAD, moment))
+
+    assert client[DATABASE][collection].find_one() == {
+        "_id": "key",
+        "session": PAYLOAD.decode(),
+        "expires": moment.replace(tzinfo=None),
+    }
+
+
+def test_a_saved_document_keeps_no_field_of_anyone_else(
+    store: MongoDBStore, client: Client, collection: str
+) -> None:
+    sessions = client[DATABASE][collection]
+    sessions.insert_one({"_id": "key", "session": "{}", "lastModified": datetime(2020, 1, 1)})
+    store.save("key", live())
+
+    document = sessions.find_one()
+    assert document is not None
+    assert document.keys() == {"_id", "session", "expires"}
+    assert type(document["expires"]) is datetime
+
+
+def test_a_document_without_an_expiry_lives_on(
+    store: MongoDBStore, client: Client, collection: str
+) -> None:
+    client[DATABASE][collection].insert_one({"_id": "key", "session": PAYLOAD.decode()})
+
+    assert store.load("key") == Record(PAYLOAD, None)
+    assert list(store.keys()) == ["key"]
+    assert store.create("key", live()) is False
+    assert store.prune() == 0
+    assert store.save("key", Record(OTHER_PAYLOAD, None), replacing=store.load("key")) is None
+    assert store.load("key") == Record(OTHER_PAYLOAD, None)
+    assert store.touch("key", in_(60)) is True
+    assert_ends_at(store.load("key"), in_(60))
+
+
+@pytest.mark.parametrize("tz_aware", [True, False])
+def test_a_clients_idea_of_dates_does_not_matter(
+    mongodb_url: str, collection: str, tz_aware: bool
+) -> None:
+    with Client(mongodb_url, tz_aware=tz_aware) as client:
+        store = MongoDBStore(client, database=DATABASE, collection=collection)
+        store.create("key", live())
+        store.create("dead", expired())
+
+        assert_ends_at(store.load("key"), in_(3600))
+        assert store.load("dead") is None
+
+
+@pytest.mark.parametrize("session", [{"views": 1}, None, ObjectId()])
+def test_a_session_that_is_no_text_is_an_error(
+    store: MongoDBStore, client: Client, collection: str, session: object
+) -> None:
+    client[DATABASE][collection].insert_one({"_id": "key", "session": session})
+
+    with pytest.raises(PayloadError, match="stringify"):
+        store.load("key")
+
+
+class Commands(CommandListener):
+    """What a client sends, by the driver's own account."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.sent.append(dict(event.command))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+
+def test_every_verb_is_one_command_and_a_touch_sends_no_payload(
+    mongodb_url: str, collection: str
+) -> None:
+    commands = Commands()
+    with Client(mongodb_url, event_listeners=[commands]) as client:
+        store = MongoDBStore(client, database=DATABASE, collection=collection, create=False)
+        store.create("key", live())
+        loaded = store.load("key")
+        store.save("key", live(OTHER_PAYLOAD), replacing=loaded)
+        moment = in_(60)
+        store.touch("key", moment)
+        store.delete("key")
+        sent_by_verbs = list(commands.sent)
+
+    assert [next(iter(sent)) for sent in sent_by_verbs] == [
+        *("update", "find", "update", "update", "delete")
+    ]
+    upserts = [update.get("upsert", False) for sent in sent_by_verbs for update in updates(sent)]
+    assert upserts == [True, False, False]
+    assert updates(sent_by_verbs[3])[0]["u"] == {"$set": {"expires": moment}}
+
+
+def updates(command: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = command.get("updates", [])
+    return found
+
+
+def ttl_indexes(client: Client, collection: str) -> list[str]:
+    return [
+        name
+        for name, index in client[DATABASE][collection].index_information().items()
+        if list(index["key"]) == [("expires", 1)] and index.get("expireAfterSeconds") == 0
+    ]
+
+
+def test_the_first_session_brings_the_ttl_index(
+    store: MongoDBStore, client: Client, collection: str
+) -> None:
+    store.load("key")
+    assert ttl_indexes(client, collection) == []
+
+    store.create("key", live())
+    assert len(ttl_indexes(client, collection)) == 1
+
+
+def test_the_ttl_index_is_named_as_connect_mongo_names_it(
+    store: MongoDBStore, client: Client, collection: str, mongodb_url: str
+) -> None:
+    if is_nx(mongodb_url):
+        pytest.skip("nx-27017 gives indexes names of its own")
+    store.setup()
+
+    assert ttl_indexes(client, collection) == ["expires_1"]
+    client[DATABASE][collection].create_index([("expires", 1)], expireAfterSeconds=0)
+
+
+def test_without_create_no_index_is_made(client: Client, collection: str) -> None:
+    store = MongoDBStore(client, database=DATABASE, collection=collection, create=False)
+    store.create("key", live())
+
+    assert ttl_indexes(client, collection) == []
+
+
+def test_clear_keeps_the_index(store: MongoDBStore, client: Client, collection: str) -> None:
+    store.create("key", live())
+    store.clear()
+
+    assert len(ttl_indexes(client, collection)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "name"),
+    [("", {}, "test"), ("app", {}, "app"), ("app", {"database": "other"}, "other")],
+)
+def test_the_database_is_the_one_of_the_url(path: str, options: dict[str, Any], name: str) -> None:
+    store = MongoDBStore.from_url(f"mongodb://localhost/{path}", **options)
+
+    assert store._sessions.full_name == f"{name}.sessions"
+    store.close()
+
+
+def test_making_a_store_connects_to_nothing() -> None:
+    MongoDBStore.from_url("mongodb://user:hunter2@database.test:1/app").close()
+
+
+def test_something_else_than_a_client_is_refused(client: Client) -> None:
+    with pytest.raises(ConfigError, match="not Database"):
+        MongoDBStore(client[DATABASE])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", ["mongodb://u:hunter2/@host", "mongodb://host:port", "host/db/x"])
+def test_a_url_that_is_not_one_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="looks like mongodb://") as caught:
+        MongoDBStore.from_url(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_name_that_mongodb_does_not_take_is_refused(client: Client) -> None:
+    with pytest.raises(ConfigError, match="no database named 'a b'"):
+        MongoDBStore(client, database="a b")
+    with pytest.raises(ConfigError, match=r"no collection named '\$x'"):
+        MongoDBStore(client, collection="$x")
+
+
+def test_a_client_that_awaits_no_answer_is_refused() -> None:
+    with pytest.raises(ConfigError, match="w=0"):
+        MongoDBStore.from_url("mongodb://localhost/?w=0")
+
+
+def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymongo", None)
+
+    with pytest.raises(ConfigError, match=r"Flask-ServerSession\[mongodb\]"):
+        MongoDBStore.from_url("mongodb://localhost")
+
+
+def test_a_session_over_the_size_limit_is_an_error_and_leaves_the_old_one(
+    store: MongoDBStore,
+) -> None:
+    store.create("key", live())
+
+    with pytest.raises(StoreError) as caught:
+        store.save("key", live(b'{"secret":"%s"}' % (b"x" * 17_000_000)))
+
+    assert "secret" not in str(caught.value)
+    assert_payload(store, "key", PAYLOAD)
+
+
+def test_closing_leaves_an_applications_client_open(store: MongoDBStore) -> None:
+    store.create("key", live())
+    store.close()
+
+    assert_payload(store, "key", PAYLOAD)
+
+
+def assert_unavailable(store: Store) -> None:
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable) as caught:
+        store.create("the-key", live())
+    with pytest.raises(StoreUnavailable):
+        store.load("the-key")
+    assert time.monotonic() - started < 10
+    for secret in ("the-key", "hunter2", PAYLOAD.decode()):
+        assert secret not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    url = f"mongodb://user:hunter2@127.0.0.1:{free_port()}"
+    store = MongoDBStore.from_url(url, timeout=0.5)
+    assert_unavailable(store)
+    store.close()
+
+
+def test_a_server_that_went_away_is_unavailable(tmp_path: Path) -> None:
+    with running_mongodb(tmp_path) as (url, process):
+        store = MongoDBStore.from_url(url, timeout=0.5)
+        store.create("key", live())
+        stop(process)
+
+        assert_unavailable(store)
+        with pytest.raises(StoreUnavailable):
+            store.ping()
+        store.close()
+
+
+def test_a_server_that_hangs_is_unavailable(tmp_path: Path) -> None:
+    with running_mongodb(tmp_path) as (url, process):
+        store = MongoDBStore.from_url(url, timeout=0.5)
+        store.create("key", live())
+        process.send_signal(signal.SIGSTOP)
+        try:
+            assert_unavailable(store)
+        finally:
+            process.send_signal(signal.SIGCONT)
+            store.close()
+
+
+def keep_saving(store: Store, key: str) -> None:
+    for number in range(100):
+        payload = b'{"%s":%d}' % (key.encode(), number)
+        assert store.save(key, live(payload)) is None
+        assert_payload(store, key, payload)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:MongoClient opened before fork")
+def test_a_forked_child_shares_no_connection(store: MongoDBStore) -> None:
+    store.create("parent", live())
+    store.create("child", live())
+
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        try:
+            keep_saving(store, "child")
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    keep_saving(store, "parent")
+    _, status = os.waitpid(child, 0)
+
+    assert status == 0
