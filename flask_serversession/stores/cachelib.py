@@ -1,0 +1,228 @@
+"""Sessions in any cachelib cache that lets its values be bytes."""
+
+from __future__ import annotations
+
+import copy
+import os
+import struct
+import sys
+import threading
+from datetime import datetime
+from typing import Any
+from typing import IO
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from ..errors import ConfigError
+from ..errors import PayloadError
+from ..errors import StoreError
+from .base import DriverErrors
+from .base import epoch_milliseconds
+from .base import from_epoch_milliseconds
+from .base import GONE
+from .base import is_expired
+from .base import milliseconds_left
+from .base import Record
+from .base import Refusal
+
+if TYPE_CHECKING:
+    from cachelib import BaseCache
+
+_EXPIRY = struct.Struct(">Q")
+#: Begins every stored value: the expiry's first two bytes are zero until the year 10889.
+_MARK = b"\0\0"
+_FOR_EVER = 0
+_LOCKS = 64
+
+
+class CacheLibStore:
+    """Keeps sessions in a cachelib cache, as bytes: eight of expiry, then the payload.
+
+    **It is atomic among the threads of one process, and not between processes.**
+    cachelib has no compare-and-set, so every verb but ``load`` reads, decides and writes
+    under a lock of this store. Between processes the last write wins: a session saved by
+    two of them at once loses one side's changes, and a save can undo another process's
+    logout. Where several processes serve, use RedisStore, FileSystemStore, MongoDBStore
+    or MemcachedStore on the same backend.
+
+    Whatever the cache raises becomes StoreUnavailable, for cachelib does not tell an
+    outage from a refusal. What it hides stays hidden: an unreadable file of
+    FileSystemCache is an absent session. A touch rewrites the payload. cachelib lists no
+    keys, so neither does this.
+
+    cachelib serializes with pickle, which runs what it reads. This store works on a
+    shallow copy of the cache whose serializer passes bytes through, and refuses caches
+    that have none to replace (MemcachedCache, NullCache). It refuses a cache with a
+    ``threshold`` too: past that live sessions are dropped.
+
+    :param cache: a ``RedisCache``, a ``FileSystemCache(directory, threshold=0)`` …
+        The application closes it.
+    :param prefix: begins every key.
+    """
+
+    def __init__(self, cache: BaseCache, *, prefix: str = "sess:") -> None:
+        _check(cache)
+        self._cache = _with_bytes(cache)
+        self._prefix = prefix
+        self._errors = DriverErrors("cachelib", unavailable=(Exception,), failed=())
+        self._locks = _new_locks()
+        _stores.add(self)
+
+    def load(self, key: str) -> Record | None:
+        return self._live(self._prefix + key)
+
+    def create(self, key: str, record: Record) -> bool:
+        name = self._prefix + key
+        with self._lock(name):
+            if self._live(name):
+                return False
+            if is_expired(record.expires_at):
+                return True
+            with self._errors:
+                added = self._cache.add(name, _frame(record), _timeout(record.expires_at))
+            if added:
+                return True
+            # Taken by another process just now, or by a leftover: FileSystemCache adds
+            # nothing where an expired file is.
+            if self._live(name):
+                return False
+            self._put(name, record)
+            return True
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        name = self._prefix + key
+        with self._lock(name):
+            current = self._live(name)
+            if current is None:
+                return GONE
+            if replacing is not None and current.payload != replacing.payload:
+                return Refusal(current)
+            self._put(name, record)
+            return None
+
+    def touch(self, key: str, expires_at: datetime) -> bool:
+        name = self._prefix + key
+        with self._lock(name):
+            current = self._live(name)
+            if current is None:
+                return False
+            self._put(name, Record(current.payload, expires_at))
+            return True
+
+    def delete(self, key: str) -> bool:
+        name = self._prefix + key
+        with self._lock(name):
+            if self._live(name) is None:
+                return False
+            self._remove(name)
+            return True
+
+    def _lock(self, name: str) -> threading.Lock:
+        return self._locks[hash(name) % _LOCKS]
+
+    def _live(self, name: str) -> Record | None:
+        with self._errors:
+            value = self._cache.get(name)
+        record = None if value is None else _unframe(value)
+        return None if record is None or is_expired(record.expires_at) else record
+
+    def _put(self, name: str, record: Record) -> None:
+        if is_expired(record.expires_at):
+            self._remove(name)
+            return
+        with self._errors:
+            stored = self._cache.set(name, _frame(record), _timeout(record.expires_at))
+        if not stored:
+            raise StoreError("The cachelib cache did not store a session; its log may say why.")
+
+    def _remove(self, name: str) -> None:
+        with self._errors:
+            removed = self._cache.delete(name)
+        if not removed and self._live(name):
+            raise StoreError("The cachelib cache did not remove a session; its log may say why.")
+
+
+def _with_bytes(cache: Any) -> Any:
+    ours = copy.copy(cache)
+    ours.serializer = _Bytes()
+    return ours
+
+
+class _Bytes:
+    """A cachelib serializer that takes bytes and leaves them alone."""
+
+    def dumps(self, value: bytes) -> bytes:
+        return value
+
+    def loads(self, value: bytes | None) -> bytes | None:
+        return value
+
+    def dump(self, value: bytes, file: IO[bytes]) -> None:
+        file.write(value)
+
+    def load(self, file: IO[bytes]) -> bytes:
+        return file.read()
+
+
+def _frame(record: Record) -> bytes:
+    expires_at = record.expires_at
+    expiry = _FOR_EVER if expires_at is None else epoch_milliseconds(expires_at)
+    return _EXPIRY.pack(expiry) + record.payload
+
+
+def _unframe(value: bytes) -> Record:
+    if len(value) < _EXPIRY.size or not value.startswith(_MARK):
+        raise PayloadError(
+            "A value in the cachelib cache is not one of this store's. Give the store a"
+            " prefix that nothing else uses."
+        )
+    (expiry,) = _EXPIRY.unpack_from(value)
+    expires_at = None if expiry == _FOR_EVER else from_epoch_milliseconds(expiry)
+    return Record(value[_EXPIRY.size :], expires_at)
+
+
+def _timeout(expires_at: datetime | None) -> int:
+    if expires_at is None:
+        return 0  # cachelib's "never"
+    # One second more: caches round the present down, and the frame has the exact moment.
+    return -(-milliseconds_left(expires_at) // 1000) + 1
+
+
+def _check(cache: BaseCache) -> None:
+    try:
+        from cachelib import BaseCache
+        from cachelib import SimpleCache
+    except ImportError as error:
+        raise ConfigError("CacheLibStore needs cachelib: pip install cachelib") from error
+    if not isinstance(cache, BaseCache):
+        raise ConfigError(f"CacheLibStore needs a cachelib cache, not {type(cache).__name__}.")
+    kind = type(cache).__name__
+    if not hasattr(cache, "serializer"):
+        raise ConfigError(
+            f"{kind} has no serializer that could be kept from pickling. Use MemcachedStore"
+            " for memcached, or another cache."
+        )
+    # To SimpleCache 0 means 500.
+    boundless = sys.maxsize if isinstance(cache, SimpleCache) else 0
+    if getattr(cache, "_threshold", boundless) != boundless:
+        raise ConfigError(
+            f"{kind} drops live sessions past its threshold. Make it with threshold="
+            f"{'sys.maxsize, or use MemoryStore' if boundless else '0'}."
+        )
+
+
+_stores: WeakSet[CacheLibStore] = WeakSet()
+
+
+def _new_locks() -> tuple[threading.Lock, ...]:
+    return tuple(threading.Lock() for _ in range(_LOCKS))
+
+
+def _renew_locks() -> None:
+    # A lock that another thread of the parent held would stay locked in the child.
+    for store in _stores:
+        store._locks = _new_locks()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_locks)

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from cachelib import BaseCache
+from cachelib import FileSystemCache
+from cachelib import MemcachedCache
+from cachelib import NullCache
+from cachelib import RedisCache
+from cachelib import SimpleCache
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from flask_serversession.errors import ConfigError
+from flask_serversession.errors import PayloadError
+from flask_serversession.errors import StoreError
+from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.cachelib import CacheLibStore
+from flask_serversession.testing import store_machine
+from flask_serversession.testing import StoreContract
+from flask_serversession.testing.contract import assert_payload
+from flask_serversession.testing.contract import expired
+from flask_serversession.testing.contract import in_
+from flask_serversession.testing.contract import live
+from flask_serversession.testing.contract import PAYLOAD
+
+from ..servers.base import free_port
+from ..servers.redis import redis_program as redis_program
+from ..servers.redis import redis_url as redis_url
+
+
+def simple_cache() -> SimpleCache:
+    return SimpleCache(threshold=sys.maxsize)
+
+
+def file_cache(folder: Path) -> FileSystemCache:
+    return FileSystemCache(str(folder), threshold=0)
+
+
+class TestOnSimpleCache(StoreContract):
+    @pytest.fixture
+    def store(self) -> CacheLibStore:
+        return CacheLibStore(simple_cache())
+
+
+class TestOnFileSystemCache(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> CacheLibStore:
+        return CacheLibStore(file_cache(tmp_path))
+
+
+class TestOnRedisCache(StoreContract):
+    @pytest.fixture
+    def store(self, redis_url: str) -> Iterator[CacheLibStore]:
+        prefix = f"test-{uuid.uuid4().hex}:"
+        with redis.Redis.from_url(redis_url) as client:
+            yield CacheLibStore(RedisCache(client), prefix=prefix)
+            for name in client.scan_iter(f"{prefix}*"):
+                client.delete(name)
+
+
+TestOnSimpleCacheAgainstADict = store_machine(lambda: CacheLibStore(simple_cache())).TestCase
+
+
+def test_nothing_stored_is_a_pickle(tmp_path: Path) -> None:
+    CacheLibStore(file_cache(tmp_path)).create("key", live())
+
+    (file,) = tmp_path.iterdir()
+    timestamp, value = file.read_bytes()[:4], file.read_bytes()[4:]
+    assert int.from_bytes(timestamp, sys.byteorder) > utc_now().timestamp()
+    assert value[:2] == b"\0\0"
+    assert value[8:] == PAYLOAD
+
+
+def test_the_applications_cache_keeps_its_serializer() -> None:
+    cache = simple_cache()
+    CacheLibStore(cache).create("key", live())
+
+    cache.set("other", {"an": "object"})
+    assert cache.get("other") == {"an": "object"}
+
+
+def test_a_foreign_value_is_an_error_and_not_unpickled() -> None:
+    cache = simple_cache()
+    cache.set("sess:key", {"an": "object"})
+
+    with pytest.raises(PayloadError, match="prefix"):
+        CacheLibStore(cache).load("key")
+
+
+def test_prefixes_keep_stores_apart() -> None:
+    cache = simple_cache()
+    ours, theirs = CacheLibStore(cache), CacheLibStore(cache, prefix="admin:")
+    ours.create("key", live())
+
+    assert theirs.load("key") is None
+    assert cache.has("sess:key")
+
+
+def test_the_expiry_is_known_to_the_millisecond(tmp_path: Path) -> None:
+    store = CacheLibStore(file_cache(tmp_path))
+    moment = in_(90).replace(microsecond=123_000)
+    store.create("key", Record(PAYLOAD, moment))
+
+    loaded = store.load("key")
+    assert loaded is not None
+    assert loaded.expires_at == moment
+
+
+def test_a_record_without_an_expiry_lives_on() -> None:
+    store = CacheLibStore(simple_cache())
+    store.create("key", Record(PAYLOAD, None))
+
+    assert store.load("key") == Record(PAYLOAD, None)
+
+
+def test_what_is_created_expired_leaves_nothing(tmp_path: Path) -> None:
+    CacheLibStore(file_cache(tmp_path)).create("key", expired())
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_expired_for_the_cache_does_not_take_its_key(tmp_path: Path) -> None:
+    cache = file_cache(tmp_path)
+    store = CacheLibStore(cache)
+    store.create("key", live())
+    (file,) = tmp_path.iterdir()
+    file.write_bytes((1).to_bytes(4, sys.byteorder) + file.read_bytes()[4:])
+
+    assert store.create("key", live(b"{}")) is True
+
+    assert_payload(store, "key", b"{}")
+
+
+@pytest.mark.parametrize("threshold", [1, 500, 10**9])
+def test_a_cache_that_drops_live_sessions_is_refused(tmp_path: Path, threshold: int) -> None:
+    with pytest.raises(ConfigError, match="threshold=0"):
+        CacheLibStore(FileSystemCache(str(tmp_path), threshold=threshold))
+    with pytest.raises(ConfigError, match=r"sys\.maxsize"):
+        CacheLibStore(SimpleCache(threshold=threshold))
+
+
+def test_the_zero_threshold_that_means_500_is_refused() -> None:
+    with pytest.raises(ConfigError, match="MemoryStore"):
+        CacheLibStore(SimpleCache(threshold=0))
+
+
+@pytest.mark.parametrize("cache", [NullCache(), MemcachedCache(object())])
+def test_a_cache_whose_pickling_cannot_be_replaced_is_refused(cache: BaseCache) -> None:
+    with pytest.raises(ConfigError, match="serializer"):
+        CacheLibStore(cache)
+
+
+def test_something_else_than_a_cache_is_refused() -> None:
+    with pytest.raises(ConfigError, match="not dict"):
+        CacheLibStore({})  # type: ignore[arg-type]
+
+
+def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = simple_cache()
+    monkeypatch.setitem(sys.modules, "cachelib", None)
+
+    with pytest.raises(ConfigError, match="pip install cachelib"):
+        CacheLibStore(cache)
+
+
+@pytest.fixture
+def absent_store() -> Iterator[CacheLibStore]:
+    once = Retry(NoBackoff(), retries=0)
+    with redis.Redis(port=free_port(), socket_connect_timeout=5, retry=once) as client:
+        yield CacheLibStore(RedisCache(client))
+
+
+def test_a_server_that_is_not_there_is_unavailable(absent_store: CacheLibStore) -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        absent_store.create("the-key", live())
+
+    assert isinstance(caught.value.__cause__, redis.ConnectionError)
+    assert "the-key" not in str(caught.value)
+    assert PAYLOAD.decode() not in str(caught.value)
+
+
+def test_a_write_that_the_cache_swallowed_is_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions"
+    store = CacheLibStore(file_cache(folder))
+    store.create("key", live())
+    (file,) = folder.iterdir()
+    file.unlink()
+    file.mkdir()
+
+    with pytest.raises(StoreError, match="did not store"):
+        store.create("key", live())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_finds_every_lock_open() -> None:
+    store = CacheLibStore(simple_cache())
+    with store._lock("sess:key"):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            os._exit(0 if store.create("key", live()) else 1)
+    _, status = os.waitpid(child, 0)
+
+    assert status == 0
