@@ -45,7 +45,8 @@ def merge(
 
     A key that only one side changed takes that side's value; deleting is a change, so
     neither side brings back what the other deleted alone. For a key that both changed
-    to different values ``resolve`` decides, unless this request deleted it. Flashed
+    ``resolve`` decides, even if they agree (two visits counted at once are two), unless
+    this request deleted it. Flashed
     messages are merged one by one: none shown twice, none lost.
 
     :param base: the data both sides started from.
@@ -63,7 +64,7 @@ def merge(
             merged.pop(key, None)
             continue
         there = theirs.get(key, _ABSENT)
-        if _alike(before, there, same) or _alike(there, now, same):
+        if _alike(before, there, same):
             merged[key] = now
         else:
             merged[key] = resolve(key, _or_none(before), _or_none(there), now)

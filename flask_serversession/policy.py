@@ -159,7 +159,7 @@ def _cookie_action(facts: Facts, policy: SavePolicy, store: StoreAction) -> Cook
     elif _cookie_counts(facts, policy):
         send = True
     elif policy.rolling is None:
-        send = facts.expires and store is not StoreAction.NONE
+        send = facts.expires and (store is not StoreAction.NONE or facts.saved is not None)
     else:
         send = policy.rolling or (facts.expires and _is_modified(facts, policy))
     return CookieAction.SET if send else CookieAction.NONE
