@@ -1,0 +1,52 @@
+"""A small shop that keeps its visitors on the server.
+
+.. code-block:: text
+
+    flask --app example_app run
+    SESSION_STORE=redis://localhost:6379/0 flask --app example_app run
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+
+from flask_serversession import ServerSession
+
+from . import csrf
+from . import errors
+from . import shop
+from .secret import persisted_secret
+
+
+def create_app(instance_path: str | None = None) -> Flask:
+    """Return the shop, configured by ``SESSION_STORE`` and ``SECRET_KEY``.
+
+    Without them the sessions and a random key are kept in the instance folder, so that
+    carts and logins survive a restart.
+    """
+    app = Flask(__name__, instance_path=instance_path)
+    app.config.update(
+        SECRET_KEY=os.environ.get("SECRET_KEY")
+        or persisted_secret(_instance_file(app, "secret_key")),
+        SESSION_STORE=os.environ.get("SESSION_STORE")
+        or f"sqlite:///{_instance_file(app, 'shop.db')}",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE="auto",
+        SESSION_IDLE_TIMEOUT=timedelta(hours=1),
+        PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+    )
+    ServerSession(app)
+    csrf.protect(app)
+    errors.register(app)
+    app.register_blueprint(shop.blueprint)
+    return app
+
+
+def _instance_file(app: Flask, name: str) -> Path:
+    folder = Path(app.instance_path)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / name

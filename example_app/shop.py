@@ -1,0 +1,95 @@
+"""The shop's pages and forms."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import cast
+
+from flask import abort
+from flask import Blueprint
+from flask import flash
+from flask import redirect
+from flask import render_template
+from flask import request
+from flask import session as flask_session
+from flask import url_for
+from werkzeug.wrappers import Response
+
+from flask_serversession import Session
+
+from . import cart
+from . import csrf
+from .catalogue import GLAZES
+from .catalogue import PRODUCTS
+from .panel import describe
+
+blueprint = Blueprint("shop", __name__)
+
+#: ``flask.session`` by the type that ServerSession gives it.
+session = cast(Session, flask_session)
+
+
+@blueprint.get("/")
+def index() -> str:
+    session["views"] = session.get("views", 0) + 1
+    return render_template(
+        "shop.html",
+        products=PRODUCTS,
+        glazes=GLAZES,
+        lines=cart.lines(),
+        describe=partial(describe, session),
+    )
+
+
+@blueprint.get("/login")
+def login_form() -> str:
+    return render_template("login.html")
+
+
+@blueprint.post("/login")
+def login() -> Response:
+    name = request.form.get("name", "").strip()
+    if not name:
+        flash("A name is enough, but it takes one.")
+        return redirect(url_for(".login_form"))
+    # A new id against session fixation; the cart comes along.
+    session.regenerate(keep_data=True)
+    csrf.renew()
+    session["name"] = name[:40]
+    session.permanent = "remember" in request.form
+    flash(f"Welcome, {session['name']}.")
+    return redirect(url_for(".index"))
+
+
+@blueprint.post("/logout")
+def logout() -> Response:
+    session.destroy()
+    flash("Bye")
+    return redirect(url_for(".index"))
+
+
+@blueprint.post("/cart/<slug>")
+def add(slug: str) -> Response:
+    glaze = request.form.get("glaze", "")
+    _check(slug, glaze)
+    cart.add(slug, glaze)
+    return _back_to_cart()
+
+
+@blueprint.post("/cart/<slug>/<glaze>")
+def change(slug: str, glaze: str) -> Response:
+    _check(slug, glaze)
+    quantity = request.form.get("quantity", type=int)
+    if quantity is None:
+        abort(400, "A quantity is a whole number.")
+    cart.set_quantity(slug, glaze, quantity)
+    return _back_to_cart()
+
+
+def _check(slug: str, glaze: str) -> None:
+    if slug not in PRODUCTS or glaze not in GLAZES:
+        abort(404, "The shop has nothing like that.")
+
+
+def _back_to_cart() -> Response:
+    return redirect(url_for(".index", _anchor="cart"))

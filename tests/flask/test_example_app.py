@@ -1,0 +1,324 @@
+"""The example shop, driven as a visitor's browser would drive it."""
+
+from __future__ import annotations
+
+import re
+import stat
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_serversession import Session
+from flask_serversession.stores.filesystem import FileSystemStore
+from flask_serversession.stores.memory import MemoryStore
+from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
+
+# Last, so that the installed package is tested and not the checkout beside the example.
+sys.path.append(str(Path(__file__).parents[2]))
+create_app: Callable[..., Flask] = import_module("example_app").create_app
+
+OpenShop = Callable[[], Flask]
+
+
+@pytest.fixture
+def sqlite_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenShop:
+    """Open the shop as somebody who configured nothing: on a SQLite file."""
+    monkeypatch.delenv("SESSION_STORE", raising=False)
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    return lambda: create_app(instance_path=str(tmp_path / "instance"))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def shop(
+    request: pytest.FixtureRequest, sqlite_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> Flask:
+    if request.param == "memory":
+        monkeypatch.setenv("SESSION_STORE", "memory")
+    return sqlite_shop()
+
+
+@pytest.fixture
+def visitor(shop: Flask) -> FlaskClient:
+    return shop.test_client()
+
+
+def submit(visitor: FlaskClient, path: str, **fields: str | int) -> str:
+    """Open the page that has the form, send it, and return the page that follows."""
+    form_page = "/login" if path == "/login" else "/"
+    token = re.search('name="csrf_token" value="(.+?)"', visitor.get(form_page).text)
+    assert token is not None
+    answer = visitor.post(path, data={"csrf_token": token[1], **fields}, follow_redirects=True)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def data_of(visitor: FlaskClient) -> dict[str, object]:
+    with visitor.session_transaction() as session:
+        return dict(session)
+
+
+def id_of(visitor: FlaskClient) -> str:
+    with visitor.session_transaction() as session:
+        assert isinstance(session, Session)
+        return session.id
+
+
+def test_a_login_changes_the_id_and_keeps_the_cart(visitor: FlaskClient) -> None:
+    submit(visitor, "/cart/cup", glaze="iron")
+    before = id_of(visitor)
+
+    page = submit(visitor, "/login", name="Ada")
+
+    assert "Welcome, Ada." in page
+    assert id_of(visitor) != before
+    assert data_of(visitor)["cart"] == {"cup": {"iron": 1}}
+
+
+def test_the_id_from_before_a_login_is_worth_nothing_after_it(
+    shop: Flask, visitor: FlaskClient
+) -> None:
+    visitor.get("/")
+    planted = visitor.get_cookie("session")
+    assert planted is not None
+    submit(visitor, "/login", name="Ada")
+
+    attacker = shop.test_client()
+    attacker.set_cookie("session", planted.value)
+
+    assert "Ada" not in attacker.get("/").text
+
+
+def test_a_login_renews_the_token_of_the_forms(visitor: FlaskClient) -> None:
+    visitor.get("/")
+    before = data_of(visitor)["csrf_token"]
+
+    submit(visitor, "/login", name="Ada")
+
+    assert data_of(visitor)["csrf_token"] != before
+
+
+def test_a_login_needs_a_name(visitor: FlaskClient) -> None:
+    assert "takes one" in submit(visitor, "/login", name="  ")
+    assert "name" not in data_of(visitor)
+
+
+def test_a_visitor_who_wants_to_be_remembered_gets_a_lasting_cookie(
+    visitor: FlaskClient,
+) -> None:
+    submit(visitor, "/login", name="Ada")
+    cookie = visitor.get_cookie("session")
+    assert cookie is not None
+    assert cookie.expires is None
+
+    submit(visitor, "/login", name="Ada", remember="on")
+    cookie = visitor.get_cookie("session")
+    assert cookie is not None
+    assert cookie.expires is not None
+
+
+def test_a_logout_ends_the_session_and_says_bye_in_a_new_one(
+    shop: Flask, visitor: FlaskClient
+) -> None:
+    submit(visitor, "/cart/cup", glaze="iron")
+    submit(visitor, "/login", name="Ada")
+    before = id_of(visitor)
+
+    page = submit(visitor, "/logout")
+
+    assert "Bye" in page
+    assert "Ada" not in page
+    assert shop.extensions["serversession"].load(before) is None
+    assert id_of(visitor) != before
+    assert "cart" not in data_of(visitor)
+
+
+def test_changes_deep_in_the_cart_are_kept(visitor: FlaskClient) -> None:
+    submit(visitor, "/cart/cup", glaze="iron")
+    submit(visitor, "/cart/cup", glaze="iron")
+    submit(visitor, "/cart/cup", glaze="chalk")
+    submit(visitor, "/cart/vase", glaze="chalk")
+    assert data_of(visitor)["cart"] == {"cup": {"iron": 2, "chalk": 1}, "vase": {"chalk": 1}}
+
+    submit(visitor, "/cart/cup/iron", quantity=5)
+    submit(visitor, "/cart/cup/chalk", quantity=0)
+    page = submit(visitor, "/cart/vase/chalk", quantity=-1)
+    assert data_of(visitor)["cart"] == {"cup": {"iron": 5}}
+    assert "€120" in page
+
+
+def test_nobody_orders_more_than_a_dozen_of_a_kind(visitor: FlaskClient) -> None:
+    submit(visitor, "/cart/cup/iron", quantity=1000)
+    submit(visitor, "/cart/cup", glaze="iron")
+
+    assert data_of(visitor)["cart"] == {"cup": {"iron": 12}}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status"),
+    [
+        ("/cart/teapot", {"glaze": "iron"}, 404),
+        ("/cart/cup", {"glaze": "gold"}, 404),
+        ("/cart/cup", {}, 404),
+        ("/cart/cup/iron", {"quantity": "many"}, 400),
+    ],
+)
+def test_an_order_that_makes_no_sense_changes_nothing(
+    visitor: FlaskClient, path: str, fields: dict[str, str], status: int
+) -> None:
+    visitor.get("/")
+    token = data_of(visitor)["csrf_token"]
+
+    answer = visitor.post(path, data={"csrf_token": token, **fields})
+
+    assert answer.status_code == status
+    assert "cart" not in data_of(visitor)
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout", "/cart/cup", "/cart/cup/iron"])
+@pytest.mark.parametrize("fields", [{}, {"csrf_token": ""}, {"csrf_token": "gue\u00dfed"}])
+def test_a_form_without_the_token_is_refused(
+    visitor: FlaskClient, path: str, fields: dict[str, str]
+) -> None:
+    submit(visitor, "/login", name="Ada")
+    before = data_of(visitor)
+
+    answer = visitor.post(path, data={"name": "Eve", "glaze": "iron", "quantity": 1, **fields})
+
+    assert answer.status_code == 400
+    assert data_of(visitor) == before
+
+
+def test_a_form_from_nowhere_is_refused_and_starts_no_session(visitor: FlaskClient) -> None:
+    answer = visitor.post("/login", data={"csrf_token": "", "name": "Eve"})
+
+    assert answer.status_code == 400
+    assert visitor.get_cookie("session") is None
+
+
+def test_counter_cart_and_login_survive_a_restart(sqlite_shop: OpenShop) -> None:
+    before = sqlite_shop().test_client()
+    submit(before, "/login", name="Ada")
+    submit(before, "/cart/bowl", glaze="celadon")
+    cookie = before.get_cookie("session")
+    assert cookie is not None
+    views = data_of(before)["views"]
+    assert isinstance(views, int)
+
+    after = sqlite_shop().test_client()
+    after.set_cookie("session", cookie.value)
+    page = after.get("/").text
+
+    assert f"{views + 1} times" in page
+    assert "Ada" in page
+    assert data_of(after)["cart"] == {"bowl": {"celadon": 1}}
+
+
+def test_the_kept_secret_is_its_owners_alone(sqlite_shop: OpenShop, tmp_path: Path) -> None:
+    key = sqlite_shop().secret_key
+    file = tmp_path / "instance" / "secret_key"
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert file.read_text() == key == sqlite_shop().secret_key
+
+
+def test_with_both_variables_set_nothing_is_written_to_the_instance_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESSION_STORE", "memory")
+    monkeypatch.setenv("SECRET_KEY", "from the environment")
+
+    app = create_app(instance_path=str(tmp_path / "instance"))
+
+    assert app.secret_key == "from the environment"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "shown"),
+    [
+        ("memory", MemoryStore, "MemoryStore (memory)"),
+        ("sqlite:///{folder}/other.db", SQLAlchemyStore, "SQLAlchemyStore (sqlite)"),
+        ("file://{folder}/sessions", FileSystemStore, "FileSystemStore (file)"),
+    ],
+)
+def test_one_variable_chooses_the_store(
+    sqlite_shop: OpenShop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    kind: type,
+    shown: str,
+) -> None:
+    monkeypatch.setenv("SESSION_STORE", url.format(folder=tmp_path))
+    app = sqlite_shop()
+    visitor = app.test_client()
+    visitor.get("/")
+    page = visitor.get("/").text
+
+    assert isinstance(app.extensions["serversession"].store, kind)
+    assert "2 times" in page
+    assert shown in page
+    assert str(tmp_path) not in page
+
+
+def test_the_panel_shows_neither_the_whole_id_nor_the_token_beside_its_forms(
+    visitor: FlaskClient,
+) -> None:
+    page = submit(visitor, "/login", name="Ada")
+    panel = page[page.index("Behind the counter") :]
+
+    sid = id_of(visitor)
+    token = data_of(visitor)["csrf_token"]
+    assert f"session=s%3A{sid[:8]}…" in panel
+    assert sid not in page
+    assert isinstance(token, str)
+    assert token not in panel
+
+
+def test_the_panel_tells_how_long_the_session_had_left(visitor: FlaskClient) -> None:
+    assert "It begins with this visit" in visitor.get("/").text
+    assert "1 h, renewed by this visit" in visitor.get("/").text
+
+    assert "30 d, renewed by this visit" in submit(visitor, "/login", name="A", remember="on")
+
+
+def test_the_panel_names_what_the_cookie_is_protected_by(visitor: FlaskClient) -> None:
+    assert "HttpOnly · SameSite=Lax · Path=/" in visitor.get("/").text
+
+    visitor.delete_cookie("session")
+    page = visitor.get("/", base_url="https://localhost").text
+    assert "HttpOnly · Secure · SameSite=Lax · Path=/" in page
+
+
+def test_names_are_shown_as_text(visitor: FlaskClient) -> None:
+    page = submit(visitor, "/login", name="<b>Ada</b>")
+
+    assert "<b>" not in page
+    assert "&lt;b&gt;Ada" in page
+
+
+def test_styles_pictures_and_missing_pages_open_no_session(visitor: FlaskClient) -> None:
+    for path in ("/static/style.css", "/static/vessels.svg", "/nowhere"):
+        answer = visitor.get(path)
+        assert "Cookie" not in answer.vary
+        answer.close()
+
+    assert visitor.get_cookie("session") is None
+
+
+@pytest.mark.parametrize("path", ["/", "/login"])
+def test_a_store_that_does_not_answer_is_explained(
+    sqlite_shop: OpenShop, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("SESSION_STORE", "sqlite:////nowhere/at/all.db")
+
+    answer = sqlite_shop().test_client().get(path)
+
+    assert answer.status_code == 503
+    assert "Our store room does not answer" in answer.text
