@@ -24,3 +24,30 @@ from .signals import session_touched as session_touched
 from .stores.base import Record as Record
 from .stores.base import Refusal as Refusal
 from .stores.base import Store as Store
+
+__all__ = [
+    "SessionCookie",
+    "ConfigError",
+    "PayloadError",
+    "ServerSessionError",
+    "SessionConflict",
+    "SessionError",
+    "SessionGone",
+    "SessionSerializationError",
+    "StoreError",
+    "StoreUnavailable",
+    "ServerSession",
+    "SessionManager",
+    "Session",
+    "session_conflict",
+    "session_created",
+    "session_destroyed",
+    "session_loaded",
+    "session_regenerated",
+    "session_saved",
+    "session_store_error",
+    "session_touched",
+    "Record",
+    "Refusal",
+    "Store",
+]

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 #: Ids are secrets; what is printed of them is enough to tell them apart.
 _SHOWN = 8
+_ID_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
 
 
 class _Group(AppGroup):
@@ -86,7 +87,7 @@ def list_(full: bool, limit: int) -> None:
             shown += 1
 
 
-@sessions.command("show")
+@sessions.command("show", context_settings=_ID_MAY_START_WITH_A_DASH)
 @click.argument("sid", metavar="ID")
 @click.option("--values", is_flag=True, help="Print the data too, not only the keys.")
 def show(sid: str, values: bool) -> None:
@@ -100,7 +101,7 @@ def show(sid: str, values: bool) -> None:
         click.echo(f"{key}: {session[key]!r}" if values else key)
 
 
-@sessions.command("destroy")
+@sessions.command("destroy", context_settings=_ID_MAY_START_WITH_A_DASH)
 @click.argument("sid", metavar="ID")
 def destroy(sid: str) -> None:
     """End one session; ID may be the beginning of one."""

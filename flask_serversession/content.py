@@ -36,6 +36,7 @@ class Content:
     _cookie: SessionCookie | None = None
     _cookie_document: dict[str, Any] | None = None
     _settings: tuple[object, ...] | None = None
+    _saved_settings: tuple[object, ...] | None = None
 
     def __init__(self, rules: Rules, cookie_options: Callable[[], CookieOptions]) -> None:
         self._rules = rules
@@ -59,13 +60,18 @@ class Content:
     def cookie(self) -> SessionCookie:
         if self._cookie is None:
             self._cookie = self._make_cookie()
-            self._settings = self._cookie.settings
+            self._settings = self._saved_settings = self._cookie.settings
         return self._cookie
 
     @property
     def cookie_changed(self) -> bool:
         """Whether the application changed an attribute of the cookie."""
         return self._cookie is not None and self._cookie.settings != self._settings
+
+    @property
+    def cookie_unsaved(self) -> bool:
+        """Whether the store has not been told of a changed attribute yet."""
+        return self._cookie is not None and self._cookie.settings != self._saved_settings
 
     @property
     def lifetime(self) -> int:
@@ -94,8 +100,9 @@ class Content:
         return body != self._rules.serializer.dumps(data)
 
     def settled(self) -> None:
-        """Count the data as unchanged: they have been saved."""
-        self.forced = self.assigned = False
+        """Note that data and cookie are in the store as they are."""
+        self.forced = False
+        self._saved_settings = self.cookie.settings
 
     def record(self, body: bytes) -> Record:
         """Return the data, dumped as ``body``, as a record to store."""
@@ -117,7 +124,7 @@ class Content:
         if not self.cookie_changed:
             self._cookie = SessionCookie.from_document(their_cookie, rules.clock)
             self._cookie.reset_max_age()
-            self._settings = self._cookie.settings
+            self._settings = self._saved_settings = self._cookie.settings
         return self.record(self.dump())
 
     def _make_cookie(self) -> SessionCookie:

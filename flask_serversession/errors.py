@@ -8,7 +8,7 @@
     │  ├─ SessionGone                 ended elsewhere while this request used it
     │  ├─ SessionConflict             changed elsewhere, and the policy says not to merge
     │  └─ SessionSerializationError   also a TypeError: a value no record can hold
-    └─ StoreError                     ``__cause__`` is the driver's own exception
+    └─ StoreError                     __cause__ is the driver's own exception
        ├─ StoreUnavailable            the server did not answer in time
        └─ PayloadError                the stored bytes are not a session
 

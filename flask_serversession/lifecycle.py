@@ -185,6 +185,7 @@ class ManagedSession(Session):
             saved=None if self._saved is None else self._saved == body and not content.forced,
             empty=not content.values,
             cookie_changed=content.cookie_changed,
+            cookie_unsaved=content.cookie_unsaved,
             expires=content.cookie.has_expiry,
             stale=self._touched or self._is_stale(),
             used=self.accessed,
@@ -336,7 +337,8 @@ class ManagedSession(Session):
             return True
         lifetime = self._content.lifetime
         left = epoch_milliseconds(record.expires_at) - self._rules.clock()
-        return lifetime - left >= self._rules.interval_for(lifetime)
+        # More life than it should have is as stale: the configuration was made stricter.
+        return abs(lifetime - left) >= self._rules.interval_for(lifetime)
 
     @property
     def _data(self) -> dict[str, Any]:

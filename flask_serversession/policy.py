@@ -55,6 +55,8 @@ class Facts(NamedTuple):
     empty: bool
     #: The attributes of its cookie were changed.
     cookie_changed: bool
+    #: They were, and the store does not know.
+    cookie_unsaved: bool
     #: Its cookie has an expiry (express: ``cookie.expires != null``).
     expires: bool
     #: Its life in the store has run long enough to be extended.
@@ -129,15 +131,18 @@ def _store_action(facts: Facts, policy: SavePolicy) -> StoreAction:
         return StoreAction.WRITE
     if not facts.sent:
         return StoreAction.NONE
-    if facts.stale and (facts.used or policy.touch == "always"):
+    due = facts.stale or facts.cookie_unsaved
+    if due and (facts.used or policy.touch == "always"):
         # A touch cannot carry the cookie's new attributes; a write can.
-        return StoreAction.WRITE if facts.cookie_changed else StoreAction.TOUCH
+        return StoreAction.WRITE if facts.cookie_unsaved else StoreAction.TOUCH
     return StoreAction.NONE
 
 
 def _should_save(facts: Facts, policy: SavePolicy) -> bool:
     if facts.saved is not None:
-        return not facts.saved
+        # express saves a regenerated session once more in any case (its issue 935).
+        counts = policy.cookie_counts or facts.regenerated
+        return not facts.saved or (facts.cookie_unsaved and counts)
     if _is_modified(facts, policy):
         return True
     return policy.resave if facts.loaded else policy.save_uninitialized
