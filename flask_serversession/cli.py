@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 #: Ids are secrets; what is printed of them is enough to tell them apart.
 _SHOWN = 8
+_MORE = "…"
 _ID_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
 
 
@@ -154,12 +155,13 @@ def _listing(store: Store) -> SupportsKeys:
 
 def _complete(store: Store, beginning: str) -> str:
     """Return the one id that starts so, or the given one where the store cannot list."""
-    if not isinstance(store, SupportsKeys):
+    beginning = beginning.rstrip(_MORE)
+    if not isinstance(store, SupportsKeys) or store.load(beginning) is not None:
         return beginning
     matches = list(_first(2, (key for key in store.keys() if key.startswith(beginning))))  # noqa: SIM118
-    if len(matches) > 1 and beginning not in matches:
+    if len(matches) > 1:
         raise click.ClickException("Several ids start like this; give more of it.")
-    return beginning if beginning in matches or not matches else matches[0]
+    return matches[0] if matches else beginning
 
 
 def _first(number: int, items: Iterable[T]) -> Iterator[T]:
@@ -168,7 +170,7 @@ def _first(number: int, items: Iterable[T]) -> Iterator[T]:
 
 
 def _short(key: str) -> str:
-    return key[:_SHOWN] + "…"
+    return key[:_SHOWN] + _MORE
 
 
 def _ends(moment: datetime | None) -> str:

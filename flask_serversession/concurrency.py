@@ -20,12 +20,7 @@ Resolve = Callable[[str, Any, Any, Any], Any]
 FLASHES = "_flashes"
 
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-
-_ABSENT: Final = _Absent()
+_ABSENT: Final = object()
 
 
 def keep_mine(key: str, base: Any, theirs: Any, mine: Any) -> Any:

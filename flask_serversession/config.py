@@ -6,6 +6,7 @@ is first needed, so that ``app.secret_key`` may be set after the extension.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -22,7 +23,11 @@ from .concurrency import keep_mine
 from .concurrency import Resolve
 from .cookie import CookieOptions
 from .cookie_attributes import age_in_milliseconds
+from .cookie_attributes import check_domain
 from .cookie_attributes import check_name
+from .cookie_attributes import check_path
+from .cookie_attributes import check_priority
+from .cookie_attributes import check_samesite_option
 from .errors import ConfigError
 from .policy import SavePolicy
 from .sid import generate_id
@@ -183,6 +188,16 @@ class _Reader:
             return value
         raise self.refusal(key, value, "True or False" + (" or None" if also_none else ""))
 
+    def checked(self, key: str, check: Callable[[Any], None]) -> Any:
+        value = self.value(key)
+        if not value:
+            return None
+        try:
+            check(value)
+        except ValueError as error:
+            raise self.refusal(key, value, f"what a cookie can have: {error}") from None
+        return value
+
     def choice(self, key: str, *choices: str) -> Any:
         value = self.value(key)
         if value in choices:
@@ -243,26 +258,24 @@ class _Reader:
         try:
             check_name(name)
         except ValueError as error:
-            raise self.refusal("SESSION_COOKIE_NAME", name, f"a name: {error}") from None
+            raise self.refusal(
+                "SESSION_COOKIE_NAME", name, f"what a cookie can have: {error}"
+            ) from None
         return name
 
     def _cookie(self) -> CookieOptions:
-        options = {
-            "path": self.value("SESSION_COOKIE_PATH")
+        return CookieOptions(
+            path=self.checked("SESSION_COOKIE_PATH", check_path)
             or self._config.get("APPLICATION_ROOT")
             or "/",
-            "domain": self.value("SESSION_COOKIE_DOMAIN") or None,
-            "secure": self._secure(),
-            "httponly": self.flag("SESSION_COOKIE_HTTPONLY"),
-            "samesite": self.value("SESSION_COOKIE_SAMESITE") or None,
-            "partitioned": self.flag("SESSION_COOKIE_PARTITIONED") or None,
-            "priority": self.value("SESSION_COOKIE_PRIORITY"),
-            "max_age": self.optional_age("SESSION_COOKIE_MAX_AGE"),
-        }
-        try:
-            return CookieOptions(**options)
-        except ValueError as error:
-            raise ConfigError(f"One of the SESSION_COOKIE_… keys cannot work: {error}.") from None
+            domain=self.checked("SESSION_COOKIE_DOMAIN", check_domain) or None,
+            secure=self._secure(),
+            httponly=self.flag("SESSION_COOKIE_HTTPONLY"),
+            samesite=self.checked("SESSION_COOKIE_SAMESITE", check_samesite_option) or None,
+            partitioned=self.flag("SESSION_COOKIE_PARTITIONED") or None,
+            priority=self.checked("SESSION_COOKIE_PRIORITY", check_priority),
+            max_age=self.optional_age("SESSION_COOKIE_MAX_AGE"),
+        )
 
     def _secure(self) -> bool | Literal["auto"] | None:
         value = self.value("SESSION_COOKIE_SECURE")
@@ -294,7 +307,19 @@ class _Reader:
             else:
                 near = get_close_matches(key, DEFAULTS, n=1)
                 advice = "means nothing here" + (f"; did you mean {near[0]}?" if near else "")
-            warnings.warn(f"The config key {key} {advice}.", UserWarning, stacklevel=6)
+            text = f"The config key {key} {advice}."
+            warnings.warn(text, UserWarning, stacklevel=_levels_to_the_application())
+
+
+def _levels_to_the_application() -> int:
+    """Return the stack level, as the caller counts, of the first frame outside this package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+_PACKAGE = f"{__package__}."
 
 
 def _generate_id_for(request: object) -> str:

@@ -24,6 +24,7 @@ from .cookie_attributes import check_domain
 from .cookie_attributes import check_path
 from .cookie_attributes import check_priority
 from .cookie_attributes import check_samesite
+from .cookie_attributes import check_samesite_option
 
 #: Says what time it is, in milliseconds since 1970.
 Clock = Callable[[], int]
@@ -60,7 +61,7 @@ class CookieOptions:
     def __post_init__(self) -> None:
         check_path(self.path)
         check_domain(self.domain)
-        check_samesite(self.samesite, also="auto")
+        check_samesite_option(self.samesite)
         check_priority(self.priority)
 
     def resolved(self, *, is_secure: bool) -> CookieOptions:

@@ -51,9 +51,15 @@ def check_domain(value: str | None) -> None:
         raise ValueError("a cookie's domain is a host name, such as 'example.com'")
 
 
-def check_samesite(value: str | bool | None, *, also: str | None = None) -> None:
+def check_samesite_option(value: str | bool | None) -> None:
+    """Raise ValueError unless this is one of the SameSite values, or ``"auto"``."""
+    if value != "auto":
+        check_samesite(value)
+
+
+def check_samesite(value: str | bool | None) -> None:
     """Raise ValueError unless this is one of the SameSite values."""
-    if value is None or isinstance(value, bool) or (also is not None and value == also):
+    if value is None or isinstance(value, bool):
         return
     if not isinstance(value, str) or value.lower() not in SAME_SITE:
         raise ValueError("samesite is 'lax', 'strict', 'none', True (strict) or None")

@@ -51,6 +51,8 @@ class NoSession(SessionMixin, dict[str, Any]):
         )
 
     __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _refuse
+    regenerate = destroy = reload = save = touch = unset = _refuse
+    id = sid = cookie = permanent = property(_refuse, _refuse)
 
 
 class ServerSessionInterface(SessionInterface):

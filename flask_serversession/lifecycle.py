@@ -46,8 +46,8 @@ class ManagedSession(Session):
     _content: Content
     _slot: Slot
 
-    _loaded = False
-    _committed = False
+    #: The browser's id is known; the content is; the response has been settled.
+    _entered = _loaded = _committed = False
     #: The data as an explicit save wrote them.
     _saved: bytes | None = None
     #: The id whose record ends once the new one is stored.
@@ -91,8 +91,6 @@ class ManagedSession(Session):
     def load(self) -> None:
         """Find out, once, what the browser's cookie stands for: at most one store call."""
         if self._loaded:
-            if self._slot.failure is not None:
-                raise self._slot.failure
             return
         sent = self._enter()
         if sent is None or not self._resume(sent):
@@ -127,7 +125,9 @@ class ManagedSession(Session):
         body = self._content.dump()
         if self._slot.record is None and not self._may_be_created(body):
             return
+        known = self._slot.record
         if not self._write(body):
+            self._slot.record = known  # as in reload
             raise SessionGone("The session was ended elsewhere, so it was not saved.")
         self._saved = self._content.dump()
         self._content.settled()
@@ -147,9 +147,10 @@ class ManagedSession(Session):
         value that cannot be stored, is left alone, and so is the browser's cookie: an
         outage logs nobody out.
         """
-        if self._broken or not (self._loaded or self._rules.policy.needs_every_session):
-            return CookieAction.NONE
-        if self._loaded and self._slot.failure is not None:
+        ignored = not (self._entered or self._rules.policy.needs_every_session)
+        failed = self._broken or (self._entered and self._slot.failure is not None)
+        if ignored or failed:
+            self._committed = True
             return CookieAction.NONE
         try:
             return self._settle()
@@ -178,7 +179,7 @@ class ManagedSession(Session):
         content = self._content
         return Facts(
             sent=self._sent_id == self._id,
-            cookie_sent=self._sent_id is not None,
+            cookie_sent=self._sent_id is not None or self.sent_line is not None,
             loaded=content.original is not None,
             regenerated=self._regenerated,
             changed=self._has_changed or content.differs(body),
@@ -204,16 +205,20 @@ class ManagedSession(Session):
         return self._write(body) if action is StoreAction.WRITE else self._extend()
 
     def _enter(self) -> str | None:
-        """Learn the browser's id, with no call to the store."""
+        """Learn the browser's id, with no call to the store; raise if that failed before."""
+        if self._entered:
+            self._slot.raise_failure()
+            return self._sent_id
         self._sent_id = self._visit.sent_id()
         self._slot = Slot(self._rules.store, self._rules.concurrency, self._rules.report)
-        self._loaded = True
+        self._entered = True
         return self._sent_id
 
     def _begin(self) -> None:
         self._id = self._visit.generate_id()
         self._content = Content(self._rules, self._visit.cookie_options)
         self._saved = None
+        self._loaded = True
 
     def _resume(self, sid: str) -> bool:
         """Take over the record of an id; False if there is none that can be read."""
@@ -227,6 +232,7 @@ class ManagedSession(Session):
             self._slot.record = None
             return False
         self._id = sid
+        self._loaded = True
         return True
 
     def _discard(self) -> str | None:
@@ -261,6 +267,7 @@ class ManagedSession(Session):
         if self._retired is None:
             return True
         if self._slot.delete(self._retired):
+            self._rules.notify(signals.session_destroyed, session=self, id=self._retired)
             self._retired = None
             return True
         self._slot.delete(self._id)

@@ -104,7 +104,7 @@ class _NoRequest:
         return False
 
     def cookie_options(self) -> CookieOptions:
-        return self._options.resolved(is_secure=False)
+        return self._options.resolved(is_secure=self.is_secure())
 
     def generate_id(self) -> str:
         return generate_id()

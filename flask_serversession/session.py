@@ -134,6 +134,7 @@ class Session(SessionMixin):
         """Read it from the store again, dropping this request's changes.
 
         :raises SessionGone: if it is not there; the session stays as it is.
+        :raises PayloadError: if what is there is not a session.
         """
 
     @abstractmethod

@@ -46,6 +46,11 @@ class Slot:
         #: Why the store is left alone for the rest of the request.
         self.failure: StoreError | None = None
 
+    def raise_failure(self) -> None:
+        """Raise the failure there was, if any, again."""
+        if self.failure is not None:
+            raise self.failure
+
     def load(self, key: str) -> Record | None:
         """Return the record that is there now, and take it for the one to replace."""
         self.record = self._ask(self._store.load, key)
@@ -95,8 +100,7 @@ class Slot:
         return self._ask(self._store.delete, key)
 
     def _ask(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self.failure is not None:
-            raise self.failure
+        self.raise_failure()
         try:
             return verb(*args, **kwargs)
         except PayloadError:

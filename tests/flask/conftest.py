@@ -1,0 +1,76 @@
+"""An application on a store that counts, and a browser to visit it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_serversession import ServerSession
+from flask_serversession.stores.memory import MemoryStore
+
+from .browser import Browser
+from .browser import browser_of
+from .browser import serve_browsers
+from .counting import CountingStore
+
+MakeApp = Callable[..., Flask]
+MakeBrowser = Callable[..., Browser]
+LetPass = Callable[[Browser, timedelta], None]
+
+
+@pytest.fixture
+def memory() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def store(memory: MemoryStore) -> CountingStore:
+    return CountingStore(memory)
+
+
+@pytest.fixture
+def make_app(store: CountingStore) -> MakeApp:
+    def make_app(**config: Any) -> Flask:
+        app = Flask(__name__, static_folder=".", static_url_path="/static")
+        app.config.update(SECRET_KEY="keyboard cat", TESTING=True, SESSION_STORE=store)
+        app.config.update(config)
+        ServerSession(app)
+        serve_browsers(app)
+        return app
+
+    return make_app
+
+
+@pytest.fixture
+def make_browser(make_app: MakeApp) -> MakeBrowser:
+    """Make an application of these config keys and return a browser to visit it with."""
+    return lambda **config: browser_of(make_app(**config))
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    return browser_of(app)
+
+
+@pytest.fixture
+def let_pass(memory: MemoryStore) -> LetPass:
+    """Have a browser's session end earlier, as if so much time had gone by."""
+
+    def let_pass(browser: Browser, time: timedelta) -> None:
+        sid = browser.sid
+        record = memory.load(sid) if sid else None
+        assert sid
+        assert record
+        assert record.expires_at
+        memory.touch(sid, record.expires_at - time)
+
+    return let_pass

@@ -1,0 +1,229 @@
+"""Cookies nobody signed and records nobody can read: never an error, never a store call."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from hypothesis import example
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_serversession import Record
+from flask_serversession import ServerSession
+from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.memory import MemoryStore
+
+from .browser import Browser
+from .browser import browser_of
+from .browser import cookie_lines
+from .browser import serve_browsers
+from .browser import session
+from .browser import signed
+from .counting import CountingStore
+
+SID = "aBcDeFgHiJkLmNoPqRsTuVwXyZ012345"
+COOKIE = '{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}'
+
+
+@pytest.fixture(scope="module")
+def shared_store() -> CountingStore:
+    return CountingStore(MemoryStore())
+
+
+@pytest.fixture(scope="module")
+def cookieless(shared_store: CountingStore) -> Browser:
+    """A client that sends the Cookie header it is told to send."""
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="keyboard cat", TESTING=True, SESSION_STORE=shared_store)
+    ServerSession(app)
+    serve_browsers(app)
+    client = app.test_client(use_cookies=False)
+    assert isinstance(client, Browser)
+    return client
+
+
+def wsgi(text: str) -> str:
+    """Return a header as a WSGI server hands it over: its bytes, each as one character."""
+    return text.encode().decode("latin-1")
+
+
+class TestCookie:
+    @pytest.mark.parametrize(
+        "value",
+        [
+            pytest.param("", id="empty"),
+            pytest.param("s:", id="prefix only"),
+            pytest.param("s%3A", id="encoded prefix only"),
+            pytest.param("s:.", id="no id, no signature"),
+            pytest.param(f"s:{SID}.", id="no signature"),
+            pytest.param(SID, id="unsigned"),
+            pytest.param(f"s:{SID}", id="unsigned with prefix"),
+            pytest.param(f"s:{SID}.!!!not*base64!!!", id="bad base64"),
+            pytest.param(f"s:{SID}.AAAA", id="short signature"),
+            pytest.param(f"j:{SID}.AAAA", id="another prefix"),
+            pytest.param("s%3A%ZZ%", id="percent garbage"),
+            pytest.param("s%3A%FF%FE.AAAA", id="percent-encoded bytes that are not UTF-8"),
+            pytest.param("s:a\0b.AAAA", id="NUL"),
+            pytest.param("s:a\r\nSet-Cookie: x=1.AAAA", id="CRLF"),
+            pytest.param(wsgi("s:🍪.AAAA"), id="emoji"),
+            pytest.param("s:\udcff.AAAA", id="lone surrogate"),
+            pytest.param("s:" + "a" * 100_000 + ".AAAA", id="100 kB"),
+            pytest.param('"', id="one quote"),
+            pytest.param('""', id="quoted nothing"),
+            pytest.param("a; session=b; session=c", id="three bad ones"),
+            pytest.param("../../etc/passwd", id="path"),
+        ],
+    )
+    def test_a_bad_one_is_as_if_absent(
+        self, cookieless: Browser, shared_store: CountingStore, value: str
+    ) -> None:
+        assert_as_if_absent(cookieless, shared_store, f"session={value}")
+
+    def test_one_signed_with_another_key_is_as_if_absent(
+        self, cookieless: Browser, shared_store: CountingStore
+    ) -> None:
+        other = Flask(__name__)
+        other.config.update(SECRET_KEY="another", TESTING=True)
+        ServerSession(other)
+
+        assert_as_if_absent(cookieless, shared_store, f"session={signed(other, SID)}")
+
+    def test_one_with_a_changed_id_is_as_if_absent(
+        self, cookieless: Browser, shared_store: CountingStore
+    ) -> None:
+        value = signed(cookieless.application, SID).replace("aBc", "aBd")
+
+        assert_as_if_absent(cookieless, shared_store, f"session={value}")
+
+    def test_one_whose_signature_has_padding_is_as_if_absent(
+        self, cookieless: Browser, shared_store: CountingStore
+    ) -> None:
+        value = signed(cookieless.application, SID)
+
+        assert_as_if_absent(cookieless, shared_store, f"session={value}%3D")
+
+    def test_a_signature_over_no_id_is_as_if_absent(
+        self, cookieless: Browser, shared_store: CountingStore
+    ) -> None:
+        value = signed(cookieless.application, "")
+
+        assert_as_if_absent(cookieless, shared_store, f"session={value}")
+
+    def test_a_signature_over_more_than_a_browser_keeps_is_as_if_absent(
+        self, cookieless: Browser, shared_store: CountingStore
+    ) -> None:
+        value = signed(cookieless.application, "a" * 4096)
+
+        assert_as_if_absent(cookieless, shared_store, f"session={value}")
+
+    @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+    @example("session")
+    @example("session=")
+    @example("=session=;;=")
+    def test_any_header_is_answered_without_asking_the_store(
+        self, cookieless: Browser, shared_store: CountingStore, header: str
+    ) -> None:
+        assert_as_if_absent(cookieless, shared_store, header)
+
+    @given(st.text(), st.sampled_from(["", "s:", "s%3A", '"s:']), st.text(max_size=50))
+    def test_any_value_is_answered_without_asking_the_store(
+        self, cookieless: Browser, shared_store: CountingStore, sid: str, prefix: str, end: str
+    ) -> None:
+        assert_as_if_absent(cookieless, shared_store, f"session={prefix}{sid}.{end}")
+
+
+class TestRecord:
+    @pytest.fixture(
+        params=[
+            pytest.param(b"", id="nothing"),
+            pytest.param(b"not JSON, secret", id="not JSON"),
+            pytest.param(b"\x80\x04secret.", id="a pickle"),
+            pytest.param(b'["secret"]', id="a JSON list"),
+            pytest.param(b'"secret"', id="a JSON string"),
+            pytest.param(b"null", id="null"),
+            pytest.param(b'{"user":"secret"}', id="no cookie object"),
+            pytest.param(b'{"cookie":"secret"}', id="a cookie that is no object"),
+            pytest.param(COOKIE.encode() + b',"id":{" uuid":"secret"}}', id="a bad tag"),
+            pytest.param(COOKIE.encode() + b',"user":"secret"', id="cut short"),
+            pytest.param(b"[" * 100_000, id="nested without end"),
+        ]
+    )
+    def payload(self, request: pytest.FixtureRequest) -> bytes:
+        payload: bytes = request.param
+        return payload
+
+    @pytest.fixture
+    def visitor(self, app: Flask, memory: MemoryStore, payload: bytes) -> Browser:
+        """A browser whose session cannot be read."""
+        memory.create(SID, Record(payload, utc_now() + timedelta(hours=1)))
+        browser = browser_of(app)
+        browser.hold(SID)
+        return browser
+
+    def test_an_unreadable_one_is_as_if_absent(self, visitor: Browser) -> None:
+        data, sid, new = visitor.see(lambda: (session.copy(), session.id, session.new))
+
+        assert (data, new) == ({}, True)
+        assert sid != SID
+
+    def test_an_unreadable_one_is_one_line_in_the_log_that_quotes_nothing(
+        self, visitor: Browser, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.DEBUG):
+            visitor.see(lambda: (session.get("user"), session.get("cart")))
+
+        [record] = caplog.records
+        assert record.levelno == logging.ERROR
+        assert "secret" not in caplog.text
+        assert SID not in caplog.text
+
+    def test_an_unreadable_one_is_not_overwritten(
+        self, visitor: Browser, memory: MemoryStore, payload: bytes
+    ) -> None:
+        response = visitor.run(lambda: session.update(user="ada"))
+
+        record = memory.load(SID)
+        assert record is not None
+        assert record.payload == payload
+        assert len(cookie_lines(response)) == 1
+        assert visitor.see(lambda: session["user"]) == "ada"
+
+    def test_an_unreadable_one_may_be_ended(self, visitor: Browser, memory: MemoryStore) -> None:
+        visitor.run(lambda: session.destroy())
+
+        assert memory.count() == 0
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "{}",
+        '{"expires":"tomorrow","originalMaxAge":"60000"}',
+        '{"path":7,"domain":"not a host","sameSite":"sometimes","priority":"urgent"}',
+        '{"httpOnly":"maybe","secure":[],"partitioned":{}}',
+    ],
+)
+def test_a_readable_session_with_an_odd_cookie_is_served(
+    browser: Browser, memory: MemoryStore, cookie: str
+) -> None:
+    payload = f'{{"cookie":{cookie},"user":"ada"}}'.encode()
+    memory.create(SID, Record(payload, utc_now() + timedelta(hours=1)))
+    browser.hold(SID)
+
+    browser.run(lambda: session.update(seen=True))
+
+    assert browser.data() == {"user": "ada", "seen": True}
+
+
+def assert_as_if_absent(cookieless: Browser, store: CountingStore, header: str) -> None:
+    store.calls.clear()
+
+    response = cookieless.run(
+        lambda: str(session.get("user")), environ_overrides={"HTTP_COOKIE": header}
+    )
+
+    assert (response.status_code, response.text) == (200, "None")
+    assert (cookie_lines(response), store.calls) == ([], [])

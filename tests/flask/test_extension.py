@@ -1,0 +1,342 @@
+"""``ServerSession``: what it takes, what it keeps, what it refuses and what it warns of."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_serversession import ConfigError
+from flask_serversession import ServerSession
+from flask_serversession import SessionManager
+from flask_serversession.stores.memory import MemoryStore
+
+from .browser import Browser
+from .browser import browser_of
+from .browser import cookie_lines
+from .browser import serve_browsers
+from .browser import session
+from .conftest import MakeApp
+from .conftest import MakeBrowser
+from .counting import CountingStore
+
+
+def flask_app(**config: Any) -> Flask:
+    """Return an application that has no sessions yet."""
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="keyboard cat", TESTING=True)
+    app.config.update(config)
+    return app
+
+
+class TestInitApp:
+    def test_one_extension_serves_applications_of_different_configs(self) -> None:
+        extension = ServerSession()
+        one = flask_app(SESSION_PROFILE="flask")
+        other = flask_app(SESSION_PROFILE="express")
+        for app in (one, other):
+            extension.init_app(app)
+            serve_browsers(app)
+
+        assert cookie_lines(browser_of(one).run(lambda: None)) == []
+        assert cookie_lines(browser_of(other).run(lambda: None))[0].startswith("connect.sid=")
+
+    def test_nothing_of_an_application_is_kept_on_the_extension(self) -> None:
+        assert vars(ServerSession(flask_app())) == {}
+
+    def test_the_manager_is_found_at_the_application(
+        self, app: Flask, store: CountingStore
+    ) -> None:
+        manager = app.extensions["serversession"]
+
+        assert isinstance(manager, SessionManager)
+        assert manager.store is store
+
+    def test_a_second_init_is_refused(self, app: Flask) -> None:
+        with pytest.raises(ConfigError, match="already"):
+            ServerSession(app)
+
+    def test_config_is_read_once(self, app: Flask) -> None:
+        app.config["SESSION_COOKIE_NAME"] = "too-late"
+
+        response = browser_of(app).run(lambda: session.update(user="ada"))
+
+        assert cookie_lines(response)[0].startswith("session=")
+
+    def test_nothing_connects(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.setblocking(False)
+            ServerSession(flask_app(SESSION_STORE=f"redis://127.0.0.1:{_port(server)}"))
+
+            with pytest.raises(BlockingIOError):
+                server.accept()
+
+
+class TestSecret:
+    def test_it_may_be_set_after_the_extension(self, make_app: MakeApp) -> None:
+        app = make_app(SECRET_KEY=None)
+        app.secret_key = "set in the next line"
+        browser = browser_of(app)
+
+        browser.run(lambda: session.update(user="ada"))
+
+        assert browser.see(lambda: session["user"]) == "ada"
+
+    def test_without_one_the_view_that_writes_is_told_what_to_set(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        browser = make_browser(SECRET_KEY=None)
+
+        with pytest.raises(ConfigError, match=r"Set app\.secret_key"):
+            browser.run(lambda: session.update(user="ada"))
+
+    def test_without_one_the_failure_is_raised_in_the_view(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        def write() -> str:
+            with pytest.raises(ConfigError):
+                session["user"] = "ada"
+            return "caught"
+
+        assert make_browser(SECRET_KEY=None).run(write).text == "caught"
+
+    def test_without_one_a_request_that_ignores_its_session_is_answered(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        assert make_browser(SECRET_KEY=None).run(lambda: "hello").text == "hello"
+
+    def test_a_cookie_of_an_older_key_is_accepted(self, make_app: MakeApp) -> None:
+        browser = visitor_of_two(
+            make_app(SECRET_KEY="old"), make_app(SECRET_KEY="new", SECRET_KEY_FALLBACKS=["old"])
+        )
+
+        assert browser.see(lambda: session["user"]) == "ada"
+
+    def test_a_cookie_of_an_older_key_is_signed_anew_when_it_is_next_sent(
+        self, make_app: MakeApp
+    ) -> None:
+        only_new = make_app(SECRET_KEY="new")
+        browser = visitor_of_two(
+            make_app(SECRET_KEY="old"), make_app(SECRET_KEY="new", SECRET_KEY_FALLBACKS=["old"])
+        )
+        browser.run(lambda: setattr(session, "permanent", True))
+
+        assert after_moving(browser, only_new).see(lambda: session["user"]) == "ada"
+
+    def test_a_cookie_of_a_key_that_is_no_fallback_is_as_if_absent(
+        self, make_app: MakeApp
+    ) -> None:
+        browser = visitor_of_two(make_app(SECRET_KEY="old"), make_app(SECRET_KEY="new"))
+
+        assert browser.data() == {}
+
+    def test_session_secret_comes_before_secret_key(self, make_app: MakeApp) -> None:
+        browser = visitor_of_two(
+            make_app(SESSION_SECRET="own", SECRET_KEY="flask's"), make_app(SECRET_KEY="own")
+        )
+
+        assert browser.see(lambda: session["user"]) == "ada"
+
+    def test_of_several_the_first_signs(self, make_app: MakeApp) -> None:
+        browser = visitor_of_two(
+            make_app(SESSION_SECRET=["first", b"second"]), make_app(SESSION_SECRET=b"first")
+        )
+
+        assert browser.see(lambda: session["user"]) == "ada"
+
+    def test_of_several_each_verifies(self, make_app: MakeApp) -> None:
+        browser = visitor_of_two(
+            make_app(SESSION_SECRET="second"), make_app(SESSION_SECRET=["first", "second"])
+        )
+
+        assert browser.see(lambda: session["user"]) == "ada"
+
+
+class TestStore:
+    def test_a_name_makes_a_store_of_the_given_options(self) -> None:
+        app = flask_app(SESSION_STORE="memory", SESSION_STORE_OPTIONS={"max_records": 1})
+        ServerSession(app)
+        serve_browsers(app)
+        first, second = browser_of(app), browser_of(app)
+        first.run(lambda: session.update(user="ada"))
+        second.run(lambda: session.update(user="bob"))
+
+        assert first.data() == {}
+        assert second.see(lambda: session["user"]) == "bob"
+
+    def test_a_url_makes_a_store_that_outlives_the_application(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path / 'sessions.db'}"
+        one, other = flask_app(SESSION_STORE=url), flask_app(SESSION_STORE=url)
+        for app in (one, other):
+            ServerSession(app)
+            serve_browsers(app)
+        browser = visitor_of_two(one, other)
+
+        assert browser.see(lambda: session["user"]) == "ada"
+        for app in (one, other):
+            app.extensions["serversession"].close()
+
+    def test_a_store_of_somebody_elses_is_taken_as_it_is(
+        self, make_browser: MakeBrowser, store: CountingStore
+    ) -> None:
+        browser = make_browser(SESSION_STORE=store)
+
+        browser.run(lambda: session.update(user="ada"))
+
+        assert store.calls == ["create"]
+
+    def test_closing_the_manager_of_a_store_without_connections_does_nothing(
+        self, app: Flask
+    ) -> None:
+        app.extensions["serversession"].close()
+
+        assert browser_of(app).data() == {}
+
+    def test_the_sqlalchemy_object_of_the_application_is_taken(self, tmp_path: Path) -> None:
+        db = SQLAlchemy()
+        app = flask_app(
+            SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path / 'app.db'}", SESSION_STORE=db
+        )
+        db.init_app(app)
+        ServerSession(app)
+        serve_browsers(app)
+        browser = browser_of(app)
+
+        browser.run(lambda: session.update(user="ada"))
+
+        assert browser.see(lambda: session["user"]) == "ada"
+        with app.app_context():
+            db.engine.dispose()
+
+    @pytest.mark.parametrize(
+        ("config", "advice"),
+        [
+            ({"SESSION_STORE": "memroy"}, "Did you mean 'memory'"),
+            ({"SESSION_STORE": "rediss2://localhost"}, "Did you mean 'rediss'"),
+            ({"SESSION_STORE": 42}, "load, create, save, touch and delete"),
+            ({"SESSION_STORE_OPTIONS": {"size": 1}}, "size"),
+            (
+                {"SESSION_STORE": MemoryStore(), "SESSION_STORE_OPTIONS": {"max_records": 1}},
+                "give the options to the store itself",
+            ),
+        ],
+    )
+    def test_what_is_no_store_is_refused_with_advice(
+        self, config: dict[str, Any], advice: str
+    ) -> None:
+        with pytest.raises(ConfigError, match=advice):
+            ServerSession(flask_app(**config))
+
+    def test_memory_is_warned_of_once_in_production(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.WARNING):
+            ServerSession(flask_app(TESTING=False))
+
+        [record] = caplog.records
+        assert "Set SESSION_STORE" in record.getMessage()
+
+    @pytest.mark.parametrize("config", [{"TESTING": True}, {"TESTING": False, "DEBUG": True}])
+    def test_memory_is_nothing_to_warn_of_while_developing(
+        self, config: dict[str, Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        ServerSession(flask_app(**config))
+
+        assert caplog.records == []
+
+
+class TestUnknownKeys:
+    def test_a_misspelled_key_is_warned_of_with_the_nearest_one(self) -> None:
+        with pytest.warns(UserWarning, match=r"SESSION_COOKIE_MAXAGE.*SESSION_COOKIE_MAX_AGE\?"):
+            ServerSession(flask_app(SESSION_COOKIE_MAXAGE=60))
+
+    def test_a_key_like_no_other_is_warned_of_without_a_guess(self) -> None:
+        with pytest.warns(UserWarning, match=r"SESSION_ZZZZZZZZZZZZ means nothing here\.$"):
+            ServerSession(flask_app(SESSION_ZZZZZZZZZZZZ=1))
+
+    @pytest.mark.parametrize(
+        ("key", "advice"),
+        [
+            ("SESSION_TYPE", r"SESSION_STORE, with a URL"),
+            ("SESSION_PERMANENT", r"SESSION_COOKIE_MAX_AGE"),
+            ("SESSION_USE_SIGNER", r"always signed"),
+            ("SESSION_KEY_PREFIX", r"SESSION_STORE_OPTIONS = {'prefix'"),
+            ("SESSION_ID_LENGTH", r"SESSION_GENID"),
+            ("SESSION_SERIALIZATION_FORMAT", r"JSON"),
+            ("SESSION_CLEANUP_N_REQUESTS", r"flask sessions prune"),
+            ("SESSION_REDIS", r"SESSION_STORE = the client"),
+            ("SESSION_MEMCACHED", r"SESSION_STORE = the client"),
+            ("SESSION_CACHELIB", r"SESSION_STORE = the cache"),
+            ("SESSION_FILE_DIR", r"SESSION_STORE = 'file:///"),
+            ("SESSION_FILE_THRESHOLD", r"no live session is dropped"),
+            ("SESSION_FILE_MODE", r"private"),
+            ("SESSION_MONGODB", r"SESSION_STORE = the client"),
+            ("SESSION_MONGODB_DB", r"SESSION_STORE_OPTIONS = {'database'"),
+            ("SESSION_MONGODB_COLLECT", r"SESSION_STORE_OPTIONS = {'collection'"),
+            ("SESSION_SQLALCHEMY", r"SESSION_STORE = the engine"),
+            ("SESSION_SQLALCHEMY_TABLE", r"SESSION_STORE_OPTIONS = {'table'"),
+            ("SESSION_SQLALCHEMY_SCHEMA", r"SESSION_STORE_OPTIONS = {'schema'"),
+            ("SESSION_SQLALCHEMY_SEQUENCE", r"no sequence"),
+            ("SESSION_SQLALCHEMY_BIND_KEY", r"db\.engines"),
+            ("SESSION_DYNAMODB", r"a store of your own"),
+            ("SESSION_DYNAMODB_TABLE", r"a store of your own"),
+        ],
+    )
+    def test_a_key_of_flask_session_is_warned_of_with_its_equivalent(
+        self, key: str, advice: str
+    ) -> None:
+        with pytest.warns(UserWarning, match=rf"{key} is Flask-Session's; .*{advice}"):
+            ServerSession(flask_app(**{key: "value"}))
+
+    def test_the_warning_points_at_the_line_that_makes_the_extension(self) -> None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            ServerSession(flask_app(SESSION_TYPE="redis"))
+
+        assert [warning.filename for warning in caught] == [__file__]
+
+    def test_the_warning_points_at_the_line_that_calls_init_app(self) -> None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            ServerSession().init_app(flask_app(SESSION_TYPE="redis"))
+
+        assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_value_that_makes_no_sense_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match=r"SESSION_PROFILE is 'django'.*'flask' or 'express'"):
+        ServerSession(flask_app(SESSION_PROFILE="django"))
+
+
+def test_a_refusal_of_a_secret_does_not_show_it() -> None:
+    with pytest.raises(ConfigError) as caught:
+        ServerSession(flask_app(SESSION_SECRET=["hunter2", ""]))
+
+    assert "hunter2" not in str(caught.value)
+
+
+def visitor_of_two(one: Flask, other: Flask) -> Browser:
+    """Return a browser at the other application, with the session that one gave it."""
+    browser = browser_of(one)
+    browser.run(lambda: session.update(user="ada"))
+    return after_moving(browser, other)
+
+
+def after_moving(browser: Browser, app: Flask) -> Browser:
+    """Return a browser at another application, with this one's cookie as it is."""
+    moved = browser_of(app)
+    cookie = browser.get_cookie(browser.cookie_name)
+    assert cookie is not None
+    moved.set_cookie(moved.cookie_name, cookie.value)
+    return moved
+
+
+def _port(server: socket.socket) -> int:
+    port: int = server.getsockname()[1]
+    return port

@@ -1,0 +1,409 @@
+"""What each option does to a request, in both profiles."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask import Request
+from flask import request
+
+from flask_serversession import ConfigError
+from flask_serversession import Session
+from flask_serversession import SessionError
+from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.memory import MemoryStore
+
+from .browser import Browser
+from .browser import browser_of
+from .browser import cookie_lines
+from .browser import session
+from .conftest import LetPass
+from .conftest import MakeApp
+from .conftest import MakeBrowser
+from .counting import CountingStore
+
+
+def read() -> None:
+    session.get("user")
+
+
+def ignore() -> None:
+    pass
+
+
+def life_left(memory: MemoryStore, browser: Browser) -> timedelta:
+    """Return how long the store keeps a browser's session, to the second."""
+    record = memory.load(browser.sid or "")
+    assert record is not None
+    assert record.expires_at is not None
+    return timedelta(seconds=round((record.expires_at - utc_now()).total_seconds()))
+
+
+@pytest.fixture
+def member(make_browser: MakeBrowser, store: CountingStore) -> Callable[..., Browser]:
+    """Make a browser that has a session, whose cost is not counted."""
+
+    def member(**config: Any) -> Browser:
+        browser = make_browser(**config)
+        browser.run(lambda: session.update(user="ada"))
+        store.calls.clear()
+        return browser
+
+    return member
+
+
+class TestProfile:
+    def test_flasks_leaves_a_visitor_who_does_nothing_alone(
+        self, make_browser: MakeBrowser, store: CountingStore
+    ) -> None:
+        response = make_browser().run(read)
+
+        assert (cookie_lines(response), store.calls) == ([], [])
+
+    def test_expresss_gives_every_visitor_a_session(
+        self, make_browser: MakeBrowser, store: CountingStore
+    ) -> None:
+        browser = make_browser(SESSION_PROFILE="express")
+
+        [line] = cookie_lines(browser.run(ignore))
+
+        assert line.startswith("connect.sid=s%3A")
+        assert line.endswith("; Path=/; HttpOnly")
+        assert store.calls == ["create"]
+
+    def test_a_key_of_the_application_wins_over_the_profile(
+        self, make_browser: MakeBrowser, store: CountingStore
+    ) -> None:
+        browser = make_browser(SESSION_PROFILE="express", SESSION_SAVE_UNINITIALIZED=False)
+
+        response = browser.run(ignore)
+
+        assert (cookie_lines(response), store.calls) == ([], [])
+
+    def test_expresss_loads_a_session_once_before_the_view(
+        self, member: Callable[..., Browser], store: CountingStore
+    ) -> None:
+        browser = member(SESSION_PROFILE="express")
+
+        assert browser.see(lambda: list(store.calls)) == ["load"]
+
+
+class TestResave:
+    def test_it_saves_what_did_not_change(
+        self, member: Callable[..., Browser], store: CountingStore
+    ) -> None:
+        member(SESSION_RESAVE=True).run(ignore)
+
+        assert store.calls == ["load", "save"]
+
+    def test_without_it_express_touches_instead(
+        self, member: Callable[..., Browser], store: CountingStore
+    ) -> None:
+        member(SESSION_PROFILE="express", SESSION_RESAVE=False).run(ignore)
+
+        assert store.calls == ["load", "touch"]
+
+
+class TestSaveUninitialized:
+    def test_it_stores_a_session_nobody_wrote_to(
+        self, make_browser: MakeBrowser, store: CountingStore
+    ) -> None:
+        browser = make_browser(SESSION_SAVE_UNINITIALIZED=True)
+
+        response = browser.run(ignore)
+
+        assert len(cookie_lines(response)) == 1
+        assert store.calls == ["create"]
+
+
+class TestRolling:
+    def test_it_sends_the_cookie_with_every_response(self, member: Callable[..., Browser]) -> None:
+        response = member(SESSION_ROLLING=True).run(ignore)
+
+        assert len(cookie_lines(response)) == 1
+
+    def test_false_sends_a_lasting_cookie_only_after_a_change(
+        self, member: Callable[..., Browser]
+    ) -> None:
+        browser = member(
+            SESSION_ROLLING=False, SESSION_COOKIE_MAX_AGE=60, SESSION_TOUCH_INTERVAL=0
+        )
+
+        assert cookie_lines(browser.run(read)) == []
+        assert len(cookie_lines(browser.run(lambda: session.update(user="bob")))) == 1
+
+    def test_none_sends_a_lasting_cookie_whenever_its_life_is_extended(
+        self, member: Callable[..., Browser], let_pass: LetPass
+    ) -> None:
+        browser = member(SESSION_COOKIE_MAX_AGE=60)
+
+        assert cookie_lines(browser.run(read)) == []
+        let_pass(browser, timedelta(seconds=6))
+        assert len(cookie_lines(browser.run(read))) == 1
+
+    def test_none_never_sends_a_browser_session_cookie_again(
+        self, member: Callable[..., Browser]
+    ) -> None:
+        browser = member(SESSION_TOUCH_INTERVAL=0)
+
+        assert cookie_lines(browser.run(read)) == []
+        assert cookie_lines(browser.run(lambda: session.update(user="bob"))) == []
+
+
+class TestIdleTimeout:
+    def test_it_is_a_day_unless_set(
+        self, member: Callable[..., Browser], memory: MemoryStore
+    ) -> None:
+        assert life_left(memory, member()) == timedelta(days=1)
+
+    @pytest.mark.parametrize("value", [90, timedelta(seconds=90)])
+    def test_it_is_the_life_in_the_store_of_a_browser_session(
+        self, member: Callable[..., Browser], memory: MemoryStore, value: object
+    ) -> None:
+        assert life_left(memory, member(SESSION_IDLE_TIMEOUT=value)) == timedelta(seconds=90)
+
+    def test_a_max_age_comes_before_it(
+        self, member: Callable[..., Browser], memory: MemoryStore
+    ) -> None:
+        browser = member(SESSION_IDLE_TIMEOUT=90, SESSION_COOKIE_MAX_AGE=30)
+
+        assert life_left(memory, browser) == timedelta(seconds=30)
+
+    def test_a_session_that_has_run_out_is_as_if_absent(
+        self, member: Callable[..., Browser], let_pass: LetPass
+    ) -> None:
+        browser = member(SESSION_IDLE_TIMEOUT=90)
+        let_pass(browser, timedelta(seconds=90))
+
+        assert browser.data() == {}
+
+    def test_using_the_session_starts_it_again(
+        self, member: Callable[..., Browser], memory: MemoryStore, let_pass: LetPass
+    ) -> None:
+        browser = member(SESSION_IDLE_TIMEOUT=90)
+        let_pass(browser, timedelta(seconds=80))
+
+        browser.run(read)
+
+        assert life_left(memory, browser) == timedelta(seconds=90)
+
+
+class TestTouch:
+    def test_accessed_extends_only_for_a_request_that_uses_the_session(
+        self, member: Callable[..., Browser], store: CountingStore
+    ) -> None:
+        browser = member(SESSION_TOUCH="accessed", SESSION_TOUCH_INTERVAL=0)
+
+        browser.run(ignore)
+        assert store.calls == []
+        browser.run(read)
+        assert store.calls == ["load", "touch"]
+
+    def test_always_extends_for_every_request(
+        self, member: Callable[..., Browser], store: CountingStore
+    ) -> None:
+        member(SESSION_TOUCH="always", SESSION_TOUCH_INTERVAL=0).run(ignore)
+
+        assert store.calls == ["load", "touch"]
+
+
+class TestTouchInterval:
+    @pytest.mark.parametrize(
+        ("config", "interval"),
+        [
+            pytest.param({}, 60, id="a minute"),
+            pytest.param({"SESSION_IDLE_TIMEOUT": 100}, 10, id="a tenth of a short life"),
+            pytest.param({"SESSION_TOUCH_INTERVAL": 300}, 300, id="as set"),
+            pytest.param(
+                {"SESSION_TOUCH_INTERVAL": timedelta(minutes=5)}, 300, id="set as a timedelta"
+            ),
+        ],
+    )
+    def test_a_fresher_session_is_not_touched_again(
+        self,
+        member: Callable[..., Browser],
+        store: CountingStore,
+        let_pass: LetPass,
+        config: dict[str, Any],
+        interval: int,
+    ) -> None:
+        browser = member(**config)
+
+        let_pass(browser, timedelta(seconds=interval - 2))
+        browser.run(read)
+        assert store.calls == ["load"]
+
+        let_pass(browser, timedelta(seconds=2))
+        store.calls.clear()
+        browser.run(read)
+        assert store.calls == ["load", "touch"]
+
+
+class TestDestroyEmpty:
+    def test_an_emptied_session_is_destroyed(
+        self, member: Callable[..., Browser], memory: MemoryStore
+    ) -> None:
+        browser = member()
+
+        browser.run(lambda: session.clear())
+
+        assert (memory.count(), browser.sid) == (0, None)
+
+    def test_a_session_that_loses_its_last_key_is_destroyed(
+        self, member: Callable[..., Browser], memory: MemoryStore
+    ) -> None:
+        member().run(lambda: session.pop("user"))
+
+        assert memory.count() == 0
+
+    def test_an_empty_session_is_not_destroyed_for_being_read(
+        self, member: Callable[..., Browser], memory: MemoryStore
+    ) -> None:
+        browser = member(SESSION_SAVE_UNINITIALIZED=True)
+        visitor = browser_of(browser.application)
+        visitor.run(ignore)
+
+        visitor.run(read)
+
+        assert visitor.sid in list(memory.keys())
+
+    def test_false_keeps_it_empty(
+        self, member: Callable[..., Browser], memory: MemoryStore
+    ) -> None:
+        browser = member(SESSION_DESTROY_EMPTY=False)
+        before = browser.sid
+
+        browser.run(lambda: session.clear())
+
+        assert list(memory.keys()) == [before]
+        assert browser.sid == before
+
+    def test_filled_and_emptied_in_one_request_a_session_is_not_stored(
+        self, make_browser: MakeBrowser, store: CountingStore
+    ) -> None:
+        def fill_and_empty() -> None:
+            session["user"] = "ada"
+            session.clear()
+
+        response = make_browser().run(fill_and_empty)
+
+        assert (cookie_lines(response), store.calls) == ([], [])
+
+
+class TestClearCookie:
+    def test_false_leaves_the_browser_its_cookie(self, member: Callable[..., Browser]) -> None:
+        browser = member(SESSION_CLEAR_COOKIE=False)
+
+        assert cookie_lines(browser.run(lambda: session.destroy())) == []
+
+    def test_true_removes_it_in_the_express_profile_too(
+        self, member: Callable[..., Browser]
+    ) -> None:
+        browser = member(SESSION_PROFILE="express", SESSION_CLEAR_COOKIE=True)
+
+        assert cookie_lines(browser.run(lambda: session.destroy())) == [
+            "connect.sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly"
+        ]
+
+    def test_a_cookie_that_the_browser_never_had_is_not_removed(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        assert cookie_lines(make_browser().run(lambda: session.destroy())) == []
+
+
+class TestGenid:
+    def test_it_is_asked_with_the_request(self, make_browser: MakeBrowser) -> None:
+        numbers = itertools.count()
+
+        def genid(request: Request) -> str:
+            return f"{request.host}-{next(numbers)}"
+
+        browser = make_browser(SESSION_GENID=genid)
+        browser.run(lambda: session.update(user="ada"))
+
+        assert browser.sid == "localhost-0"
+        assert browser.see(lambda: session["user"]) == "ada"
+
+    @pytest.mark.parametrize("sid", ["", None, 7, b"bytes"])
+    def test_what_is_no_id_is_refused(self, make_browser: MakeBrowser, sid: object) -> None:
+        browser = make_browser(SESSION_GENID=lambda request: sid)
+
+        with pytest.raises(ConfigError, match="SESSION_GENID must return a non-empty str"):
+            browser.run(lambda: session.update(user="ada"))
+
+    def test_a_taken_id_is_not_taken_over(self, make_app: MakeApp) -> None:
+        ids = iter(["one", "one", "two"])
+        app = make_app(SESSION_GENID=lambda request: next(ids))
+        ada, bob = browser_of(app), browser_of(app)
+        ada.run(lambda: session.update(user="ada"))
+
+        bob.run(lambda: session.update(user="bob"))
+
+        assert (ada.sid, bob.sid) == ("one", "two")
+        assert ada.see(lambda: session["user"]) == "ada"
+
+    def test_one_that_gives_the_same_id_over_and_over_is_to_blame(self, make_app: MakeApp) -> None:
+        app = make_app(SESSION_GENID=lambda request: "one")
+        browser_of(app).run(lambda: session.update(user="ada"))
+
+        with pytest.raises(SessionError, match="SESSION_GENID gave 3 ids that are taken"):
+            browser_of(app).run(lambda: session.update(user="bob"))
+
+
+class TestManager:
+    """``app.extensions["serversession"]``, with no request."""
+
+    def test_it_loads_a_session_by_its_id(self, member: Callable[..., Browser]) -> None:
+        browser = member()
+
+        found = manager_of(browser).load(browser.sid)
+
+        assert found is not None
+        assert found["user"] == "ada"
+
+    def test_it_says_so_when_there_is_none(self, app: Flask) -> None:
+        assert app.extensions["serversession"].load("nothing") is None
+
+    def test_what_it_loaded_may_be_changed_and_saved(self, member: Callable[..., Browser]) -> None:
+        browser = member()
+
+        found: Session = manager_of(browser).load(browser.sid)
+        found["user"] = "bob"
+        found.save()
+
+        assert browser.see(lambda: session["user"]) == "bob"
+
+    def test_what_it_loaded_may_be_regenerated(self, member: Callable[..., Browser]) -> None:
+        browser = member()
+        thief = browser.twin()
+
+        found: Session = manager_of(browser).load(browser.sid)
+        found.regenerate()
+
+        assert thief.data() == {}
+
+    def test_it_ends_a_session_by_its_id(self, member: Callable[..., Browser]) -> None:
+        browser = member()
+        manager = manager_of(browser)
+
+        assert manager.destroy(browser.sid) is True
+        assert manager.destroy(browser.sid) is False
+        assert browser.data() == {}
+
+
+def manager_of(browser: Browser) -> Any:
+    return browser.application.extensions["serversession"]
+
+
+def test_opening_and_ignoring_a_request_context_has_no_effect(
+    app: Flask, store: CountingStore
+) -> None:
+    with app.test_request_context():
+        assert request.path == "/"
+
+    assert store.calls == []

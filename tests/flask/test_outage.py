@@ -1,0 +1,275 @@
+"""A store that does not answer: the view learns of it, once, and nobody is logged out."""
+
+from __future__ import annotations
+
+import socketserver
+import sqlite3
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.typing import ResponseReturnValue
+from werkzeug.test import TestResponse
+
+from flask_serversession import session_store_error
+from flask_serversession import StoreError
+from flask_serversession import StoreUnavailable
+
+from .browser import Browser
+from .browser import browser_of
+from .browser import cookie_lines
+from .browser import session
+from .conftest import MakeApp
+
+PROFILES = [{"SESSION_PROFILE": "flask"}, {"SESSION_PROFILE": "express"}]
+SID = "aBcDeFgHiJkLmNoPqRsTuVwXyZ012345"
+
+
+class HangUp(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, DeadServer)
+        self.server.attempts += 1
+
+
+class DeadServer(socketserver.TCPServer):
+    """Accepts every connection, hangs up and counts."""
+
+    attempts = 0
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.server_address[1]}"
+
+
+@pytest.fixture
+def server() -> Iterator[DeadServer]:
+    with DeadServer(("127.0.0.1", 0), HangUp) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def make_dead_app(make_app: MakeApp, server: DeadServer) -> Iterator[MakeApp]:
+    """Make an application whose store is dead and which shows its errors as pages."""
+    apps: list[Flask] = []
+
+    def make_dead_app(**config: Any) -> Flask:
+        app = make_app(SESSION_STORE=server.url, PROPAGATE_EXCEPTIONS=False, **config)
+        apps.append(app)
+        return app
+
+    yield make_dead_app
+    for app in apps:
+        app.extensions["serversession"].close()
+
+
+@pytest.fixture(params=PROFILES, ids=["flask", "express"])
+def app(request: pytest.FixtureRequest, make_dead_app: MakeApp) -> Flask:
+    return make_dead_app(**request.param)
+
+
+@pytest.fixture
+def member(app: Flask) -> Browser:
+    """A browser that has a session, if only the store could be asked."""
+    browser = browser_of(app)
+    browser.hold(SID)
+    return browser
+
+
+def test_a_view_that_reads_its_session_is_told(make_dead_app: MakeApp) -> None:
+    browser = browser_of(make_dead_app())
+    browser.hold(SID)
+
+    def read() -> str:
+        with pytest.raises(StoreUnavailable, match="SESSION_STORE"):
+            session.get("user")
+        return "caught"
+
+    assert browser.run(read).text == "caught"
+
+
+def test_an_error_handler_of_the_application_answers(app: Flask, member: Browser) -> None:
+    app.register_error_handler(StoreUnavailable, apologise)
+
+    response = member.run(lambda: session.get("user"))
+
+    assert (response.status_code, response.text) == (503, "Come back later")
+
+
+def test_the_browser_keeps_its_cookie(app: Flask, member: Browser) -> None:
+    app.register_error_handler(StoreUnavailable, apologise)
+
+    response = member.run(lambda: session.get("user"))
+
+    assert cookie_lines(response) == []
+    assert member.sid == SID
+
+
+def test_without_a_handler_the_answer_is_a_500_without_a_cookie(member: Browser) -> None:
+    assert_failed_without_cookie(member.run(lambda: session.get("user")))
+
+
+def test_the_store_is_asked_once_a_request(
+    app: Flask, member: Browser, server: DeadServer
+) -> None:
+    def apologise_with_a_session(error: Exception) -> ResponseReturnValue:
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                session.get("theme")
+        return "Come back later", 503
+
+    app.register_error_handler(StoreUnavailable, apologise_with_a_session)
+
+    response = member.run(lambda: session.get("user"))
+
+    assert (response.status_code, server.attempts) == (503, 1)
+
+
+def test_the_next_request_tries_again(member: Browser, server: DeadServer) -> None:
+    member.run(lambda: session.get("user"))
+    member.run(lambda: session.get("user"))
+
+    assert server.attempts == 2
+
+
+def test_a_new_session_that_cannot_be_stored_is_a_500_without_a_cookie(
+    app: Flask, server: DeadServer
+) -> None:
+    response = browser_of(app).run(lambda: session.update(user="ada"))
+
+    assert_failed_without_cookie(response)
+    assert server.attempts == 1
+
+
+def test_the_signal_is_sent_once_a_request(app: Flask, member: Browser) -> None:
+    heard: list[StoreError] = []
+
+    def hear(sender: Flask, error: StoreError, **extra: Any) -> None:
+        heard.append(error)
+
+    with session_store_error.connected_to(hear, sender=app):
+        member.run(lambda: session.get("user"))
+
+    assert [type(error) for error in heard] == [StoreUnavailable]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        pytest.param(lambda: session.destroy(), id="destroy"),
+        pytest.param(lambda: session.regenerate(), id="regenerate"),
+        pytest.param(lambda: session.regenerate(keep_data=True), id="regenerate, keeping data"),
+        pytest.param(lambda: session.touch(), id="touch"),
+        pytest.param(lambda: session.save(), id="save"),
+        pytest.param(lambda: session.reload(), id="reload"),
+        pytest.param(lambda: session.unset(), id="unset"),
+        pytest.param(lambda: session.id, id="id"),
+        pytest.param(lambda: setattr(session, "permanent", True), id="permanent"),
+    ],
+)
+class TestVerbs:
+    def test_each_says_so(self, make_dead_app: MakeApp, verb: Callable[[], object]) -> None:
+        browser = browser_of(make_dead_app())
+        browser.hold(SID)
+
+        def use() -> str:
+            with pytest.raises(StoreUnavailable):
+                verb()
+            return "caught"
+
+        assert browser.run(use).text == "caught"
+
+    def test_each_says_so_again(
+        self, make_dead_app: MakeApp, server: DeadServer, verb: Callable[[], object]
+    ) -> None:
+        browser = browser_of(make_dead_app())
+        browser.hold(SID)
+
+        def use_twice() -> str:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    verb()
+            return "caught"
+
+        assert (browser.run(use_twice).text, server.attempts) == ("caught", 1)
+
+
+def test_in_the_flask_profile_a_request_that_ignores_its_session_is_answered(
+    make_dead_app: MakeApp, server: DeadServer
+) -> None:
+    browser = browser_of(make_dead_app())
+    browser.hold(SID)
+
+    response = browser.run(lambda: "hello")
+
+    assert (response.text, server.attempts) == ("hello", 0)
+
+
+def test_in_the_express_profile_the_failure_comes_before_the_view(
+    make_dead_app: MakeApp, server: DeadServer
+) -> None:
+    browser = browser_of(make_dead_app(SESSION_PROFILE="express"))
+    browser.hold(SID)
+    ran: list[str] = []
+
+    response = browser.run(lambda: ran.append("view"))
+
+    assert (response.status_code, ran, server.attempts) == (500, [], 1)
+
+
+class TestSaveOfALoadedSession:
+    """The store answers when the request begins, and fails when it ends."""
+
+    @pytest.fixture
+    def database(self, tmp_path: Path) -> Path:
+        return tmp_path / "sessions.db"
+
+    @pytest.fixture
+    def member(self, make_app: MakeApp, database: Path) -> Iterator[Browser]:
+        app = make_app(SESSION_STORE=f"sqlite:///{database}", PROPAGATE_EXCEPTIONS=False)
+        browser = browser_of(app)
+        browser.run(lambda: session.update(user="ada"))
+        yield browser
+        app.extensions["serversession"].close()
+
+    def test_the_answer_is_a_500_without_a_cookie(self, member: Browser, database: Path) -> None:
+        def change_and_lose_the_table() -> None:
+            session["user"] = "bob"
+            drop_tables(database)
+
+        assert_failed_without_cookie(member.run(change_and_lose_the_table))
+
+    def test_an_explicit_save_fails_in_the_view(self, member: Browser, database: Path) -> None:
+        def save_and_catch() -> str:
+            session["user"] = "bob"
+            drop_tables(database)
+            with pytest.raises(StoreError):
+                session.save()
+            return "caught"
+
+        response = member.run(save_and_catch)
+
+        assert (response.text, cookie_lines(response)) == ("caught", [])
+
+
+def drop_tables(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (name,) in names.fetchall():
+            connection.execute(f'DROP TABLE "{name}"')
+
+
+def apologise(error: Exception) -> ResponseReturnValue:
+    return "Come back later", 503
+
+
+def assert_failed_without_cookie(response: TestResponse) -> None:
+    assert (response.status_code, cookie_lines(response)) == (500, [])

@@ -1,0 +1,378 @@
+"""Each signal: when it is sent, with which values, and what is already true then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from blinker import Signal
+from flask import Flask
+
+import flask_serversession
+from flask_serversession import session_conflict
+from flask_serversession import session_created
+from flask_serversession import session_destroyed
+from flask_serversession import session_loaded
+from flask_serversession import session_regenerated
+from flask_serversession import session_saved
+from flask_serversession import session_store_error
+from flask_serversession import session_touched
+from flask_serversession import SessionConflict
+from flask_serversession import StoreError
+from flask_serversession import StoreUnavailable
+from flask_serversession.stores.memory import MemoryStore
+
+from ..servers.base import free_port
+from .browser import Browser
+from .browser import browser_of
+from .browser import session
+from .browser import View
+from .conftest import LetPass
+from .conftest import MakeApp
+
+SIGNALS: dict[str, Signal] = {
+    name.removeprefix("session_"): signal
+    for name, signal in vars(flask_serversession).items()
+    if isinstance(signal, Signal)
+}
+
+
+class Listener:
+    """Hears every signal of one application."""
+
+    def __init__(self) -> None:
+        #: Each as its name and its values.
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.senders: set[object] = set()
+
+    def hear(self, name: str) -> Any:
+        def receive(sender: object, **values: Any) -> None:
+            self.senders.add(sender)
+            self.heard.append((name, values))
+
+        return receive
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.heard]
+
+    def values(self, name: str) -> dict[str, Any]:
+        [values] = [values for heard, values in self.heard if heard == name]
+        return values
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    receivers = {name: listener.hear(name) for name in SIGNALS}
+    for name, signal in SIGNALS.items():
+        signal.connect(receivers[name])
+    yield listener
+    for name, signal in SIGNALS.items():
+        signal.disconnect(receivers[name])
+
+
+@pytest.fixture
+def member(browser: Browser, listener: Listener) -> Browser:
+    """A browser with a session, whose creation was heard and forgotten."""
+    browser.run(lambda: session.update(user="ada"))
+    listener.heard.clear()
+    return browser
+
+
+def log_out_elsewhere(browser: Browser) -> None:
+    session.get("user")
+    browser.twin().run(lambda: session.destroy())
+
+
+def change_elsewhere(browser: Browser) -> None:
+    session.get("user")
+    browser.twin().run(lambda: session.update(theme="dark"))
+
+
+def test_there_are_eight() -> None:
+    assert sorted(SIGNALS) == [
+        "conflict",
+        "created",
+        "destroyed",
+        "loaded",
+        "regenerated",
+        "saved",
+        "store_error",
+        "touched",
+    ]
+
+
+def test_the_sender_is_the_application(app: Flask, member: Browser, listener: Listener) -> None:
+    member.run(lambda: session.update(user="bob"))
+
+    assert listener.senders == {app}
+    assert all(isinstance(sender, Flask) for sender in listener.senders)
+
+
+def test_an_application_hears_its_own_alone(make_app: MakeApp, memory: MemoryStore) -> None:
+    one, other = make_app(), make_app()
+    heard: list[object] = []
+
+    def hear(sender: Flask, **extra: Any) -> None:
+        heard.append(sender)
+
+    with session_created.connected_to(hear, sender=one):
+        browser_of(other).run(lambda: session.update(user="bob"))
+        browser_of(one).run(lambda: session.update(user="ada"))
+
+    assert heard == [one]
+
+
+@pytest.mark.parametrize(
+    ("view", "names"),
+    [
+        pytest.param(lambda: "hello", [], id="ignoring"),
+        pytest.param(lambda: session.get("user"), ["loaded"], id="reading"),
+        pytest.param(lambda: session.update(user="bob"), ["loaded", "saved"], id="changing"),
+        pytest.param(lambda: session.touch(), ["loaded", "touched"], id="touching"),
+        pytest.param(lambda: session.clear(), ["loaded", "destroyed"], id="emptying"),
+        pytest.param(lambda: session.destroy(), ["destroyed"], id="destroying"),
+        pytest.param(
+            lambda: session.regenerate(), ["destroyed", "regenerated"], id="regenerating"
+        ),
+        pytest.param(lambda: session.unset(), ["loaded"], id="unsetting"),
+    ],
+)
+def test_what_a_request_does_is_what_is_heard(
+    member: Browser, listener: Listener, view: View, names: list[str]
+) -> None:
+    member.run(view)
+
+    assert listener.names == names
+
+
+def test_created_when_the_record_is_in_the_store(
+    browser: Browser, listener: Listener, memory: MemoryStore
+) -> None:
+    there: list[bool] = []
+
+    def hear(sender: Flask, session: flask_serversession.Session, **extra: Any) -> None:
+        there.append(memory.load(session.id) is not None)
+
+    with session_created.connected_to(hear):
+        browser.run(lambda: session.update(user="ada"))
+
+    assert there == [True]
+    assert listener.names == ["created"]
+    assert listener.values("created")["session"].id == browser.sid
+
+
+def test_loaded_before_anything_of_it_is_handed_out(member: Browser) -> None:
+    def translate(sender: Flask, session: flask_serversession.Session, **extra: Any) -> None:
+        session["user"] = session["user"].upper()
+
+    with session_loaded.connected_to(translate):
+        assert member.see(lambda: session["user"]) == "ADA"
+
+
+def test_loaded_not_for_a_session_that_is_new(browser: Browser, listener: Listener) -> None:
+    browser.run(lambda: session.get("user"))
+
+    assert listener.names == []
+
+
+def test_saved_when_the_data_are_in_the_store(member: Browser) -> None:
+    seen: list[str] = []
+
+    def hear(sender: Flask, session: flask_serversession.Session, **extra: Any) -> None:
+        session_by_id = sender.extensions["serversession"].load(session.id)
+        seen.append(session_by_id["user"])
+
+    with session_saved.connected_to(hear):
+        member.run(lambda: session.update(user="bob"))
+
+    assert seen == ["bob"]
+
+
+def test_touched_when_the_expiry_has_moved(
+    member: Browser, memory: MemoryStore, let_pass: LetPass
+) -> None:
+    before = memory.load(member.sid or "")
+    assert before is not None
+    assert before.expires_at is not None
+    let_pass(member, timedelta(hours=1))
+    moved: list[bool] = []
+
+    def hear(sender: Flask, session: flask_serversession.Session, **extra: Any) -> None:
+        record = memory.load(session.id)
+        assert record is not None
+        assert record.expires_at is not None
+        assert before.expires_at is not None
+        moved.append(record.expires_at >= before.expires_at)
+
+    with session_touched.connected_to(hear):
+        member.run(lambda: session.get("user"))
+
+    assert moved == [True]
+
+
+@pytest.mark.parametrize("keep_data", [True, False])
+def test_regenerated_with_the_id_given_up(
+    member: Browser, listener: Listener, memory: MemoryStore, keep_data: bool
+) -> None:
+    old_id = member.sid
+    stored: list[bool] = []
+
+    def hear(sender: Flask, session: flask_serversession.Session, **extra: Any) -> None:
+        stored.append(memory.load(session.id) is not None)
+
+    with session_regenerated.connected_to(hear):
+        member.run(lambda: session.regenerate(keep_data=keep_data) or session.update(user="ada"))
+
+    values = listener.values("regenerated")
+    assert values["old_id"] == old_id
+    assert values["session"].id == member.sid != old_id
+    assert stored == [False]
+
+
+def test_regenerated_without_an_id_to_give_up(browser: Browser, listener: Listener) -> None:
+    browser.run(lambda: session.regenerate(keep_data=True) or session.update(user="ada"))
+
+    assert listener.values("regenerated")["old_id"] is None
+
+
+def test_destroyed_when_the_record_is_gone(
+    member: Browser, listener: Listener, memory: MemoryStore
+) -> None:
+    sid = member.sid
+    left: list[int] = []
+
+    def hear(sender: Flask, **values: Any) -> None:
+        left.append(memory.count())
+
+    with session_destroyed.connected_to(hear):
+        member.run(lambda: session.destroy())
+
+    assert left == [0]
+    assert listener.values("destroyed")["id"] == sid
+    assert listener.values("destroyed")["session"] is not None
+
+
+def test_destroyed_when_a_login_ends_the_old_record(member: Browser, listener: Listener) -> None:
+    old_id = member.sid
+
+    member.run(lambda: session.regenerate(keep_data=True))
+
+    assert listener.names == ["loaded", "regenerated", "created", "destroyed"]
+    assert listener.values("destroyed")["id"] == old_id
+
+
+def test_destroyed_once_for_a_session_destroyed_twice(member: Browser, listener: Listener) -> None:
+    member.run(lambda: session.destroy() or session.destroy())
+
+    assert listener.names == ["destroyed"]
+
+
+def test_destroyed_without_a_session_where_an_id_is_all_there_is(
+    app: Flask, member: Browser, listener: Listener
+) -> None:
+    app.extensions["serversession"].destroy(member.sid)
+
+    assert listener.heard == [("destroyed", {"session": None, "id": member.sid})]
+
+
+def test_destroyed_not_for_an_id_that_nobody_has(app: Flask, listener: Listener) -> None:
+    app.extensions["serversession"].destroy("nothing")
+
+    assert listener.heard == []
+
+
+def test_conflict_merged_before_the_merge_is_stored(member: Browser, listener: Listener) -> None:
+    def change() -> None:
+        change_elsewhere(member)
+        listener.heard.clear()
+        session["user"] = "bob"
+
+    member.run(change)
+
+    assert listener.names == ["conflict", "saved"]
+    assert listener.values("conflict")["outcome"] == "merged"
+
+
+def test_conflict_rejected_and_nothing_saved(make_app: MakeApp, listener: Listener) -> None:
+    browser = browser_of(make_app(SESSION_CONCURRENCY="reject"))
+    browser.run(lambda: session.update(user="ada"))
+
+    def change() -> None:
+        change_elsewhere(browser)
+        listener.heard.clear()
+        session["user"] = "bob"
+
+    with pytest.raises(SessionConflict):
+        browser.run(change)
+
+    assert listener.names == ["conflict"]
+    assert listener.values("conflict")["outcome"] == "rejected"
+
+
+def test_conflict_gone_and_nothing_saved(member: Browser, listener: Listener) -> None:
+    def change() -> None:
+        log_out_elsewhere(member)
+        listener.heard.clear()
+        session["user"] = "bob"
+
+    member.run(change)
+
+    assert listener.names == ["conflict"]
+    assert listener.values("conflict")["outcome"] == "gone"
+
+
+def test_conflict_is_sent_while_the_changes_are_still_there(member: Browser) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def hear(sender: Flask, session: flask_serversession.Session, **extra: Any) -> None:
+        seen.append(session.copy())
+
+    def change() -> None:
+        log_out_elsewhere(member)
+        session["user"] = "bob"
+
+    with session_conflict.connected_to(hear):
+        member.run(change)
+
+    assert seen == [{"user": "bob"}]
+
+
+def test_store_error_before_the_error_is_raised(make_app: MakeApp, listener: Listener) -> None:
+    app = make_app(SESSION_STORE=f"redis://127.0.0.1:{free_port()}")
+    browser = browser_of(app)
+    browser.hold("aBcDeFgHiJkLmNoPqRsTuVwXyZ012345")
+
+    def read() -> list[str]:
+        with pytest.raises(StoreUnavailable):
+            session.get("user")
+        return listener.names
+
+    assert browser.see(read) == ["store_error"]
+    assert isinstance(listener.values("store_error")["error"], StoreError)
+
+
+def test_a_receiver_that_raises_makes_the_request_fail(member: Browser) -> None:
+    def refuse(sender: Flask, **extra: Any) -> None:
+        raise PermissionError("not from this address")
+
+    with session_loaded.connected_to(refuse), pytest.raises(PermissionError):
+        member.run(lambda: session.get("user"))
+
+
+def test_store_error_is_not_for_a_record_that_cannot_be_read(
+    member: Browser, listener: Listener, memory: MemoryStore
+) -> None:
+    sid = member.sid or ""
+    record = memory.load(sid)
+    assert record is not None
+    memory.save(sid, flask_serversession.Record(b"not JSON", record.expires_at))
+    heard: list[object] = []
+
+    with session_store_error.connected_to(lambda sender, **extra: heard.append(sender)):
+        member.run(lambda: session.get("user"))
+
+    assert heard == []
