@@ -1,0 +1,575 @@
+from __future__ import annotations
+
+import fcntl
+import itertools
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
+from flask_serversession.errors import ConfigError
+from flask_serversession.errors import StoreError
+from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import EPOCH
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Refusal
+from flask_serversession.stores.base import Store
+from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.filesystem import FileSystemStore
+from flask_serversession.testing import KeysContract
+from flask_serversession.testing import PingContract
+from flask_serversession.testing import PruneContract
+from flask_serversession.testing import SetupContract
+from flask_serversession.testing import store_machine
+from flask_serversession.testing import StoreContract
+from flask_serversession.testing.contract import expired
+from flask_serversession.testing.contract import in_
+from flask_serversession.testing.contract import live
+from flask_serversession.testing.contract import OTHER_PAYLOAD
+from flask_serversession.testing.contract import PAYLOAD
+
+# Forking is what these tests are about, whatever threads other tests have left behind.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
+ID = "jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8YbX"
+ODD_KEYS = ["", ".", "..", "/", "/etc/passwd", "a/b", "\0", "\n", "~", "%2E", "é", "\ud800"]
+ODD_KEYS += [".00.lock", "%sha256-", "x.session"]
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "sessions"
+
+
+@pytest.fixture
+def store(folder: Path) -> FileSystemStore:
+    return FileSystemStore(folder)
+
+
+@pytest.fixture
+def other_store(tmp_path: Path) -> FileSystemStore:
+    return FileSystemStore(tmp_path / "neighbour")
+
+
+class TestFileSystemStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
+    pass
+
+
+class TestFileSystemStoreWithFsync(StoreContract):
+    @pytest.fixture
+    def store(self, folder: Path) -> FileSystemStore:
+        return FileSystemStore(folder, fsync=True)
+
+
+def test_random_programs_behave_as_with_a_dict(tmp_path: Path) -> None:
+    numbers = itertools.count()
+    machine = store_machine(lambda: FileSystemStore(tmp_path / str(next(numbers))))
+
+    run_state_machine_as_test(machine, settings=machine.TestCase.settings)
+
+
+class TestLayout:
+    def test_a_record_is_a_file_that_holds_the_payload_alone(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        record = live()
+        assert record.expires_at is not None
+        store.create(ID, record)
+
+        path = folder / f"{ID}.session"
+        assert path.read_bytes() == PAYLOAD
+        assert EPOCH + timedelta(microseconds=path.stat().st_mtime_ns // 1000) == record.expires_at
+
+    def test_directory_and_files_are_private_under_any_umask(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        before = os.umask(0)
+        try:
+            store.create("key", live())
+            store.save("key", live(OTHER_PAYLOAD))
+        finally:
+            os.umask(before)
+
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+    def test_a_touch_changes_the_time_and_neither_inode_nor_content(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        store.create("key", live(seconds=60))
+        path = folder / "key.session"
+        before = path.stat()
+
+        store.touch("key", in_(7200))
+
+        assert path.stat().st_ino == before.st_ino
+        assert path.stat().st_mtime_ns > before.st_mtime_ns
+        assert path.read_bytes() == PAYLOAD
+
+    def test_an_expiry_is_kept_to_the_microsecond(self, store: FileSystemStore) -> None:
+        record = live()
+        store.create("key", record)
+
+        assert store.load("key") == record
+
+    def test_a_record_without_an_expiry_lives_on(self, store: FileSystemStore) -> None:
+        store.create("key", Record(PAYLOAD, None))
+
+        loaded = store.load("key")
+        assert loaded is not None
+        assert loaded.expires_at is not None
+        assert loaded.expires_at > utc_now() + timedelta(days=365 * 100)
+
+    @pytest.mark.parametrize("key", ODD_KEYS)
+    def test_any_key_is_one_file_inside_and_listed_as_it_was(
+        self, store: FileSystemStore, folder: Path, key: str
+    ) -> None:
+        store.create(key, live())
+
+        assert list(store.keys()) == [key]
+        assert len(list(folder.glob("*.session"))) == 1
+        assert list(folder.parent.iterdir()) == [folder]
+
+    def test_a_key_too_long_for_a_name_works_but_is_not_listed(
+        self, store: FileSystemStore
+    ) -> None:
+        longest, longer, other = "k" * 247, "k" * 248, "k" * 249
+        for key in (longest, longer, other):
+            assert store.create(key, live(key.encode())) is True
+
+        assert list(store.keys()) == [longest]
+        assert store.count() == 3
+        assert store.delete(longer) is True
+        loaded = store.load(other)
+        assert loaded is not None
+        assert loaded.payload == other.encode()
+        assert store.clear() == 2
+
+    def test_other_files_of_the_directory_are_left_alone(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        store.setup()
+        (folder / "README").write_text("not ours")
+        (folder / ".env").write_text("nor this")
+        (folder / "folder.session").mkdir()
+        for path in folder.iterdir():
+            os.utime(path, (0, 0))
+
+        assert store.prune() == 0
+        assert store.clear() == 0
+        assert store.count() == 0
+        assert {path.name for path in folder.iterdir()} >= {"README", ".env", "folder.session"}
+
+
+class TestSymbolicLinks:
+    @pytest.fixture
+    def target(self, store: FileSystemStore, folder: Path, tmp_path: Path) -> Path:
+        store.setup()
+        target = tmp_path / "target"
+        target.write_bytes(PAYLOAD)
+        moment = in_(3600).timestamp()
+        os.utime(target, (moment, moment))
+        link = folder / "key.session"
+        link.symlink_to(target)
+        os.utime(link, (moment, moment), follow_symlinks=False)
+        return target
+
+    def test_a_link_is_no_record(self, store: FileSystemStore, target: Path) -> None:
+        before = target.stat()
+
+        assert store.load("key") is None
+        assert store.touch("key", in_(60)) is False
+        assert store.save("key", live()) is not None
+        assert list(store.keys()) == []
+        assert store.delete("key") is False
+        assert target.stat() == before
+
+    def test_a_new_record_takes_the_place_of_a_link(
+        self, store: FileSystemStore, folder: Path, target: Path
+    ) -> None:
+        assert store.create("key", live(OTHER_PAYLOAD)) is True
+
+        assert not (folder / "key.session").is_symlink()
+        assert target.read_bytes() == PAYLOAD
+
+    @pytest.mark.parametrize("suffix", ["lock", "scratch"])
+    def test_nothing_is_written_through_a_link_in_place_of_our_own_files(
+        self, store: FileSystemStore, folder: Path, target: Path, suffix: str
+    ) -> None:
+        for number in range(64):
+            (folder / f".{number:02x}.{suffix}").symlink_to(target)
+
+        try:
+            store.create("another", live(OTHER_PAYLOAD))
+        except StoreError:
+            assert suffix == "lock"
+
+        assert target.read_bytes() == PAYLOAD
+
+
+class TestConcurrency:
+    def test_readers_never_see_a_torn_or_missing_record(self, store: FileSystemStore) -> None:
+        store.create("key", live(whole_payload(0)))
+        written = threading.Event()
+
+        def read_along() -> None:
+            while not written.is_set():
+                assert_whole(store)
+
+        def read_often() -> None:
+            for _ in range(5000):
+                assert_whole(store)
+
+        with child(read_often):
+            threads = [Failing(read_along), Failing(read_along)]
+            for number in range(1000):
+                store.save("key", live(whole_payload(number)))
+            written.set()
+            for thread in threads:
+                thread.finish()
+
+    def test_increments_by_eight_processes_are_all_counted(self, store: FileSystemStore) -> None:
+        store.create("key", live(b"0"))
+
+        def increment() -> None:
+            for _ in range(25):
+                refusal: Refusal | None = Refusal(store.load("key"))
+                while refusal is not None:
+                    assert refusal.current is not None
+                    record = live(b"%d" % (int(refusal.current.payload) + 1))
+                    refusal = store.save("key", record, replacing=refusal.current)
+
+        with ExitStack() as children:
+            for _ in range(8):
+                children.enter_context(child(increment))
+
+        assert payload_of(store) == b"200"
+
+    def test_parent_and_child_share_a_store(self, store: FileSystemStore) -> None:
+        def work(name: str) -> None:
+            for number in range(200):
+                payload = f"{name}{number}".encode()
+                assert store.create(name, live(payload)) is True
+                assert payload_of(store, name) == payload
+                assert store.delete(name) is True
+
+        with child(lambda: work("child")):
+            work("parent")
+
+    def test_a_killed_writer_leaves_no_torn_record_and_no_stuck_lock(
+        self, store: FileSystemStore
+    ) -> None:
+        store.create("key", live(b"x"))
+
+        def write_on() -> None:
+            for number in itertools.count():
+                store.save("key", live(whole_payload(number)))
+
+        for attempt in range(50):
+            writer = fork.Process(target=write_on, daemon=True)
+            writer.start()
+            wait_until(lambda: payload_of(store) != b"x")
+            time.sleep(attempt * 0.0001)
+            assert writer.pid is not None
+            os.kill(writer.pid, signal.SIGKILL)
+            writer.join(10)
+
+            start = time.monotonic()
+            assert_whole(store)
+            assert store.save("key", live(b"x")) is None
+            assert time.monotonic() - start < 1
+
+        store.prune()
+        assert list(store.keys()) == ["key"]
+
+    def test_a_lock_that_is_not_given_back_is_an_outage_and_bounded(self, folder: Path) -> None:
+        store = FileSystemStore(folder, lock_timeout=0.2)
+        store.create("key", live())
+        [lock] = folder.glob(".*.lock")
+
+        with lock.open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            start = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                store.save("key", live(OTHER_PAYLOAD))
+            assert 0.2 <= time.monotonic() - start < 2
+            assert payload_of(store) == PAYLOAD
+
+        assert store.save("key", live(OTHER_PAYLOAD)) is None
+
+    def test_a_lock_is_given_back_although_a_fork_copied_it(self, store: FileSystemStore) -> None:
+        store.setup()
+        with store._locked("00"):
+            forked = fork.Process(target=time.sleep, args=(60,), daemon=True)
+            forked.start()
+        try:
+            with store._locked("00"):
+                pass
+        finally:
+            forked.kill()
+            forked.join(10)
+
+
+class TestPrune:
+    def test_what_killed_writers_left_is_removed(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        store.create("key", live())
+        for number in range(64):
+            (folder / f".{number:02x}.scratch").write_bytes(b'{"half":')
+
+        assert store.prune() == 0
+
+        assert list(folder.glob(".*.scratch")) == []
+        assert payload_of(store) == PAYLOAD
+
+    def test_a_write_goes_past_what_a_killed_writer_left(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        store.setup()
+        for number in range(64):
+            (folder / f".{number:02x}.scratch").write_bytes(b"x" * 1000)
+
+        store.create("key", live())
+
+        assert payload_of(store) == PAYLOAD
+
+    def test_it_tells_how_many_went_and_leaves_the_living(self, store: FileSystemStore) -> None:
+        for number in range(20):
+            store.create(f"dead{number}", expired())
+            store.create(f"alive{number}", live())
+
+        assert store.prune() == 20
+        assert store.count() == 20
+
+    def test_records_replaced_while_it_runs_are_kept(self, store: FileSystemStore) -> None:
+        stop = threading.Event()
+
+        def prune_on() -> None:
+            while not stop.is_set():
+                store.prune()
+
+        pruner = Failing(prune_on)
+        for _ in range(300):
+            store.create("key", expired())
+            assert store.create("key", live()) is True
+            assert payload_of(store) == PAYLOAD
+            store.delete("key")
+        stop.set()
+        pruner.finish()
+
+
+class TestFailures:
+    def test_nothing_is_touched_before_first_use(self, tmp_path: Path) -> None:
+        FileSystemStore(tmp_path / "one")
+        FileSystemStore.from_url(f"file://{tmp_path}/two")
+
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("verb", ["load", "create", "save", "touch", "delete", "count"])
+    def test_a_directory_that_vanished_is_an_outage(
+        self, store: FileSystemStore, folder: Path, verb: str
+    ) -> None:
+        store.create(ID, live())
+        shutil.rmtree(folder)
+
+        with pytest.raises(StoreUnavailable) as caught:
+            verbs(store)[verb]()
+
+        assert ID not in str(caught.value)
+        assert not folder.exists()
+        store.setup()
+        assert store.create(ID, live()) is True
+
+    def test_without_create_a_missing_directory_is_an_outage_until_setup(
+        self, folder: Path
+    ) -> None:
+        store = FileSystemStore(folder, create=False)
+        with pytest.raises(StoreUnavailable):
+            store.load("key")
+        with pytest.raises(StoreUnavailable):
+            store.ping()
+
+        store.setup()
+
+        assert store.create("key", live()) is True
+
+    def test_a_full_disk_is_reported_and_leaves_the_record_as_it_was(
+        self, store: FileSystemStore
+    ) -> None:
+        store.create(ID, live())
+
+        def write_past_the_limit() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+            with pytest.raises(StoreError) as caught:
+                store.save(ID, live(b"x" * 5000))
+            assert_discreet(caught.value)
+
+        with child(write_past_the_limit):
+            pass
+
+        assert payload_of(store, ID) == PAYLOAD
+        assert store.save(ID, live(OTHER_PAYLOAD)) is None
+
+    @pytest.mark.parametrize("verb", ["load", "create", "save"])
+    def test_the_name_of_a_file_stays_out_of_our_message(
+        self, store: FileSystemStore, folder: Path, verb: str
+    ) -> None:
+        store.setup()
+        (folder / f"{ID}.session").mkdir()
+
+        with pytest.raises(StoreError) as caught:
+            verbs(store)[verb]()
+
+        assert_discreet(caught.value)
+
+    def test_a_file_in_place_of_the_directory_is_reported(self, tmp_path: Path) -> None:
+        path = tmp_path / "file"
+        path.touch()
+
+        with pytest.raises(StoreError):
+            FileSystemStore(path).load("key")
+        with pytest.raises(StoreUnavailable):
+            FileSystemStore(path, create=False).load("key")
+
+    def test_a_system_without_flock_is_refused_at_once(self, folder: Path) -> None:
+        source = (
+            "import sys; sys.modules['fcntl'] = None\n"
+            "from flask_serversession.errors import ConfigError\n"
+            "from flask_serversession.stores.filesystem import FileSystemStore\n"
+            "try: FileSystemStore(sys.argv[1])\n"
+            "except ConfigError as error: print(error)"
+        )
+        command = [sys.executable, "-c", source, str(folder)]
+        output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+        assert "Windows" in output.stdout
+
+
+class TestArguments:
+    def test_a_url_names_the_directory(self, tmp_path: Path) -> None:
+        store = FileSystemStore.from_url(f"file://{tmp_path}/a%20b", fsync=True)
+        store.create("key", live())
+
+        assert (tmp_path / "a b" / "key.session").exists()
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "file:",
+            "file://",
+            "file:sessions",
+            "file://sessions/x",
+            "http:///x",
+            "file:///x?fsync=1",
+        ],
+    )
+    def test_any_other_url_is_refused(self, url: str) -> None:
+        with pytest.raises(ConfigError, match="file:///absolute/path"):
+            FileSystemStore.from_url(url)
+
+    def test_an_empty_directory_name_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match="directory"):
+            FileSystemStore("")
+
+    def test_a_relative_directory_stays_where_it_was(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        store = FileSystemStore("sessions")
+        monkeypatch.chdir("/")
+        store.create("key", live())
+
+        assert (tmp_path / "sessions" / "key.session").exists()
+
+
+class Failing(threading.Thread):
+    """A thread whose exception is the test's."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self._work = work
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            self._error = error
+
+    def finish(self) -> None:
+        self.join(60)
+        assert not self.is_alive()
+        if self._error is not None:
+            raise self._error
+
+
+@contextmanager
+def child(work: Callable[[], object]) -> Iterator[None]:
+    """Do the work in a forked process beside the block; it has to succeed."""
+    process = fork.Process(target=work, daemon=True)
+    process.start()
+    try:
+        yield
+        process.join(60)
+        assert process.exitcode == 0
+    finally:
+        process.kill()
+        process.join(10)
+
+
+def verbs(store: FileSystemStore) -> dict[str, Callable[[], object]]:
+    return {
+        "load": lambda: store.load(ID),
+        "create": lambda: store.create(ID, live()),
+        "save": lambda: store.save(ID, live(OTHER_PAYLOAD)),
+        "touch": lambda: store.touch(ID, in_(60)),
+        "delete": lambda: store.delete(ID),
+        "count": store.count,
+    }
+
+
+def whole_payload(number: int) -> bytes:
+    return b"%d" % (number % 10) * 20_000
+
+
+def assert_whole(store: Store) -> None:
+    payload = payload_of(store)
+    assert len(payload) in (1, 20_000)
+    assert payload.count(payload[:1]) == len(payload)
+
+
+def payload_of(store: Store, key: str = "key") -> bytes:
+    record = store.load(key)
+    assert record is not None
+    return record.payload
+
+
+def assert_discreet(error: StoreError) -> None:
+    assert ID not in str(error)
+    assert PAYLOAD.decode() not in str(error)
+    assert isinstance(error.__cause__, OSError)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
