@@ -5,6 +5,14 @@ from __future__ import annotations
 import pytest
 
 from .servers.base import REPORT
+from .servers.mariadb import mysql_url as mysql_url
+from .servers.memcached import memcached_url as memcached_url
+from .servers.mongodb import mongodb_url as mongodb_url
+from .servers.postgresql import postgresql_url as postgresql_url
+from .servers.redis import redis_cluster_url as redis_cluster_url
+from .servers.redis import redis_program as redis_program
+from .servers.redis import redis_sentinel_url as redis_sentinel_url
+from .servers.redis import redis_url as redis_url
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -12,6 +20,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require-servers",
         action="store_true",
         help="fail, instead of skipping, where a store's server cannot be had",
+    )
+    parser.addoption(
+        "--scenarios",
+        type=int,
+        default=2000,
+        help="how many random scenarios to compare with express-session, live (default 2000)",
     )
 
 
