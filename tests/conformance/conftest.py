@@ -1,0 +1,50 @@
+"""The judge, and how two traces are compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ..servers.base import report
+from ..servers.base import unavailable
+from . import differences
+from .flask_side import play
+from .node_side import find_node
+from .node_side import Judge
+
+
+@pytest.fixture(scope="session")
+def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
+    """express-session on Node, ready for scenarios."""
+    node = find_node()
+    if node is None:
+        unavailable(
+            request.config, "express-session", "install Node 20, then npm ci in tests/conformance"
+        )
+        return
+    report("express-session", "1.19.0 on Node, live")
+    with Judge(node) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="session")
+def compare() -> Callable[[dict[str, Any], dict[str, Any]], None]:
+    """Assert that Flask gives the trace that express-session's calls for."""
+
+    def compare(scenario: dict[str, Any], express: dict[str, Any]) -> None:
+        owed, given = differences.owed(scenario, express), differences.given(play(scenario))
+        assert given == owed, "\n".join(
+            [
+                "the traces differ",
+                f"scenario  {json.dumps(scenario)}",
+                f"express   {json.dumps(express)}",
+                f"owed      {json.dumps(owed)}",
+                f"given     {json.dumps(given)}",
+            ]
+        )
+
+    return compare

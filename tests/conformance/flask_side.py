@@ -1,0 +1,313 @@
+"""Plays a scenario through Flask and this package, in the express profile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Mapping
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
+from typing import Any
+
+import time_machine
+from flask import Flask
+from flask import Request
+from flask import session
+
+from flask_serversession import ConfigError
+from flask_serversession import Record
+from flask_serversession import Refusal
+from flask_serversession import ServerSession
+from flask_serversession import Session
+from flask_serversession import SessionError
+from flask_serversession import StoreError
+from flask_serversession.stores.base import epoch_milliseconds
+from flask_serversession.stores.base import EPOCH
+from flask_serversession.stores.memory import MemoryStore
+
+NO_SESSION = "no session"
+#: How a Node store says "not there" by way of an error.
+ABSENT = "ENOENT"
+RELOAD_FAILED = "failed to load session"
+#: Longer than any scenario: a store that is never asked to touch.
+NEVER = 10**9
+
+Op = list[Any]
+
+
+def play(scenario: Mapping[str, Any]) -> dict[str, Any]:
+    """Return this package's trace of a scenario."""
+    with time_machine.travel(_moment(scenario["start"]), tick=False) as clock:
+        try:
+            player = _Player(scenario, clock)
+        except ConfigError as error:
+            return {"refused": str(error)}
+        return {
+            "requests": [player.send(*numbered) for numbered in enumerate(scenario["requests"])]
+        }
+
+
+class RecordingStore:
+    """A real store, with a note of each call as express's stores name it."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.ops: list[Op] = []
+        self.fails: Mapping[str, str] = {}
+
+    def load(self, key: str) -> Record | None:
+        if self.fails.get("get") == ABSENT:
+            self.ops.append(["get", key])
+            return None
+        self._note("get", key)
+        return self._store.load(key)
+
+    def create(self, key: str, record: Record) -> bool:
+        self._note("set", key, record.payload.decode())
+        return self._store.create(key, record)
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        self._note("set", key, record.payload.decode())
+        return self._store.save(key, record, replacing=replacing)
+
+    def touch(self, key: str, expires_at: datetime) -> bool:
+        self._note("touch", key, epoch_milliseconds(expires_at))
+        return self._store.touch(key, expires_at)
+
+    def delete(self, key: str) -> bool:
+        self._note("destroy", key)
+        return self._store.delete(key)
+
+    def clear(self) -> None:
+        self._store.clear()
+
+    def _note(self, verb: str, *parts: Any) -> None:
+        self.ops.append([verb, *parts])
+        if verb in self.fails:
+            raise StoreError(self.fails[verb])
+
+
+class _Player:
+    def __init__(self, scenario: Mapping[str, Any], clock: time_machine.Traveller) -> None:
+        self._scenario = scenario
+        self._clock = clock
+        self._cookie: str | None = None
+        self._number = self._ids = 0
+        self._request: Mapping[str, Any] = {}
+        self._saw: list[Any] = []
+        self._ended = False
+        self._store = RecordingStore(MemoryStore())
+        servers = {"": {}, **scenario.get("otherServers", {})}
+        self._apps = {name: self._make_app(options) for name, options in servers.items()}
+        self._name = self._apps[""].extensions["serversession"].config.cookie_name
+
+    def send(self, number: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._clock.shift(timedelta(milliseconds=given.get("advance", 0)))
+        self._number, self._ids, self._request = number, 0, given
+        self._saw, self._store.ops, self._ended = [], [], False
+        self._store.fails = given.get("fails", {})
+        if given.get("clearFirst"):
+            self._store.clear()
+        client = self._apps[given.get("server", "")].test_client(use_cookies=False)
+        response = client.open(
+            given.get("path", "/"),
+            method=given.get("method", "GET"),
+            headers=self._headers(given),
+            environ_overrides=_scheme(given.get("secure", False)),
+        )
+        lines = response.headers.getlist("Set-Cookie")
+        for line in lines:
+            if line.startswith(f"{self._name}="):
+                self._cookie = line.partition(";")[0]
+        return {
+            "status": response.status_code,
+            "cookies": lines,
+            "body": response.text,
+            "ops": self._store.ops,
+            "saw": self._saw,
+        }
+
+    def _headers(self, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+        headers = list(given.get("headers", {}).items())
+        cookie = given.get("cookie", self._cookie)
+        return [*headers, ("Cookie", cookie)] if cookie else headers
+
+    def _make_app(self, others: Mapping[str, Any]) -> Flask:
+        app = Flask("conformance")
+        app.config.update(_config(self._scenario, others), SESSION_STORE=self._store)
+        app.config["SESSION_GENID"] = self._generate_id
+        ServerSession(app)
+        methods = ["GET", "POST", "PUT"]
+        app.add_url_rule("/", view_func=self._view, methods=methods)
+        app.add_url_rule("/<path:path>", view_func=self._view, methods=methods)
+        return app
+
+    def _generate_id(self, request: Request) -> str:
+        genid: str | None = self._scenario.get("genid")
+        if genid is not None:
+            return request.path if genid == "url" else genid
+        self._ids += 1
+        return f"r{self._number}-{self._ids}"
+
+    def _view(self, path: str = "") -> tuple[str, int, list[tuple[str, str]]]:
+        for verb, *args in self._request.get("actions", ()):
+            self._act(verb, args)
+        return (
+            self._request.get("body", ""),
+            self._request.get("status", 200),
+            [tuple(pair) for pair in self._request.get("responseHeaders", ())],
+        )
+
+    def _act(self, verb: str, args: list[Any]) -> None:
+        if verb == "see":
+            self._saw.append(self._see())
+        elif verb == "clear store":
+            self._store.clear()
+        elif self._is_absent():
+            self._saw.append(NO_SESSION)
+        else:
+            said = _ACTIONS[verb](self, *args)
+            if isinstance(said, str):
+                self._saw.append(said)
+
+    def _is_absent(self) -> bool:
+        # Where express has no req.session any more this package starts a new one.
+        return self._ended or not isinstance(session._get_current_object(), Session)
+
+    def _see(self) -> Any:
+        if self._is_absent():
+            return NO_SESSION
+        cookie = session.cookie.to_document()
+        max_age = session.cookie.max_age
+        return {
+            "id": session.id,
+            "data": json.loads(json.dumps(dict(session))),
+            "cookie": cookie,
+            "maxAge": False if cookie["expires"] is False else max_age and round(max_age * 1000),
+        }
+
+    def set(self, key: str, value: Any) -> None:
+        session[key] = value
+
+    def delete(self, key: str) -> None:
+        session.pop(key, None)
+
+    def count(self, key: str) -> None:
+        session[key] = (session.get(key) or 0) + 1
+
+    def push(self, key: str, value: Any) -> None:
+        if isinstance(session.get(key), list):
+            session[key].append(value)
+        else:
+            session[key] = [value]
+
+    def cookie(self, attribute: str, value: Any) -> None:
+        name = _ATTRIBUTES[attribute]
+        if attribute == "maxAge" and value is not None:
+            value = timedelta(milliseconds=value)
+        if attribute == "expires" and isinstance(value, str):
+            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        setattr(session.cookie, name, value)
+
+    def regenerate(self) -> None:
+        session.regenerate()
+
+    def destroy(self) -> None:
+        session.destroy()
+        self._ended = True
+
+    def reload(self) -> str | None:
+        try:
+            session.reload()
+        except SessionError:
+            return RELOAD_FAILED
+        return None
+
+    def save(self) -> None:
+        session.save()
+
+    def touch(self) -> None:
+        session.touch()
+
+    def unset(self) -> None:
+        session.unset()
+        self._ended = True
+
+    def wait(self, milliseconds: int) -> None:
+        self._clock.shift(timedelta(milliseconds=milliseconds))
+
+
+_ACTIONS: dict[str, Callable[..., str | None]] = {
+    "set": _Player.set,
+    "delete": _Player.delete,
+    "count": _Player.count,
+    "push": _Player.push,
+    "cookie": _Player.cookie,
+    "regenerate": _Player.regenerate,
+    "destroy": _Player.destroy,
+    "reload": _Player.reload,
+    "save": _Player.save,
+    "touch": _Player.touch,
+    "unset": _Player.unset,
+    "wait": _Player.wait,
+}
+
+_ATTRIBUTES = {
+    "maxAge": "max_age",
+    "expires": "expires",
+    "secure": "secure",
+    "httpOnly": "httponly",
+    "path": "path",
+    "domain": "domain",
+    "sameSite": "samesite",
+    "priority": "priority",
+    "partitioned": "partitioned",
+}
+
+_OPTIONS = {
+    "secret": "SESSION_SECRET",
+    "name": "SESSION_COOKIE_NAME",
+    "proxy": "SESSION_PROXY",
+    "resave": "SESSION_RESAVE",
+    "saveUninitialized": "SESSION_SAVE_UNINITIALIZED",
+    "rolling": "SESSION_ROLLING",
+    "unset": "SESSION_UNSET",
+}
+
+
+def _config(scenario: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = {"SESSION_PROFILE": "express"}
+    for option, value in {**scenario["options"], **others}.items():
+        if option == "cookie":
+            config["SESSION_COOKIE_OPTIONS"] = _cookie_options(value)
+        elif option == "secret" and isinstance(value, dict):
+            config["SESSION_SECRET"] = bytes.fromhex(value["hex"])
+        else:
+            config[_OPTIONS[option]] = value
+    if scenario.get("storeTouches") is False:
+        config["SESSION_TOUCH_INTERVAL"] = NEVER
+    return config
+
+
+def _cookie_options(given: Mapping[str, Any]) -> Callable[[Request], dict[str, Any]]:
+    if "function" in given:
+        static = _cookie_options(given["function"])
+        return lambda request: {"path": request.path, **static(request)}
+    options = {_ATTRIBUTES[name]: value for name, value in given.items()}
+    if options.get("max_age") is not None:
+        options["max_age"] = timedelta(milliseconds=options["max_age"])
+    if isinstance(options.get("expires"), str):
+        options["expires"] = datetime.fromisoformat(options["expires"].replace("Z", "+00:00"))
+    return lambda _: options
+
+
+def _scheme(secure: bool) -> dict[str, Any]:
+    """Return the environ of a request whose proxy says, trusted, how the browser came."""
+    if not secure:
+        return {}
+    return {"wsgi.url_scheme": "https", "werkzeug.proxy_fix.orig": {"wsgi.url_scheme": "http"}}
+
+
+def _moment(milliseconds: int) -> datetime:
+    return (EPOCH + timedelta(milliseconds=milliseconds)).astimezone(timezone.utc)
