@@ -1,0 +1,174 @@
+"""An engine, and how a single statement goes through it: alone, bounded, healed once."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+from weakref import WeakSet
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from ..errors import ConfigError
+
+#: MariaDB is a name of its own in a ``mariadb+…://`` URL.
+MYSQL = ("mysql", "mariadb")
+
+#: Seconds within which a connection that died in the pool is found dead. A failure that
+#: took longer was a timeout, which trying again would double.
+_AT_ONCE = 1.0
+
+
+class Outcome(NamedTuple):
+    """What a statement found and how many rows it changed."""
+
+    rows: Sequence[Sequence[Any]]
+    #: Found rows, as SQLAlchemy asks of MySQL. An engine whose own ``creator`` does not ask
+    #: counts changed rows there, and not the ones that are as they should be already.
+    row_count: int
+
+
+class Database:
+    """Sends statements through an engine, each in a transaction of its own.
+
+    :param engine: in autocommit mode, unless ``commits``.
+    :param commits: commit after every statement.
+    """
+
+    def __init__(self, engine: sa.Engine, *, commits: bool = False) -> None:
+        self.engine = engine
+        self._commits = commits
+        _engines.add(engine)
+
+    @classmethod
+    def opened(cls, url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -> Database:
+        """Return one with a new engine, which connects when it is first used."""
+        engine = _new_engine(url, timeout, options)
+        _refuse_what_cannot_work(engine)
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", _let_readers_and_a_writer_in)
+        return cls(engine)
+
+    @classmethod
+    def of_application(cls, engine: sa.Engine) -> Database:
+        """Return one that borrows an application's connections, and never its transaction."""
+        _refuse_what_cannot_work(engine)
+        # MySQL's drivers ask the server for autocommit, and again for the way back, and
+        # SQLAlchemy does not see a dead connection there: a COMMIT costs less.
+        commits = engine.dialect.name in MYSQL
+        options = {} if commits else {"isolation_level": "AUTOCOMMIT"}
+        borrowed = engine.execution_options(**options)
+        borrowed.hide_parameters = True
+        return cls(borrowed, commits=commits)
+
+    def send(self, statement: sa.Executable, **parameters: object) -> Outcome:
+        """Execute a statement; if its connection died in the pool, once more on a new one."""
+        started = time.monotonic()
+        try:
+            return self._send_once(statement, parameters)
+        except exc.DBAPIError as error:
+            if not error.connection_invalidated or time.monotonic() - started > _AT_ONCE:
+                raise
+        return self._send_once(statement, parameters)
+
+    def _send_once(self, statement: sa.Executable, parameters: Mapping[str, object]) -> Outcome:
+        with self.engine.connect() as connection:
+            result = connection.execute(statement, parameters)
+            rows = result.all() if result.returns_rows else []
+            if self._commits:
+                connection.commit()
+            return Outcome(rows, result.rowcount)
+
+
+def _new_engine(url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -> sa.Engine:
+    if timeout <= 0:
+        raise ConfigError("timeout is a number of seconds above 0.")
+    try:
+        address = sa.make_url(url)
+        return sa.create_engine(
+            address,
+            **_with_timeouts(address, timeout, options),
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+            hide_parameters=True,
+        )
+    except ModuleNotFoundError as missing:
+        raise ConfigError(
+            f"The URL of the SQL store needs the driver {missing.name}, which is not installed."
+            " Install it, or name another one in the URL: postgresql+psycopg:// (pip install"
+            ' "psycopg[binary]"), mysql+pymysql:// (pip install PyMySQL) or sqlite:///.'
+        ) from missing
+    except (exc.ArgumentError, TypeError, ValueError) as error:
+        raise ConfigError(
+            "SQLAlchemy cannot make an engine of this URL and these options. Give a URL like"
+            " postgresql+psycopg://user:password@host/database and arguments of"
+            " create_engine; isolation_level, skip_autocommit_rollback and hide_parameters"
+            " belong to the store."
+        ) from error
+
+
+def _refuse_what_cannot_work(engine: sa.Engine) -> None:
+    if engine.dialect.is_async:
+        raise ConfigError(
+            "The SQL store needs a synchronous driver, such as postgresql+psycopg,"
+            " mysql+pymysql or sqlite."
+        )
+    if isinstance(engine.pool, (sa.StaticPool, sa.SingletonThreadPool)):
+        raise ConfigError(
+            "This engine has one connection for all, or one a thread, as for a SQLite database"
+            " in memory: the store would share the application's transaction, or its threads"
+            ' no data. Give it a database in a file, or use SESSION_STORE = "memory".'
+        )
+
+
+def _with_timeouts(address: sa.URL, timeout: float, options: Mapping[str, Any]) -> dict[str, Any]:
+    connect_args = {
+        name: value
+        for name, value in _connect_timeouts(address.get_driver_name(), timeout).items()
+        if name not in address.query
+    }
+    bounded = {**options, "connect_args": connect_args | options.get("connect_args", {})}
+    dialect: Any = address.get_dialect()
+    if issubclass(options.get("poolclass", dialect.get_pool_class(address)), sa.QueuePool):
+        bounded.setdefault("pool_timeout", timeout)
+    return bounded
+
+
+def _connect_timeouts(driver: str, seconds: float) -> dict[str, Any]:
+    whole, milliseconds = math.ceil(seconds), math.ceil(seconds * 1000)
+    if driver in ("psycopg", "psycopg2"):
+        return {
+            "connect_timeout": whole,
+            "tcp_user_timeout": milliseconds,
+            "options": f"-c statement_timeout={milliseconds}",
+        }
+    if driver in ("pymysql", "mysqldb"):
+        return {"connect_timeout": whole, "read_timeout": whole, "write_timeout": whole}
+    if driver == "pysqlite":
+        return {"timeout": seconds}
+    return {}
+
+
+def _let_readers_and_a_writer_in(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+_engines: WeakSet[sa.Engine] = WeakSet()
+#: Kept, for some drivers say goodbye to the server, for the parent, once collected.
+_parents_pools: list[sa.Pool] = []
+
+
+def _leave_the_parents_connections() -> None:
+    for engine in _engines:
+        _parents_pools.append(engine.pool)
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_leave_the_parents_connections)
