@@ -15,20 +15,34 @@ from . import differences
 from .flask_side import play
 from .node_side import find_node
 from .node_side import Judge
+from .node_side import Words
 
 
 @pytest.fixture(scope="session")
-def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
-    """express-session on Node, ready for scenarios."""
+def node(request: pytest.FixtureRequest) -> str:
+    """The Node to ask."""
     node = find_node()
     if node is None:
         unavailable(
             request.config, "express-session", "install Node 20, then npm ci in tests/conformance"
         )
-        return
+    assert node is not None
     report("express-session", "1.19.0 on Node, live")
+    return node
+
+
+@pytest.fixture(scope="session")
+def judge(node: str) -> Iterator[Judge]:
+    """express-session on Node, ready for scenarios."""
     with Judge(node) as judge:
         yield judge
+
+
+@pytest.fixture(scope="session")
+def words(node: str) -> Iterator[Words]:
+    """cookie, cookie-signature, cookie-parser and Session on Node, ready for questions."""
+    with Words(node) as words:
+        yield words
 
 
 @pytest.fixture(scope="session")

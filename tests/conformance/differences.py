@@ -62,9 +62,9 @@ class _StoreOfExpress:
                 continue  # never-stored-never-asked-for
             if verb == "destroy" and self.cookies.pop(sid, None) is None:
                 continue  # never-stored-never-asked-for, destroyed-once
-            if verb == "set" and [verb, sid, *rest] == _last_set(kept, sid):
-                if _was_regenerated(ops, sid):
-                    continue  # regenerated-saved-once
+            again = [verb, sid, *rest] == _last_set(kept, sid)
+            if again and _was_regenerated(ops, sid):
+                continue  # regenerated-saved-once
             if verb == "touch":
                 kept.append(self._touch_owed(sid, rest[0], now))
                 continue

@@ -8,6 +8,9 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from typing import TypeVar
+
+Self = TypeVar("Self", bound="Program")
 
 FOLDER = Path(__file__).parent
 
@@ -19,12 +22,12 @@ def find_node() -> str | None:
     return shutil.which("node")
 
 
-class Judge:
-    """A running ``judge.js``; one process answers any number of scenarios."""
+class Program:
+    """A running Node program of this folder: a line of JSON in, a line of JSON out."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, script: str) -> None:
         self._process = subprocess.Popen(
-            [node, "judge.js"],
+            [node, script],
             cwd=FOLDER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -32,7 +35,7 @@ class Judge:
             text=True,
         )
 
-    def __enter__(self) -> Judge:
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(
@@ -44,12 +47,30 @@ class Judge:
         self._process.kill()
         self._process.communicate()
 
-    def play(self, scenario: dict[str, Any]) -> dict[str, Any]:
-        """Return express-session's trace of a scenario."""
+    def ask(self, question: dict[str, Any]) -> Any:
+        """Return the program's answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(scenario) + "\n")
+        self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
-        trace: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return json.loads(self._process.stdout.readline())
+
+
+class Judge(Program):
+    """express-session on a virtual clock; one process answers any number of scenarios."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node, "judge.js")
+
+    def play(self, scenario: dict[str, Any]) -> dict[str, Any]:
+        """Return express-session's trace of a scenario."""
+        trace: dict[str, Any] = self.ask(scenario)
         assert "broken" not in trace, trace
         return trace
+
+
+class Words(Program):
+    """Node's formats, one question at a time."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node, "words.js")

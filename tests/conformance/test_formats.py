@@ -1,0 +1,239 @@
+"""Cookie lines, signatures and stored documents, against Node's own programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime
+from datetime import timedelta
+from itertools import product
+from typing import Any
+from urllib.parse import quote
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import HealthCheck
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from flask_serversession.cookie import CookieOptions
+from flask_serversession.cookie import SessionCookie
+from flask_serversession.cookie import system_clock
+from flask_serversession.cookie_header import set_cookie_line
+from flask_serversession.document import compose
+from flask_serversession.document import decompose
+from flask_serversession.serializers import TypedJSON
+from flask_serversession.signing import CookieSigner
+
+from .node_side import Words
+
+#: What encodeURIComponent leaves alone.
+UNRESERVED = "-_.!~*'()"
+
+live = settings(
+    max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
+ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
+secrets = st.one_of(st.text(st.characters(codec="utf-8"), min_size=1), st.binary(min_size=1))
+
+
+def _for_node(secret: str | bytes) -> Any:
+    return {"hex": secret.hex()} if isinstance(secret, bytes) else secret
+
+
+def test_signatures_are_cookie_signatures_own(words: Words) -> None:
+    @live
+    @given(ids, secrets)
+    def run(sid: str, secret: str | bytes) -> None:
+        ours = quote(CookieSigner([secret]).sign(sid), safe=UNRESERVED)
+        theirs = words.ask({"ask": "sign", "value": sid, "secret": _for_node(secret)})
+
+        assert ours == theirs
+        assert CookieSigner(["newer", secret]).unsign(unquote(theirs)) == sid
+        assert words.ask({"ask": "unsign", "text": ours, "secret": _for_node(secret)}) == sid
+
+    run()
+
+
+def test_what_one_side_refuses_the_other_refuses_too(words: Words) -> None:
+    @settings(live, max_examples=300)
+    @given(ids, secrets, st.integers(0, 200), st.sampled_from("aB0+/=.-"))
+    def run(sid: str, secret: str | bytes, position: int, other: str) -> None:
+        signed = CookieSigner([secret]).sign(sid)
+        position = 2 + position % (len(signed) - 2)
+        tampered = signed[:position] + other + signed[position + 1 :]
+        text = quote(tampered, safe=UNRESERVED)
+
+        theirs = words.ask({"ask": "unsign", "text": text, "secret": _for_node(secret)})
+
+        assert (CookieSigner([secret]).unsign(tampered) or False) == theirs
+
+    run()
+
+
+LINES = [
+    {"path": path, "httpOnly": http_only, "secure": secure, "partitioned": partitioned}
+    for path, http_only, secure, partitioned in product(
+        ["/", "/admin", ""], [True, False], [True, False, None], [True, False, None]
+    )
+]
+LINES += [{"sameSite": value} for value in [True, False, None, "lax", "LAX", "Strict", "none"]]
+LINES += [{"priority": value} for value in [None, "low", "Medium", "HIGH"]]
+LINES += [{"domain": value} for value in [None, "example.com", ".example.com", "a-b.Example"]]
+LINES += [
+    {"expires": value}
+    for value in [
+        None,
+        False,
+        "1970-01-01T00:00:00.000Z",
+        "2026-11-21T00:05:27.999Z",
+        "2026-11-21T00:05:27.001Z",
+        "2038-01-19T03:14:08.500Z",
+        "9999-12-31T23:59:59.999Z",
+    ]
+]
+LINES += [
+    {
+        "domain": "example.com",
+        "path": "/x",
+        "expires": "2026-11-21T00:05:27.027Z",
+        "httpOnly": True,
+        "secure": True,
+        "partitioned": True,
+        "priority": "high",
+        "sameSite": "lax",
+    }
+]
+
+
+@pytest.mark.parametrize("options", LINES, ids=json.dumps)
+def test_a_set_cookie_line_is_expresss_to_the_byte(options: dict[str, Any], words: Words) -> None:
+    asked = words.ask(
+        {"ask": "line", "name": "connect.sid", "value": "s:a b/ü.+=", "options": options}
+    )
+
+    assert set_cookie_line("connect.sid", "s:a b/ü.+=", _cookie(options)) == asked["line"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"domain": "a b"}, {"path": "/a;b"}, {"sameSite": "bogus"}, {"priority": "bogus"}],
+    ids=json.dumps,
+)
+def test_what_express_refuses_to_serialise_is_refused_when_it_is_given(
+    options: dict[str, Any], words: Words
+) -> None:
+    assert "refused" in words.ask({"ask": "line", "name": "n", "value": "v", "options": options})
+
+    with pytest.raises(ValueError, match=r"cookie|samesite|priority"):
+        _cookie(options)
+
+
+def _cookie(options: dict[str, Any]) -> SessionCookie:
+    cookie = SessionCookie(CookieOptions(), system_clock)
+    for name, value in options.items():
+        attribute = {"httpOnly": "httponly", "sameSite": "samesite"}.get(name, name)
+        if name == "expires" and isinstance(value, str):
+            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        setattr(cookie, attribute, value)
+    return cookie
+
+
+names = st.text(st.characters(codec="utf-8"), max_size=6).filter(
+    lambda name: name not in RESERVED_BY_NODE
+)
+#: Names that express drops when it loads a row, because its Session has them already.
+RESERVED_BY_NODE = {"cookie", "id", "req", "touch", "save", "reload", "destroy", "regenerate"}
+RESERVED_BY_NODE |= {"resetMaxAge", "constructor", "toString", "valueOf", "__proto__"}
+RESERVED_BY_NODE |= {"toLocaleString", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable"}
+RESERVED_BY_NODE |= {
+    f"__{verb}{kind}__" for verb in ("define", "lookup") for kind in ("Getter", "Setter")
+}
+
+exact_in_both = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**53) + 1, 2**53 - 1),
+        st.floats(-(2**53), 2**53).filter(lambda f: f != 0 or math.copysign(1, f) > 0),
+        st.text(st.characters(), max_size=8),
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=8,
+)
+documents = st.dictionaries(names, exact_in_both, max_size=4)
+
+
+def test_what_python_stores_express_loads_and_python_loads_again(words: Words) -> None:
+    serializer = TypedJSON()
+    cookie = SessionCookie(CookieOptions(max_age=60_000)).to_document()
+
+    @settings(live, max_examples=500)
+    @given(documents)
+    def run(data: dict[str, Any]) -> None:
+        payload = compose(cookie, serializer.dumps(data))
+
+        answer = words.ask({"ask": "reload", "document": payload.decode()})
+        by_express = answer["document"].encode("utf-8", "surrogatepass")
+        their_cookie, theirs = decompose(by_express, serializer)
+
+        assert theirs == data
+        assert set(their_cookie) == set(cookie)
+        assert their_cookie["originalMaxAge"] == 60_000
+
+    run()
+
+
+def test_pythons_own_types_pass_through_express_untouched(words: Words) -> None:
+    serializer = TypedJSON()
+    data = {
+        "tuple": (1, (2, [3])),
+        "set": {1, 2},
+        "bytes": b"\x00\xff",
+        "big": 2**80,
+        "when": datetime(2026, 11, 21, 0, 5, 27, 123456),
+        "life": timedelta(days=1, microseconds=1),
+        "keys": {1: "one", (1, 2): "two"},
+    }
+    cookie = SessionCookie(CookieOptions()).to_document()
+
+    answer = words.ask(
+        {"ask": "reload", "document": compose(cookie, serializer.dumps(data)).decode()}
+    )
+
+    assert decompose(answer["document"].encode(), serializer)[1] == data
+
+
+#: JavaScript, and what Python has of it once Express has stored it.
+TRAPS = [
+    ("{a: new Date(0)}", {"a": "1970-01-01T00:00:00.000Z"}),
+    ("{a: undefined, b: () => 1, c: [undefined]}", {"c": [None]}),
+    ("{a: NaN, b: Infinity, c: -Infinity}", {"a": None, "b": None, "c": None}),
+    ("{a: -0, b: 1.0, c: 1e21, d: 1e-7}", {"a": 0, "b": 1, "c": 1e21, "d": 1e-7}),
+    ("{a: 9007199254740993}", {"a": 9007199254740992}),
+    ("{b: 1, '2': 2, '1': 1}", {"1": 1, "2": 2, "b": 1}),
+    (
+        "{a: '\\ud800', b: '\\ud83c\\udf6a', c: '\\u2028\\u0000'}",
+        {"a": "\ud800", "b": "🍪", "c": "\u2028\0"},
+    ),
+    ("{a: Buffer.from('hi')}", {"a": {"type": "Buffer", "data": [104, 105]}}),
+    ("{a: new Map([[1, 2]]), b: /x/}", {"a": {}, "b": {}}),
+    (
+        "{passport: {user: 7}, flash: {info: ['x']}}",
+        {"passport": {"user": 7}, "flash": {"info": ["x"]}},
+    ),
+    ("{save: 1, id: 2, mine: 3}", {"mine": 3}),
+]
+
+
+@pytest.mark.parametrize(("source", "expected"), TRAPS, ids=[source for source, _ in TRAPS])
+def test_what_express_stores_python_loads(
+    source: str, expected: dict[str, Any], words: Words
+) -> None:
+    stored: str = words.ask({"ask": "store", "source": source})
+
+    cookie, data = decompose(stored.encode("utf-8", "surrogatepass"), TypedJSON())
+
+    assert data == expected
+    assert cookie == {"originalMaxAge": None, "expires": None, "httpOnly": True, "path": "/"}
