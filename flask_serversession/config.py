@@ -179,8 +179,8 @@ class _Reader:
         )
 
     def value(self, key: str) -> Any:
-        """Return what the app set, or the profile's default."""
-        return self._config.get(key, DEFAULTS[key][self._profile])
+        """Return what the app set, or the profile's default; None for a key of Flask's own."""
+        return self._config.get(key, DEFAULTS.get(key, (None, None))[self._profile])
 
     def flag(self, key: str, *, also_none: bool = False) -> Any:
         value = self.value(key)
@@ -223,7 +223,7 @@ class _Reader:
         return milliseconds
 
     def optional_age(self, key: str, *, at_least: int | None = None) -> int | None:
-        value = self.value(key) if key in DEFAULTS else self._config[key]
+        value = self.value(key)
         try:
             milliseconds = age_in_milliseconds(value)
         except (TypeError, ValueError):
@@ -266,7 +266,7 @@ class _Reader:
     def _cookie(self) -> CookieOptions:
         return CookieOptions(
             path=self.checked("SESSION_COOKIE_PATH", check_path)
-            or self._config.get("APPLICATION_ROOT")
+            or self.checked("APPLICATION_ROOT", check_path)
             or "/",
             domain=self.checked("SESSION_COOKIE_DOMAIN", check_domain) or None,
             secure=self._secure(),
@@ -303,11 +303,11 @@ class _Reader:
             if not key.startswith("SESSION_") or key in DEFAULTS or key in _FLASKS_OWN:
                 continue
             if key in _FLASK_SESSION_KEYS:
-                advice = f"is Flask-Session's; here it is {_FLASK_SESSION_KEYS[key]}"
+                advice = f"is Flask-Session's; here it is {_FLASK_SESSION_KEYS[key]}."
             else:
                 near = get_close_matches(key, DEFAULTS, n=1)
-                advice = "means nothing here" + (f"; did you mean {near[0]}?" if near else "")
-            text = f"The config key {key} {advice}."
+                advice = "means nothing here" + (f"; did you mean {near[0]}?" if near else ".")
+            text = f"The config key {key} {advice}"
             warnings.warn(text, UserWarning, stacklevel=_levels_to_the_application())
 
 

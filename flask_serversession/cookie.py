@@ -32,7 +32,8 @@ Expiry = int | Literal[False] | None
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
-#: The last moment that fits a datetime; a longer life cannot be written as a date.
+#: The moments between which a datetime can be; what ends earlier or later ends there.
+_FIRST_MOMENT = -62_135_596_800_000
 _LAST_MOMENT = 253_402_300_799_999
 
 
@@ -303,10 +304,8 @@ class SessionCookie:
         self._expires = None
         if milliseconds is None:
             return
-        moment = self._clock() + milliseconds
-        if moment > _LAST_MOMENT:
-            raise ValueError("cookie.max_age reaches beyond the year 9999")
-        self._expires = moment
+        # A stored age may be longer: JavaScript's calendar is.
+        self._expires = max(_FIRST_MOMENT, min(self._clock() + milliseconds, _LAST_MOMENT))
 
 
 def _if_valid(check: Callable[[Any], None], value: Any) -> Any:
@@ -330,7 +329,7 @@ def _stored_age(value: object) -> Expiry:
 
 
 def _stored_expires(value: object) -> Expiry:
-    if value is None or value is False or not isinstance(value, str):
+    if not isinstance(value, str):
         return False if value is False else None
     try:
         moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
@@ -343,4 +342,4 @@ def _iso(expires: Expiry) -> str | Literal[False] | None:
     if expires is None or expires is False:
         return expires
     moment = _EPOCH + timedelta(milliseconds=expires)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{expires % 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

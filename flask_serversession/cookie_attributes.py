@@ -17,12 +17,20 @@ SAME_SITE: Final = {"lax": "Lax", "strict": "Strict", "none": "None"}
 PRIORITY: Final = {"low": "Low", "medium": "Medium", "high": "High"}
 
 _MILLISECOND = timedelta(milliseconds=1)
+_LONGEST_AGE = timedelta(days=365_000) // _MILLISECOND
 
 
 def age_in_milliseconds(value: Age) -> int | None:
     """Return an age given in seconds or as a timedelta in milliseconds; None stays None."""
     if value is None:
         return None
+    milliseconds = _in_milliseconds(value)
+    if abs(milliseconds) > _LONGEST_AGE:
+        raise ValueError("an age is at most a thousand years")
+    return milliseconds
+
+
+def _in_milliseconds(value: int | float | timedelta) -> int:
     if isinstance(value, timedelta):
         return value // _MILLISECOND
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:

@@ -274,10 +274,12 @@ class ManagedSession(Session):
         return False
 
     def _write(self, body: bytes) -> bool:
-        if self._slot.record is None:
+        known = self._slot.record
+        if known is None:
             self._create(body)
             return True
-        replaced = self._slot.replace(self._id, self._content.record(body), self._rebase)
+        record = self._content.record(body)
+        replaced = self._slot.replace(self._id, known, record, self._rebase)
         if replaced:
             self._rules.notify(signals.session_saved, session=self)
         return replaced

@@ -123,7 +123,7 @@ def _clear(facts: Facts, policy: SavePolicy) -> CookieAction:
 
 
 def _was_emptied(facts: Facts) -> bool:
-    return facts.empty and (facts.changed or facts.regenerated)
+    return facts.empty and (facts.changed or facts.regenerated or facts.saved is False)
 
 
 def _store_action(facts: Facts, policy: SavePolicy) -> StoreAction:

@@ -82,8 +82,9 @@ class TypedJSON:
 
     def dumps(self, data: Mapping[str, Any]) -> bytes:
         try:
-            body = _encode(data, None, _EXACT)
+            # First: orjson counts no depth of tuples, and one in a circle ends the process.
             _refuse_lookalikes(data, None, _NO_LOOKALIKES)
+            body = _encode(data, None, _EXACT)
         except TypeError:
             return _dumps_tagged(data)
         if _TAG_OPENING in body:
@@ -101,8 +102,9 @@ class TypedJSON:
             return document
         try:
             return {key: _untag(value) for key, value in document.items()}
-        except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
-            raise PayloadError("A stored session has a tagged value that is malformed.") from error
+        except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError):
+            # Not kept as the cause: its message quotes the value.
+            raise PayloadError("A stored session has a tagged value that is malformed.") from None
 
 
 def _decode_leniently(payload: bytes) -> Any:
@@ -118,7 +120,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _dumps_tagged(data: Mapping[str, Any]) -> bytes:
-    tagged = {key: _tag(value, f"session[{key!r}]") for key, value in data.items()}
+    tagged = {str.__str__(key): _tag_member(key, value) for key, value in data.items()}
     try:
         return orjson.dumps(tagged)
     except TypeError:
@@ -126,12 +128,20 @@ def _dumps_tagged(data: Mapping[str, Any]) -> bytes:
         return json.dumps(tagged, separators=(",", ":")).encode()
 
 
+def _tag_member(key: str, value: Any) -> object:
+    path = f"session[{key!r}]"
+    try:
+        return _tag(value, path)
+    except RecursionError:
+        raise SessionSerializationError(
+            f"{path} contains itself, or is nested more than {_MAX_DEPTH} deep."
+        ) from None
+
+
 def _tag(value: Any, path: str, depth: int = 0) -> object:
     """Return a value of plain JSON for this one; ``path`` is for the error's text."""
     if depth > _MAX_DEPTH:
-        raise SessionSerializationError(
-            f"{path.split(']')[0]}] contains itself, or is nested more than {_MAX_DEPTH} deep."
-        )
+        raise RecursionError
     if value is None or value is True or value is False:
         return value
     for kind, tag in _TAGGERS:
@@ -151,7 +161,7 @@ def _tag_str(value: str, path: str, depth: int) -> object:
 
 def _tag_int(value: int, path: str, depth: int) -> object:
     number = int(value)
-    return number if number in _INT64 else {" int": str(number)}
+    return number if number in _INT64 else {" int": hex(number)}
 
 
 def _tag_float(value: float, path: str, depth: int) -> object:
@@ -174,7 +184,9 @@ def _tag_dict(value: dict[Any, Any], path: str, depth: int) -> object:
                 for key, item in value.items()
             ]
         }
-    tagged = {str(key): _tag(item, f"{path}[{key!r}]", depth) for key, item in value.items()}
+    tagged = {
+        str.__str__(key): _tag(item, f"{path}[{key!r}]", depth) for key, item in value.items()
+    }
     looks_tagged = len(tagged) == 1 and next(iter(tagged)) in _UNTAGGERS
     return {" escaped": tagged} if looks_tagged else tagged
 
@@ -237,7 +249,7 @@ _UNTAGGERS: dict[str, Callable[[Any], Any]] = {
     " frozenset": lambda items: frozenset(map(_untag, items)),
     " dict": _untag_dict,
     " escaped": _untag_escaped,
-    " int": int,
+    " int": lambda text: int(text, 16),
     " bytes": lambda text: base64.b64decode(text, validate=True),
     " markup": Markup,
     " uuid": UUID,

@@ -66,6 +66,12 @@ class Session(SessionMixin):
         self._data.clear()
         self._note_change()
 
+    def popitem(self) -> tuple[str, Any]:
+        self.accessed = True
+        item = self._data.popitem()
+        self._note_change()
+        return item
+
     def copy(self) -> dict[str, Any]:
         """Return the data as a dict of its own."""
         self.accessed = True

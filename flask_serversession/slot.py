@@ -63,14 +63,13 @@ class Slot:
             self.record = record
         return created
 
-    def replace(self, key: str, record: Record, rebase: Rebase) -> bool:
+    def replace(self, key: str, known: Record, record: Record, rebase: Rebase) -> bool:
         """Replace the known record, rebasing as often as others get there first.
 
         Returns False if the key is gone.
 
         :raises SessionConflict: when ``rebase`` refuses, or after losing too often.
         """
-        known = self.record
         for _ in range(MERGE_ATTEMPTS):
             base = known if self._compare else None
             refusal = self._ask(self._store.save, key, record, replacing=base)
@@ -80,8 +79,8 @@ class Slot:
             if refusal.current is None:
                 self.record = None
                 return False
-            if known is None or refusal.current.payload != known.payload:
-                record = rebase(known.payload if known else b"", refusal.current.payload)
+            if refusal.current.payload != known.payload:
+                record = rebase(known.payload, refusal.current.payload)
             known = refusal.current
         raise SessionConflict(
             "The session was changed by other requests faster than this one could merge its"

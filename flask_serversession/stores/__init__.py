@@ -14,7 +14,6 @@ from importlib.metadata import entry_points
 from typing import Any
 from typing import cast
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from .base import Store
@@ -30,17 +29,21 @@ class _Kind(NamedTuple):
     name: str
     #: Packages whose objects are clients of this store.
     clients: tuple[str, ...] = ()
+    #: What to write instead of the bare name of a store that must be told where it is.
+    example: str = ""
 
     def load(self) -> Callable[..., Store]:
         module = import_module(f"{__name__}.{self.module}")
         return cast("Callable[..., Store]", getattr(module, self.name))
 
 
-_REDIS = _Kind("redis", "RedisStore", ("redis", "valkey"))
-_SQL = _Kind("sqlalchemy", "SQLAlchemyStore", ("sqlalchemy", "flask_sqlalchemy"))
-_MONGODB = _Kind("mongodb", "MongoDBStore", ("pymongo",))
-_MEMCACHED = _Kind("memcached", "MemcachedStore", ("pymemcache",))
-_FILES = _Kind("filesystem", "FileSystemStore")
+_REDIS = _Kind("redis", "RedisStore", ("redis", "valkey"), "redis://localhost:6379/0")
+_SQL = _Kind(
+    "sqlalchemy", "SQLAlchemyStore", ("sqlalchemy", "flask_sqlalchemy"), "sqlite:///sessions.db"
+)
+_MONGODB = _Kind("mongodb", "MongoDBStore", ("pymongo",), "mongodb://localhost:27017/app")
+_MEMCACHED = _Kind("memcached", "MemcachedStore", ("pymemcache",), "memcached://localhost:11211")
+_FILES = _Kind("filesystem", "FileSystemStore", example="file:///var/lib/app/sessions")
 _CACHELIB = _Kind("cachelib", "CacheLibStore", ("cachelib",))
 _MEMORY = _Kind("memory", "MemoryStore")
 
@@ -81,6 +84,10 @@ def open_store(given: Any, options: Mapping[str, Any]) -> Store:
     """
     if isinstance(given, str):
         return _from_url(given, options) if ":" in given else _from_name(given, options)
+    if isinstance(given, type):
+        raise ConfigError(
+            f"SESSION_STORE is the class {given.__qualname__}; it must be an object made of it."
+        )
     if all(callable(getattr(given, verb, None)) for verb in _VERBS):
         if options:
             raise ConfigError(
@@ -95,7 +102,7 @@ _VERBS = ("load", "create", "save", "touch", "delete")
 
 
 def _from_url(url: str, options: Mapping[str, Any]) -> Store:
-    scheme = urlsplit(url).scheme
+    scheme = url.partition(":")[0].lower()
     # SQLAlchemy's URLs name the driver too: postgresql+psycopg.
     kind = _BY_SCHEME.get(scheme) or _BY_SCHEME.get(scheme.partition("+")[0])
     if kind is not None:
@@ -111,7 +118,13 @@ def _from_url(url: str, options: Mapping[str, Any]) -> Store:
 
 
 def _from_name(name: str, options: Mapping[str, Any]) -> Store:
-    make = _BY_NAME[name].load() if name in _BY_NAME else _plugin(name)
+    kind = _BY_NAME.get(name)
+    if kind is not None and kind.example and not options:
+        raise ConfigError(
+            f"SESSION_STORE is {name!r}, which does not say where. Give a URL instead, such as"
+            f" {kind.example!r}, or the client that the application has."
+        )
+    make = kind.load() if kind is not None else _plugin(name)
     if make is None:
         raise ConfigError(
             f"SESSION_STORE is {name!r}, which is neither a URL nor the name of a store."
@@ -138,7 +151,9 @@ def _from_client(client: Any, options: Mapping[str, Any]) -> Store:
 def _make(make: Callable[..., Store], given: tuple[Any, ...], options: Mapping[str, Any]) -> Store:
     try:
         return make(*given, **options)
-    except TypeError as error:
+    except ConfigError:
+        raise
+    except (TypeError, ValueError) as error:
         raise ConfigError(
             f"SESSION_STORE_OPTIONS does not fit this store: {error}. Its keys are the store's"
             " keyword arguments."

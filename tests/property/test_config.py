@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import warnings
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import example
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_serversession.config import Config
+from flask_serversession.config import DEFAULTS
+from flask_serversession.cookie import SessionCookie
+from flask_serversession.cookie_header import set_cookie_line
+from flask_serversession.document import compose
+from flask_serversession.errors import ConfigError
+from flask_serversession.manager import SessionManager
+from flask_serversession.stores import open_store
+from flask_serversession.stores.base import from_epoch_milliseconds
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.memory import MemoryStore
+
+FLASKS_DEFAULTS = {"PERMANENT_SESSION_LIFETIME": timedelta(days=31), "APPLICATION_ROOT": "/"}
+
+#: A function is believed to be the right one, so there is none among them.
+junk: st.SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(10**30), 10**30)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["flask", "express", "auto", "memory", "merge", "lax", "high", "/", "a:b"])
+    | st.binary(max_size=20)
+    | st.timedeltas()
+    | st.lists(st.text(max_size=5) | st.none(), max_size=3)
+    | st.dictionaries(st.text(max_size=5) | st.integers(), st.integers(), max_size=3)
+    | st.builds(object)
+)
+
+
+def use(given: dict[str, Any]) -> None:
+    """Make, change and save a session of an application with this configuration."""
+    config = Config.from_mapping(FLASKS_DEFAULTS | given)
+    store = open_store(config.store, config.store_options)
+    assert isinstance(store, MemoryStore)
+    manager = SessionManager(
+        config,
+        store,
+        secrets=lambda: config.secret or ("keyboard cat",),
+        notify=lambda signal, /, **values: None,
+    )
+
+    cookie = SessionCookie(config.cookie.resolved(is_secure=True))
+    line = set_cookie_line(config.cookie_name, manager.signer.sign(config.genid(None)), cookie)
+    assert line.isascii()
+    assert line.isprintable()
+
+    ends = from_epoch_milliseconds(cookie.expires_at(config.idle_timeout))
+    store.create("an id", Record(compose(cookie.to_document(), b"{}"), ends))
+    session = manager.load("an id")
+    if session is not None:  # it may have expired at once
+        session["key"] = "value"
+        session.permanent = True
+        session.save()
+
+
+def refusal_of(given: dict[str, Any]) -> str | None:
+    try:
+        use(given)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+@given(st.sampled_from([*DEFAULTS, "PERMANENT_SESSION_LIFETIME"]), junk)
+@example("SESSION_COOKIE_PATH", "/;")
+@example("SESSION_COOKIE_MAX_AGE", timedelta.max)
+@example("SESSION_COOKIE_MAX_AGE", -1e13)
+@example("SESSION_COOKIE_MAX_AGE", -60)
+@example("SESSION_IDLE_TIMEOUT", 1e300)
+@example("SESSION_STORE", "nosuch://[")
+@example("PERMANENT_SESSION_LIFETIME", timedelta.max)
+def test_any_value_of_any_key_works_or_is_refused_by_name(key: str, value: Any) -> None:
+    refusal = refusal_of({key: value})
+
+    assert refusal is None or key in refusal
+
+
+@given(st.dictionaries(st.sampled_from([*DEFAULTS]), junk))
+def test_values_that_work_alone_work_together(given: dict[str, Any]) -> None:
+    working = {key: value for key, value in given.items() if not refusal_of({key: value})}
+
+    use(working)
+
+
+@given(st.text().map("SESSION_".__add__).filter(lambda key: key not in DEFAULTS), junk)
+def test_an_unknown_key_warns_and_changes_nothing(key: str, value: Any) -> None:
+    if key == "SESSION_REFRESH_EACH_REQUEST":
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        config = Config.from_mapping(FLASKS_DEFAULTS | {key: value})
+
+    assert config == Config.from_mapping(FLASKS_DEFAULTS)
+    [warning] = caught
+    assert key in str(warning.message)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from typing import Any
+
+from hypothesis import example
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_serversession.document import compose
+from flask_serversession.document import decompose
+from flask_serversession.errors import PayloadError
+from flask_serversession.serializers import _UNTAGGERS
+from flask_serversession.serializers import TypedJSON
+
+from .values import anything_written
+from .values import plain_sessions
+from .values import plain_values
+from .values import typed_sessions
+
+serializer = TypedJSON()
+COOKIE = {"originalMaxAge": None, "expires": None, "httpOnly": True, "path": "/"}
+
+
+def with_types(value: Any) -> Hashable:
+    """Return the value with the type of everything in it, so that 1, 1.0 and True differ."""
+    kind = type(value)
+    if kind is dict:
+        return kind, tuple((with_types(key), with_types(item)) for key, item in value.items())
+    if kind in (list, tuple):
+        return kind, tuple(map(with_types, value))
+    if kind in (set, frozenset):
+        return kind, frozenset(map(with_types, value))
+    return kind, value
+
+
+@given(typed_sessions)
+def test_a_session_comes_back_equal_and_of_its_types(session: dict[str, Any]) -> None:
+    back = serializer.loads(serializer.dumps(session))
+
+    assert back == session
+    assert with_types(back) == with_types(session)
+
+
+@given(typed_sessions)
+def test_a_session_that_came_back_is_stored_alike(session: dict[str, Any]) -> None:
+    stored = serializer.dumps(session)
+
+    assert serializer.dumps(serializer.loads(stored)) == stored
+
+
+@given(typed_sessions)
+def test_a_session_comes_out_of_its_document(session: dict[str, Any]) -> None:
+    document = compose(COOKIE, serializer.dumps(session))
+
+    assert decompose(document, serializer) == (COOKIE, session)
+
+
+@given(typed_sessions)
+def test_what_is_stored_is_json_that_anybody_can_read(session: dict[str, Any]) -> None:
+    assert json.loads(serializer.dumps(session)).keys() == session.keys()
+
+
+@given(plain_sessions)
+def test_plain_data_are_stored_as_the_json_they_are(session: dict[str, Any]) -> None:
+    assert json.loads(serializer.dumps(session)) == session
+
+
+@given(plain_sessions, st.sampled_from([(",", ":"), (", ", ": ")]), st.booleans())
+def test_json_that_another_program_wrote_is_read(
+    session: dict[str, Any], separators: tuple[str, str], ascii_only: bool
+) -> None:
+    written = json.dumps(session, separators=separators, ensure_ascii=ascii_only)
+
+    assert with_types(serializer.loads(written.encode())) == with_types(session)
+
+
+_tagged = st.recursive(
+    plain_values | anything_written,
+    lambda inner: (
+        st.dictionaries(st.sampled_from([*_UNTAGGERS]), inner, max_size=2)
+        | st.lists(inner, max_size=3)
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), _tagged, min_size=1, max_size=3))
+@example({"": {" uuid": 5}})
+@example({"": {" escaped": 5}})
+def test_no_tag_however_wrong_does_worse_than_make_the_payload_unreadable(
+    document: dict[str, Any],
+) -> None:
+    payload = json.dumps(document, separators=(",", ":")).encode()
+    try:
+        session = serializer.loads(payload)
+    except PayloadError:
+        return
+
+    assert session.keys() == document.keys()
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_no_bytes_do_worse_than_be_unreadable(payload: bytes) -> None:
+    try:
+        session = serializer.loads(payload)
+    except PayloadError:
+        return
+
+    assert isinstance(session, dict)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_serversession.config import Config
+from flask_serversession.manager import SessionManager
+from flask_serversession.session import Session
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.memory import MemoryStore
+
+from .values import typed_sessions
+
+SID = "an id"
+MISSING = object()
+
+manager = SessionManager(
+    Config.from_mapping({"PERMANENT_SESSION_LIFETIME": 3600}),
+    MemoryStore(),
+    secrets=lambda: ("keyboard cat",),
+    notify=lambda signal, /, **values: None,
+)
+
+
+def stored() -> Session:
+    """Return the session as it is in the store."""
+    session = manager.load(SID)
+    assert session is not None
+    return session
+
+
+def empty_session() -> Session:
+    manager.store.delete(SID)
+    manager.store.create(SID, Record(b'{"cookie":{}}', None))
+    return stored()
+
+
+keys = st.sampled_from(["a", "b", "c", "", "é"])
+values = st.integers() | st.text() | st.lists(st.integers())
+steps = st.one_of(
+    st.tuples(st.just("__setitem__"), keys, values),
+    st.tuples(st.just("__getitem__"), keys),
+    st.tuples(st.just("__delitem__"), keys),
+    st.tuples(st.just("__contains__"), keys | st.integers()),
+    st.tuples(st.just("get"), keys),
+    st.tuples(st.just("get"), keys, values),
+    st.tuples(st.just("pop"), keys),
+    st.tuples(st.just("pop"), keys, values),
+    st.tuples(st.just("setdefault"), keys, values),
+    st.tuples(st.just("update"), st.dictionaries(keys, values)),
+    st.tuples(st.just("update"), st.lists(st.tuples(keys, values))),
+    st.tuples(st.just("clear")),
+    st.tuples(st.just("copy")),
+    st.tuples(st.just("__len__")),
+)
+
+
+def outcome(mapping: MutableMapping[str, Any], step: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what a step gives or raises, and what it leaves behind."""
+    verb, *arguments = step
+    result: Any
+    try:
+        result = getattr(mapping, verb)(*arguments)
+    except KeyError as error:
+        result = repr(error)
+    return result, list(mapping.items()), list(mapping), bool(mapping)
+
+
+@given(st.lists(steps, max_size=20))
+def test_a_session_behaves_as_a_dict_does(program: list[tuple[Any, ...]]) -> None:
+    session: Session = empty_session()
+    model: dict[str, Any] = {}
+
+    for step in program:
+        assert outcome(session, step) == outcome(model, step)
+
+    assert session == model
+    session.save()
+    assert dict(stored()) == model
+
+
+@given(st.lists(steps, max_size=20), st.data())
+def test_saving_at_any_moment_loses_nothing(
+    program: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
+    session: Session = empty_session()
+    model: dict[str, Any] = {}
+
+    for step in program:
+        outcome(session, step)
+        outcome(model, step)
+        if data.draw(st.booleans()):
+            session.save()
+            assert list(stored().items()) == list(model.items())
+
+
+@given(typed_sessions)
+def test_what_was_put_into_a_session_is_in_the_next_one(data: dict[str, Any]) -> None:
+    session = empty_session()
+    session.update(data)
+    session.save()
+
+    assert dict(stored()) == data
+
+
+@given(typed_sessions, typed_sessions)
+def test_a_session_is_modified_as_long_as_it_would_be_stored_differently(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    session = empty_session()
+    session.update(before)
+    session.save()
+
+    session = stored()
+    assert not session.modified
+    session.clear()
+    session.update(after)
+
+    assert session.modified is (list(before.items()) != list(after.items()))
+
+
+def test_popitem_takes_the_last_key_as_a_dict_does() -> None:
+    session: Session = empty_session()
+    session.update(a=1, b=2)
+
+    assert session.popitem() == ("b", 2)
+    assert session.popitem() == ("a", 1)
+    with pytest.raises(KeyError):
+        session.popitem()

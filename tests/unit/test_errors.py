@@ -1,0 +1,213 @@
+"""Every exception of the package, provoked with a secret at hand: no message shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
+from typing import Any
+
+import pytest
+
+from flask_serversession import errors
+from flask_serversession.config import Config
+from flask_serversession.config import secrets_from
+from flask_serversession.cookie import CookieOptions
+from flask_serversession.cookie import SessionCookie
+from flask_serversession.errors import ConfigError
+from flask_serversession.errors import PayloadError
+from flask_serversession.errors import ServerSessionError
+from flask_serversession.errors import SessionConflict
+from flask_serversession.errors import SessionError
+from flask_serversession.errors import SessionGone
+from flask_serversession.errors import SessionSerializationError
+from flask_serversession.errors import StoreError
+from flask_serversession.errors import StoreUnavailable
+from flask_serversession.manager import SessionManager
+from flask_serversession.serializers import TypedJSON
+from flask_serversession.session import Session
+from flask_serversession.stores import open_store
+from flask_serversession.stores.base import DriverErrors
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.memory import MemoryStore
+
+SECRET = "planted-secret"
+DOCUMENT = b'{"cookie":{},"password":"planted-secret"}'
+
+
+class Showy:
+    """A value that shows everything it holds."""
+
+    def __repr__(self) -> str:
+        return SECRET
+
+
+def config(**given: Any) -> Config:
+    return Config.from_mapping({"PERMANENT_SESSION_LIFETIME": 3600, **given})
+
+
+def session_of(store: MemoryStore, **given: Any) -> Session:
+    """Return the session of an id that is itself a secret."""
+    manager = SessionManager(
+        config(**given), store, secrets=lambda: (SECRET,), notify=lambda signal, /, **values: None
+    )
+    store.create(SECRET, Record(DOCUMENT, datetime.now(timezone.utc) + timedelta(hours=1)))
+    session = manager.load(SECRET)
+    assert session is not None
+    session["password"] = SECRET + "!"
+    return session
+
+
+def save_what_was_changed_elsewhere() -> None:
+    store = MemoryStore()
+    session = session_of(store, SESSION_CONCURRENCY="reject")
+    store.save(SECRET, Record(b'{"cookie":{},"password":"theirs"}', None))
+    session.save()
+
+
+def save_what_was_ended_elsewhere() -> None:
+    store = MemoryStore()
+    session = session_of(store)
+    store.delete(SECRET)
+    session.save()
+
+
+def reload_what_was_ended_elsewhere() -> None:
+    store = MemoryStore()
+    session = session_of(store)
+    store.delete(SECRET)
+    session.reload()
+
+
+def save_what_is_always_changed_first() -> None:
+    class Busy(MemoryStore):
+        def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Any:
+            super().save(key, Record(b'{"cookie":{},"n":%d}' % id(record), None))
+            return super().save(key, record, replacing=replacing)
+
+    session_of(Busy()).save()
+
+
+def assign(key: Any) -> None:
+    session_of(MemoryStore())[key] = SECRET
+
+
+def fail_in_a_driver(error: Exception) -> None:
+    with DriverErrors("redis", unavailable=(OSError,), failed=(RuntimeError,)):
+        raise error
+
+
+def dumps(value: object) -> None:
+    TypedJSON().dumps({"key": value})
+
+
+def loads(stored: str) -> None:
+    TypedJSON().loads(stored.encode())
+
+
+def nested(depth: int) -> Any:
+    value: Any = SECRET
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
+    (ConfigError, lambda: config(SESSION_SECRET=[SECRET, None])),
+    (ConfigError, lambda: config(SESSION_SECRET={SECRET})),
+    (ConfigError, lambda: config(SESSION_STORE_OPTIONS=[SECRET])),
+    (ConfigError, lambda: config(SESSION_MERGE=Showy())),
+    (ConfigError, lambda: config(SESSION_COOKIE_NAME=Showy())),
+    (ConfigError, lambda: secrets_from({"SECRET_KEY_FALLBACKS": [SECRET]}, None)),
+    (ConfigError, lambda: open_store(f"nosuch://user:{SECRET}@host/{SECRET}", {})),
+    (ConfigError, lambda: open_store(Showy(), {})),
+    (ConfigError, lambda: open_store("memory", {"password": SECRET})),
+    (ConfigError, lambda: open_store(MemoryStore(), {"password": SECRET})),
+    (SessionSerializationError, lambda: dumps(Showy())),
+    (SessionSerializationError, lambda: dumps([SECRET, {"nested": Showy()}])),
+    (SessionSerializationError, lambda: dumps({SECRET, Showy()})),
+    (SessionSerializationError, lambda: dumps({Showy(): SECRET})),
+    (SessionSerializationError, lambda: dumps(nested(300))),
+    (PayloadError, lambda: loads(f'"{SECRET}"')),
+    (PayloadError, lambda: loads(f'{{"password":"{SECRET}"')),
+    (PayloadError, lambda: loads(f'{{"key":{{" uuid":"{SECRET}"}}}}')),
+    (PayloadError, lambda: loads(f'{{"key":{{" datetime":"{SECRET}"}}}}')),
+    (PayloadError, lambda: loads(f'{{"key":{{" int":"{SECRET}"}}}}')),
+    (SessionError, lambda: assign("cookie")),
+    (SessionError, lambda: assign(5)),
+    (SessionError, lambda: assign((SECRET,))),
+    (SessionConflict, save_what_was_changed_elsewhere),
+    (SessionConflict, save_what_is_always_changed_first),
+    (SessionGone, save_what_was_ended_elsewhere),
+    (SessionGone, reload_what_was_ended_elsewhere),
+    (StoreUnavailable, lambda: fail_in_a_driver(ConnectionError(SECRET))),
+    (StoreError, lambda: fail_in_a_driver(RuntimeError(SECRET))),
+]
+
+
+@pytest.mark.parametrize(("kind", "provoke"), PROVOCATIONS)
+def test_no_message_shows_what_the_session_or_the_configuration_holds(
+    kind: type[ServerSessionError], provoke: Callable[[], object]
+) -> None:
+    with pytest.raises(kind) as caught:
+        provoke()
+
+    assert type(caught.value) is kind
+    assert SECRET not in str(caught.value)
+    assert SECRET not in repr(caught.value)
+
+
+def test_every_exception_of_the_package_is_among_them() -> None:
+    declared = {
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, ServerSessionError)
+    }
+
+    assert declared - {ServerSessionError} == {kind for kind, _ in PROVOCATIONS}
+
+
+@pytest.mark.parametrize("value", ["/;planted-secret", "planted secret;"])
+@pytest.mark.parametrize("attribute", ["path", "domain", "samesite", "priority"])
+def test_no_check_of_a_cookie_shows_the_value(attribute: str, value: str) -> None:
+    cookie = SessionCookie(CookieOptions())
+
+    with pytest.raises(ValueError, match="is") as caught:
+        setattr(cookie, attribute, value)
+
+    assert "planted" not in str(caught.value)
+
+
+def test_a_session_shows_neither_its_id_nor_its_data() -> None:
+    session = session_of(MemoryStore())
+
+    assert SECRET not in repr(session)
+    assert SECRET not in str(session)
+
+
+@pytest.mark.parametrize(
+    ("error", "builtin"), [(ConfigError, ValueError), (SessionSerializationError, TypeError)]
+)
+def test_some_errors_are_what_python_calls_them_too(
+    error: type[Exception], builtin: type[Exception]
+) -> None:
+    assert issubclass(error, builtin)
+
+
+def test_a_drivers_error_is_kept_as_the_cause() -> None:
+    error = ConnectionError("refused")
+
+    with pytest.raises(StoreUnavailable) as caught:
+        fail_in_a_driver(error)
+
+    assert caught.value.__cause__ is error
+
+
+def test_an_error_that_is_no_drivers_passes_through() -> None:
+    error = ZeroDivisionError()
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        fail_in_a_driver(error)
+
+    assert caught.value is error

@@ -1,0 +1,541 @@
+"""The truth table: by example, against express-session's predicates, and by what never happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+
+from flask_serversession.policy import CookieAction
+from flask_serversession.policy import decide
+from flask_serversession.policy import Decision
+from flask_serversession.policy import Facts
+from flask_serversession.policy import NOTHING
+from flask_serversession.policy import SavePolicy
+from flask_serversession.policy import StoreAction
+
+SET, CLEAR, NO_COOKIE = CookieAction.SET, CookieAction.CLEAR, CookieAction.NONE
+WRITE, TOUCH, DESTROY = StoreAction.WRITE, StoreAction.TOUCH, StoreAction.DESTROY
+NO_CALL = StoreAction.NONE
+
+FLASK = SavePolicy()
+
+
+def express(**options: Any) -> SavePolicy:
+    """Return the express profile's policy, with express-session's own defaults."""
+    defaults: dict[str, Any] = {
+        "resave": True,
+        "save_uninitialized": True,
+        "rolling": False,
+        "touch": "always",
+        "destroy_empty": False,
+        "clear_cookie": False,
+        "cookie_counts": False,
+    }
+    return SavePolicy(**defaults | options)
+
+
+#: A visitor without a cookie who did nothing; the express profile's sessions are always stale.
+NEW = Facts(
+    sent=False,
+    cookie_sent=False,
+    loaded=False,
+    regenerated=False,
+    changed=False,
+    saved=None,
+    empty=True,
+    cookie_changed=False,
+    cookie_unsaved=False,
+    expires=False,
+    stale=True,
+    used=False,
+    ended=False,
+    unset=False,
+)
+#: A cookie we signed, whose session the store does not have any more.
+UNKNOWN = NEW._replace(cookie_sent=True)
+#: A session that was in the store and has data.
+FOUND = NEW._replace(sent=True, cookie_sent=True, loaded=True, empty=False)
+#: What regenerate() leaves of a session: a new one under the old cookie.
+REGENERATED = UNKNOWN._replace(regenerated=True)
+
+BOOLS = (False, True)
+
+
+#: ``saved`` with what it may mean for ``cookie_changed`` and ``cookie_unsaved``: until an
+#: explicit save they are the same.
+SAVES = [(None, False, False), (None, True, True), *product(BOOLS, BOOLS, BOOLS)]
+
+
+def every_fact() -> Iterator[Facts]:
+    """Yield every combination that one request can bring about."""
+    identities = [
+        (NEW, BOOLS),
+        (UNKNOWN, BOOLS),
+        (FOUND, (False,)),
+        (NEW._replace(regenerated=True), BOOLS),
+        (REGENERATED, BOOLS),
+        (REGENERATED._replace(loaded=True), (False,)),  # with its data kept
+    ]
+    for identity, ended in identities:
+        for changed, (saved, cookie_changed, cookie_unsaved), empty, *others in product(
+            BOOLS, SAVES, BOOLS, BOOLS, BOOLS, BOOLS, ended, BOOLS
+        ):
+            expires, stale, used, end, unset = others
+            if end and not empty:
+                continue  # it would be a session begun anew
+            if not identity.loaded and not empty and not changed:
+                continue  # it began empty
+            yield identity._replace(
+                changed=changed,
+                saved=saved,
+                empty=empty,
+                cookie_changed=cookie_changed,
+                cookie_unsaved=cookie_unsaved,
+                expires=expires,
+                stale=stale,
+                used=used,
+                ended=end,
+                unset=unset,
+            )
+
+
+FACTS = list(every_fact())
+#: In the flask profile even an explicit save makes no record of an empty session.
+FLASK_FACTS = [facts for facts in FACTS if facts.sent or not (facts.empty and facts.saved)]
+
+
+def every_policy(**fixed: Any) -> Iterator[SavePolicy]:
+    options: dict[str, tuple[Any, ...]] = {
+        "resave": BOOLS,
+        "save_uninitialized": BOOLS,
+        "rolling": (None, False, True),
+        "unset": ("keep", "destroy"),
+        "touch": ("accessed", "always"),
+        "destroy_empty": BOOLS,
+        "clear_cookie": BOOLS,
+        "cookie_counts": BOOLS,
+    }
+    options |= {name: (value,) for name, value in fixed.items()}
+    for values in product(*options.values()):
+        yield SavePolicy(**dict(zip(options, values, strict=True)))
+
+
+POLICIES = list(every_policy())
+EXPRESS_POLICIES = [
+    express(resave=resave, save_uninitialized=save_uninitialized, rolling=rolling, unset=unset)
+    for resave, save_uninitialized, rolling in product(BOOLS, BOOLS, BOOLS)
+    for unset in ("keep", "destroy")
+]
+
+
+# The outcomes measured with express-session 1.19 that one decision is about. What the verbs
+# do at once (get, destroy, set) is not: only what is left to do at the end.
+
+
+@pytest.mark.parametrize(
+    ("facts", "options", "store", "cookie"),
+    [
+        pytest.param(NEW, {}, WRITE, SET, id="M1 new, untouched"),
+        pytest.param(
+            NEW,
+            {"save_uninitialized": False},
+            NO_CALL,
+            NO_COOKIE,
+            id="M2 new, untouched, not to be saved uninitialized",
+        ),
+        pytest.param(
+            NEW,
+            {"save_uninitialized": False, "rolling": True},
+            NO_CALL,
+            NO_COOKIE,
+            id="M2 the same, rolling",
+        ),
+        pytest.param(NEW._replace(changed=True), {}, WRITE, SET, id="M3 new, modified"),
+        pytest.param(
+            NEW._replace(changed=True),
+            {"resave": False, "save_uninitialized": False},
+            WRITE,
+            SET,
+            id="M3 the same under other options",
+        ),
+        pytest.param(
+            NEW._replace(changed=True, saved=True), {}, NO_CALL, SET, id="M4 new, modified, saved"
+        ),
+        pytest.param(NEW._replace(saved=True), {}, NO_CALL, SET, id="M5 new, saved unmodified"),
+        pytest.param(
+            NEW._replace(saved=True),
+            {"save_uninitialized": False},
+            NO_CALL,
+            NO_COOKIE,
+            id="M5 the same, not to be saved uninitialized",
+        ),
+        pytest.param(
+            NEW._replace(changed=True, unset=True), {}, NO_CALL, NO_COOKIE, id="M6 new, unset"
+        ),
+        pytest.param(
+            NEW._replace(changed=True, unset=True),
+            {"unset": "destroy"},
+            DESTROY,
+            NO_COOKIE,
+            id="M6 the same, unset destroys",
+        ),
+        pytest.param(NEW._replace(ended=True), {}, NO_CALL, NO_COOKIE, id="M7 new, destroyed"),
+        pytest.param(
+            NEW._replace(regenerated=True),
+            {"save_uninitialized": False},
+            WRITE,
+            SET,
+            id="M8 new, regenerated, empty",
+        ),
+        pytest.param(UNKNOWN, {}, WRITE, SET, id="M9 unknown id, untouched"),
+        pytest.param(
+            UNKNOWN,
+            {"save_uninitialized": False},
+            NO_CALL,
+            NO_COOKIE,
+            id="M9 the same, not to be saved uninitialized",
+        ),
+        pytest.param(
+            UNKNOWN._replace(changed=True),
+            {"save_uninitialized": False},
+            WRITE,
+            SET,
+            id="M10 unknown id, modified",
+        ),
+        pytest.param(FOUND, {}, WRITE, NO_COOKIE, id="M11 found, untouched, resave"),
+        pytest.param(FOUND, {"rolling": True}, WRITE, SET, id="M11 the same, rolling"),
+        pytest.param(FOUND, {"resave": False}, TOUCH, NO_COOKIE, id="M12 found, untouched"),
+        pytest.param(
+            FOUND, {"resave": False, "rolling": True}, TOUCH, SET, id="M12 the same, rolling"
+        ),
+        pytest.param(FOUND._replace(changed=True), {}, WRITE, NO_COOKIE, id="M14 found, modified"),
+        pytest.param(
+            FOUND._replace(changed=True), {"rolling": True}, WRITE, SET, id="M14 rolling"
+        ),
+        pytest.param(
+            FOUND._replace(changed=True, expires=True),
+            {},
+            WRITE,
+            SET,
+            id="M14 with an expiry",
+        ),
+        pytest.param(
+            FOUND._replace(cookie_changed=True, cookie_unsaved=True, expires=True),
+            {},
+            WRITE,
+            NO_COOKIE,
+            id="M15 found, its cookie changed, resave",
+        ),
+        pytest.param(
+            FOUND._replace(cookie_changed=True, cookie_unsaved=True, expires=True),
+            {"resave": False},
+            WRITE,
+            NO_COOKIE,
+            id="M15 the same; its touch carries the attributes, which takes a write",
+        ),
+        pytest.param(FOUND._replace(saved=True), {}, TOUCH, NO_COOKIE, id="M16 found, saved"),
+        pytest.param(
+            FOUND._replace(changed=True, saved=True),
+            {},
+            TOUCH,
+            NO_COOKIE,
+            id="M17 found, modified, saved",
+        ),
+        pytest.param(
+            FOUND._replace(changed=True, saved=True, expires=True),
+            {},
+            TOUCH,
+            SET,
+            id="M17 with an expiry",
+        ),
+        pytest.param(
+            FOUND._replace(changed=True, unset=True), {}, NO_CALL, NO_COOKIE, id="M18 found, unset"
+        ),
+        pytest.param(
+            FOUND._replace(unset=True),
+            {"unset": "destroy"},
+            DESTROY,
+            NO_COOKIE,
+            id="M18 the same, unset destroys",
+        ),
+        pytest.param(
+            UNKNOWN._replace(ended=True), {}, NO_CALL, NO_COOKIE, id="M19 found, destroyed"
+        ),
+        pytest.param(
+            REGENERATED,
+            {"resave": False, "save_uninitialized": False},
+            WRITE,
+            SET,
+            id="M20 found, regenerated",
+        ),
+        pytest.param(
+            REGENERATED._replace(changed=True, saved=True),
+            {},
+            NO_CALL,
+            SET,
+            id="M21 found, regenerated, saved: once, where express saves twice (its issue 935)",
+        ),
+        pytest.param(FOUND, {"resave": False}, TOUCH, NO_COOKIE, id="M22 found, reloaded"),
+        pytest.param(FOUND._replace(saved=True), {}, TOUCH, NO_COOKIE, id="M23 reloaded, saved"),
+        pytest.param(FOUND, {}, WRITE, NO_COOKIE, id="M24 found, touched, resave"),
+    ],
+)
+def test_the_express_profile_decides_as_express_session_does(
+    facts: Facts, options: dict[str, Any], store: StoreAction, cookie: CookieAction
+) -> None:
+    assert decide(facts, express(**options)) == Decision(store, cookie)
+
+
+def predicates(facts: Facts, policy: SavePolicy) -> Decision:
+    """Decide by express-session 1.19's predicates, named as its source names them.
+
+    A hash is truthy once there is one; ``saved`` tells whether the saved one still fits.
+    """
+    is_modified = facts.regenerated or facts.changed
+    saved_hash = facts.saved is not None or (facts.loaded and not policy.resave)
+    is_saved = not is_modified if facts.saved is None else facts.saved
+    is_saved = is_saved and saved_hash
+    if facts.unset:
+        return Decision(DESTROY if policy.unset == "destroy" else NO_CALL, NO_COOKIE)
+
+    if not policy.save_uninitialized and not saved_hash and not facts.sent:
+        should_save = is_modified
+    else:
+        should_save = not is_saved
+    should_touch = facts.sent and not should_save
+    if facts.sent:
+        should_set_cookie = policy.rolling or (facts.expires and is_modified)
+    else:
+        should_set_cookie = policy.save_uninitialized or is_modified
+    return Decision(
+        WRITE if should_save else TOUCH if should_touch else NO_CALL,
+        SET if should_set_cookie else NO_COOKIE,
+    )
+
+
+def test_every_decision_of_the_express_profile_is_express_sessions() -> None:
+    """Except for a changed cookie, whose new attributes no touch of ours can carry."""
+    compared = 0
+    for facts in FACTS:
+        if facts.ended or facts.cookie_unsaved or not facts.stale:
+            continue
+        for policy in EXPRESS_POLICIES:
+            compared += 1
+            assert decide(facts, policy) == predicates(facts, policy), (facts, policy)
+
+    assert compared > 1000
+
+
+def test_a_request_that_ignores_its_session_costs_nothing_in_the_flask_profile() -> None:
+    for expires, stale, identity in product(BOOLS, BOOLS, (NEW, UNKNOWN, FOUND)):
+        ignored = identity._replace(expires=expires, stale=stale, used=False)
+
+        assert decide(ignored, FLASK) == NOTHING, ignored
+
+
+def test_unsetting_with_keep_leaves_store_and_browser_alone_whatever_happened() -> None:
+    for facts, policy in product(FACTS, every_policy(unset="keep")):
+        if facts.unset:
+            assert decide(facts, policy) == NOTHING, (facts, policy)
+
+
+def test_a_destroyed_session_is_never_written_again() -> None:
+    for facts, policy in product(FACTS, POLICIES):
+        if facts.ended and not facts.unset:
+            assert decide(facts, policy).store is NO_CALL, (facts, policy)
+
+
+def test_a_session_is_destroyed_only_where_the_policy_says_so() -> None:
+    for facts, policy in product(FACTS, POLICIES):
+        store, cookie = decide(facts, policy)
+        if store is DESTROY:
+            unset = facts.unset and policy.unset == "destroy"
+            assert unset or (policy.destroy_empty and facts.empty), (facts, policy)
+            assert cookie is not SET, (facts, policy)
+
+
+def test_only_a_stale_session_that_the_browser_has_is_touched() -> None:
+    for facts, policy in product(FACTS, POLICIES):
+        if decide(facts, policy).store is TOUCH:
+            assert facts.sent, (facts, policy)
+            assert facts.stale, (facts, policy)
+            assert not facts.cookie_unsaved, (facts, policy)
+
+
+def test_a_cookie_is_removed_only_with_its_session() -> None:
+    for facts, policy in product(FACTS, POLICIES):
+        store, cookie = decide(facts, policy)
+        if cookie is CLEAR:
+            assert policy.clear_cookie, (facts, policy)
+            assert facts.cookie_sent, (facts, policy)
+            assert store is DESTROY or facts.ended, (facts, policy)
+
+
+def test_a_new_id_is_sent_only_with_a_session_behind_it() -> None:
+    for facts, policy in product(FACTS, POLICIES):
+        store, cookie = decide(facts, policy)
+        if cookie is SET and not facts.sent:
+            assert store is WRITE or facts.saved, (facts, policy)
+
+
+def test_no_change_is_lost() -> None:
+    for facts, policy in product(FACTS, POLICIES):
+        if facts.unset or facts.ended or facts.saved or not facts.changed:
+            continue
+        if not (policy.destroy_empty and facts.empty):
+            assert decide(facts, policy).store is WRITE, (facts, policy)
+
+
+def test_the_flask_profile_stores_nothing_that_no_cookie_leads_to() -> None:
+    for facts in FLASK_FACTS:
+        store, cookie = decide(facts, FLASK)
+        if store is WRITE and not facts.sent:
+            assert cookie is SET, facts
+
+
+def test_the_flask_profile_never_stores_an_emptied_session() -> None:
+    for facts in FLASK_FACTS:
+        if facts.empty and (facts.changed or not facts.loaded):
+            assert decide(facts, FLASK).store is not WRITE, facts
+
+
+@pytest.mark.parametrize(
+    ("facts", "options", "decision"),
+    [
+        pytest.param(
+            FOUND._replace(changed=True, empty=True),
+            {},
+            Decision(DESTROY, CLEAR),
+            id="an emptied session is destroyed and its cookie removed",
+        ),
+        pytest.param(
+            FOUND._replace(changed=True, empty=True),
+            {"clear_cookie": False},
+            Decision(DESTROY, NO_COOKIE),
+            id="the browser's cookie may be left alone",
+        ),
+        pytest.param(
+            FOUND._replace(changed=True, empty=True),
+            {"destroy_empty": False},
+            Decision(WRITE, NO_COOKIE),
+            id="an emptied session may be kept",
+        ),
+        pytest.param(
+            FOUND._replace(empty=True, used=True),
+            {},
+            Decision(TOUCH, NO_COOKIE),
+            id="a session that was empty before is not emptied",
+        ),
+        pytest.param(
+            NEW._replace(changed=True, empty=True),
+            {},
+            Decision(DESTROY, NO_COOKIE),
+            id="there is no cookie to remove where none was sent",
+        ),
+        pytest.param(
+            UNKNOWN._replace(ended=True),
+            {},
+            Decision(NO_CALL, CLEAR),
+            id="a destroyed session's cookie is removed",
+        ),
+        pytest.param(
+            FOUND._replace(used=True, stale=False),
+            {},
+            NOTHING,
+            id="a fresh session is not touched",
+        ),
+        pytest.param(
+            FOUND._replace(used=True, expires=True),
+            {},
+            Decision(TOUCH, SET),
+            id="a cookie with an expiry is sent again whenever the record's expiry moves",
+        ),
+        pytest.param(
+            FOUND._replace(used=True, stale=False, expires=True),
+            {},
+            NOTHING,
+            id="and not otherwise",
+        ),
+        pytest.param(
+            FOUND._replace(used=True, expires=True),
+            {"rolling": False},
+            Decision(TOUCH, NO_COOKIE),
+            id="nor where it is not to be rolled",
+        ),
+        pytest.param(
+            FOUND._replace(used=True, stale=False),
+            {"rolling": True},
+            Decision(NO_CALL, SET),
+            id="rolling sends it each time",
+        ),
+        pytest.param(
+            FOUND._replace(stale=True),
+            {"touch": "always"},
+            Decision(TOUCH, NO_COOKIE),
+            id="even an ignored session may be touched",
+        ),
+        pytest.param(
+            FOUND._replace(cookie_changed=True, cookie_unsaved=True, stale=False),
+            {},
+            Decision(WRITE, SET),
+            id="a change of the cookie counts",
+        ),
+        pytest.param(
+            FOUND._replace(saved=True, cookie_changed=True, cookie_unsaved=True, stale=False),
+            {},
+            Decision(WRITE, SET),
+            id="even after an explicit save",
+        ),
+        pytest.param(
+            FOUND._replace(saved=True, cookie_changed=True, stale=False),
+            {},
+            Decision(NO_CALL, SET),
+            id="one that was saved explicitly is only sent",
+        ),
+        pytest.param(
+            NEW._replace(cookie_changed=True, cookie_unsaved=True, used=True),
+            {},
+            NOTHING,
+            id="but makes no session of a visitor without one",
+        ),
+        pytest.param(
+            REGENERATED._replace(loaded=True, empty=False),
+            {},
+            Decision(WRITE, SET),
+            id="a new id is stored and sent",
+        ),
+    ],
+)
+def test_the_flask_profile_has_flasks_manners(
+    facts: Facts, options: dict[str, Any], decision: Decision
+) -> None:
+    assert decide(facts, SavePolicy(**options)) == decision
+
+
+@pytest.mark.parametrize(
+    ("policy", "needs"),
+    [
+        (FLASK, False),
+        (express(), True),
+        (SavePolicy(resave=True), True),
+        (SavePolicy(save_uninitialized=True), True),
+        (SavePolicy(rolling=True), True),
+        (SavePolicy(rolling=False), False),
+        (SavePolicy(touch="always"), True),
+    ],
+)
+def test_a_session_is_read_unasked_only_where_there_is_something_to_decide(
+    policy: SavePolicy, needs: bool
+) -> None:
+    assert policy.needs_every_session is needs
+
+
+def test_what_the_policy_need_not_see_it_decides_to_leave_alone() -> None:
+    """The one licence for skipping a session that nobody looked at."""
+    unseen = [NEW, UNKNOWN, *(FOUND._replace(stale=stale) for stale in BOOLS)]
+    for policy in every_policy():
+        if not policy.needs_every_session:
+            assert all(decide(facts, policy) == NOTHING for facts in unseen), policy

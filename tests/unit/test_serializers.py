@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections import namedtuple
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
+from decimal import Decimal
+from enum import Enum
+from enum import IntEnum
+from typing import Any
+from uuid import UUID
+
+import pytest
+from markupsafe import Markup
+
+from flask_serversession.errors import PayloadError
+from flask_serversession.errors import SessionSerializationError
+from flask_serversession.serializers import TypedJSON
+
+serializer = TypedJSON()
+dumps, loads = serializer.dumps, serializer.loads
+
+AN_ID = UUID("12345678-1234-5678-1234-567812345678")
+Point = namedtuple("Point", "x y")
+
+
+class Colour(str, Enum):
+    RED = "red"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+class Shape(Enum):
+    ROUND = "round"
+
+
+class Name(str):
+    pass
+
+
+class Seconds(float):
+    pass
+
+
+@dataclass
+class Account:
+    owner: str
+
+
+class LazyString:
+    """As of Flask-Babel: a text that knows how to be HTML."""
+
+    def __html__(self) -> str:
+        return "<b>Hello</b>"
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        pytest.param(None, "null", id="None"),
+        pytest.param(True, "true", id="bool"),
+        pytest.param(-1, "-1", id="int"),
+        pytest.param(2**64 - 1, "18446744073709551615", id="largest plain int"),
+        pytest.param(1.5, "1.5", id="float"),
+        pytest.param("Zoë 🍪", '"Zoë 🍪"', id="str"),
+        pytest.param([1, [2]], "[1,[2]]", id="list"),
+        pytest.param({"a": {"b": 1}}, '{"a":{"b":1}}', id="dict"),
+        pytest.param((1, (2,)), '{" tuple":[1,{" tuple":[2]}]}', id="tuple"),
+        pytest.param({3, 1, 2}, '{" set":[1,2,3]}', id="set"),
+        pytest.param(frozenset("ba"), '{" frozenset":["a","b"]}', id="frozenset"),
+        pytest.param(b"\x00\xff", '{" bytes":"AP8="}', id="bytes"),
+        pytest.param(Markup("<b>"), '{" markup":"<b>"}', id="Markup"),
+        pytest.param(AN_ID, '{" uuid":"12345678-1234-5678-1234-567812345678"}', id="UUID"),
+        pytest.param(
+            datetime(2026, 1, 2, 3, 4, 5, 6, timezone.utc),
+            '{" datetime":"2026-01-02T03:04:05.000006+00:00"}',
+            id="aware datetime",
+        ),
+        pytest.param(
+            datetime(2026, 1, 2, 3), '{" datetime":"2026-01-02T03:00:00"}', id="naive datetime"
+        ),
+        pytest.param(date(2026, 1, 2), '{" date":"2026-01-02"}', id="date"),
+        pytest.param(timedelta(-1, 2, 3), '{" timedelta":[-1,2,3]}', id="timedelta"),
+        pytest.param(Decimal("0.10"), '{" decimal":"0.10"}', id="Decimal"),
+        pytest.param({1: "a", None: "b"}, '{" dict":[[1,"a"],[null,"b"]]}', id="dict of any keys"),
+        pytest.param({(1, 2): 3}, '{" dict":[[{" tuple":[1,2]},3]]}', id="dict of tuples"),
+        pytest.param({" tuple": [1]}, '{" escaped":{" tuple":[1]}}', id="looks like a tag"),
+        pytest.param({" escaped": 1}, '{" escaped":{" escaped":1}}', id="looks escaped"),
+        pytest.param({" other": 1}, '{" other":1}', id="almost looks like a tag"),
+        pytest.param({" int": 1, "b": 2}, '{" int":1,"b":2}', id="too large for a tag"),
+        pytest.param('{" tuple":[1]}', r'"{\" tuple\":[1]}"', id="a str that looks like a tag"),
+        pytest.param("\ud800", r'"\ud800"', id="a lone surrogate"),
+    ],
+)
+def test_a_value_is_stored_as_documented_and_comes_back_with_its_type(
+    value: object, stored: str
+) -> None:
+    payload = dumps({"key": value})
+    [back] = loads(payload).values()
+
+    assert payload == b'{"key":%s}' % stored.encode()
+    assert back == value
+    assert type(back) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "extended"),
+    [
+        pytest.param(Name("Zoë"), "Zoë", id="str"),
+        pytest.param(Seconds(1.5), 1.5, id="float"),
+        pytest.param(Colour.RED, "red", id="str enum"),
+        pytest.param(Level.HIGH, 3, id="int enum"),
+        pytest.param(Point(1, 2), (1, 2), id="named tuple"),
+        pytest.param(OrderedDict(a=1), {"a": 1}, id="ordered dict"),
+        pytest.param(defaultdict(list, a=[1]), {"a": [1]}, id="default dict"),
+        pytest.param({Name("a"): 1}, {"a": 1}, id="key of a str subclass"),
+        pytest.param({Colour.RED: 1}, {"red": 1}, id="key of a str enum"),
+        pytest.param(LazyString(), Markup("<b>Hello</b>"), id="something with __html__"),
+    ],
+)
+def test_a_subclass_comes_back_as_what_it_extends(value: object, extended: object) -> None:
+    [back] = loads(dumps({"key": value})).values()
+
+    assert back == extended
+    assert type(back) is type(extended)
+
+
+def test_a_key_of_a_str_subclass_is_stored_as_the_str_it_is() -> None:
+    assert dumps({Name("Zoë"): 1}) == dumps({"Zoë": 1})
+    assert dumps({Colour.RED: 1}) == dumps({"red": 1})
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("beside", [1, (1,)])
+def test_a_number_json_does_not_have_is_stored_as_null(number: float, beside: object) -> None:
+    assert loads(dumps({"number": number, "beside": beside}))["number"] is None
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(2**64, id="beyond 64 bits"),
+        pytest.param(-(2**63) - 1, id="negative"),
+        pytest.param(7**6000, id="more digits than Python writes unasked (CVE-2020-10735)"),
+    ],
+)
+def test_an_int_of_any_size_comes_back(number: int) -> None:
+    data = {"number": number}
+
+    assert loads(dumps(data)) == data
+
+
+def test_the_top_level_is_never_taken_for_a_tag() -> None:
+    data = {" tuple": [(1,)]}
+
+    assert loads(dumps(data)) == data
+
+
+def test_equal_sets_are_equal_bytes_whatever_their_order() -> None:
+    assert dumps({"set": {0, 8, 16}}) == dumps({"set": {16, 8, 0}})
+
+
+def test_a_set_may_hold_types_that_python_cannot_order() -> None:
+    data = {"set": {1, "1", None, (1, "a"), b"1", frozenset({1})}}
+
+    assert loads(dumps(data)) == data
+
+
+def test_plain_data_pay_for_no_tag() -> None:
+    data = {"user": {"id": 7, "roles": ["admin"], "score": 1.5, "note": None}, "ok": True}
+
+    assert dumps(data) == json.dumps(data, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "kind"),
+    [
+        pytest.param({"a": object()}, "session['a']", "object", id="at the top"),
+        pytest.param(
+            {"a": [{"b": (1, object())}]}, "session['a'][0]['b'][1]", "object", id="deep"
+        ),
+        pytest.param({"a": {1: object()}}, "session['a'][1]", "object", id="under an int"),
+        pytest.param({"a": {AN_ID: 1, Shape.ROUND: 2}}, "session['a'] key", "Shape", id="a key"),
+        pytest.param({"a": {object()}}, "session['a']{…}", "object", id="in a set"),
+        pytest.param({"a": Shape.ROUND}, "session['a']", "Shape", id="an enum"),
+        pytest.param({"a": Account("me")}, "session['a']", "Account", id="a dataclass"),
+        pytest.param({"a": 1j}, "session['a']", "complex", id="a complex"),
+        pytest.param({"a": bytearray(b"a")}, "session['a']", "bytearray", id="a bytearray"),
+        pytest.param({"a": len}, "session['a']", "builtin_function_or_method", id="a function"),
+    ],
+)
+def test_what_has_no_stored_form_is_named_by_where_it_sits(
+    data: dict[str, Any], path: str, kind: str
+) -> None:
+    with pytest.raises(SessionSerializationError) as caught:
+        dumps(data)
+
+    assert str(caught.value).startswith(f"{path} is a {kind}, which a session cannot hold.")
+
+
+CONTAINERS: list[Callable[[Any], Any]] = [
+    lambda value: [value],
+    lambda value: (value,),
+    lambda value: {"a": value},
+    lambda value: {1: value},
+    lambda value: frozenset({value}),
+    lambda value: {" escaped": value},
+]
+
+
+def nested(wrap: Callable[[Any], Any], depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = wrap(value)
+    return value
+
+
+@pytest.mark.parametrize("wrap", CONTAINERS)
+def test_data_may_be_nested_deeply(wrap: Callable[[Any], Any]) -> None:
+    data = {"key": nested(wrap, 150)}
+
+    assert loads(dumps(data)) == data
+
+
+@pytest.mark.parametrize("wrap", CONTAINERS)
+def test_data_nested_without_measure_are_named(wrap: Callable[[Any], Any]) -> None:
+    with pytest.raises(SessionSerializationError, match=r"^session\['key'\] .*nested"):
+        dumps({"key": nested(wrap, 600)})
+
+
+def test_a_key_with_a_bracket_is_named_in_full() -> None:
+    with pytest.raises(SessionSerializationError, match=r"^session\['a\]b'\] .*nested"):
+        dumps({"a]b": nested(lambda value: [value], 600)})
+
+
+def test_a_list_that_contains_itself_is_named() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+
+    with pytest.raises(SessionSerializationError, match=r"session\['key'\] contains itself"):
+        dumps({"key": endless})
+
+
+def test_a_list_that_contains_itself_in_a_tuple_does_not_crash_the_process() -> None:
+    """orjson counts the depth of lists and dicts only, and overflows its stack on tuples."""
+    program = """if True:
+        from flask_serversession import SessionSerializationError
+        from flask_serversession.serializers import TypedJSON
+
+        endless = []
+        endless.append((endless,))
+        try:
+            TypedJSON().dumps({"key": endless})
+        except SessionSerializationError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.returncode == 0
+    assert "session['key'] contains itself" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"a":', id="cut off"),
+        pytest.param(b"{}{}", id="two objects"),
+        pytest.param(b'{"a":NaN}', id="NaN"),
+        pytest.param(b'{"a":-Infinity}', id="an infinity"),
+        pytest.param(b"\x80\x04}q\x00.", id="a pickle"),
+        pytest.param(b"\x81\xa1a\x01", id="msgpack"),
+        pytest.param(b'{"a":"\xff"}', id="not UTF-8"),
+        pytest.param(b'{"a":' * 5000 + b"1" + b"}" * 5000, id="too deep"),
+    ],
+)
+def test_what_is_not_a_json_object_is_refused(payload: bytes) -> None:
+    with pytest.raises(PayloadError):
+        loads(payload)
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        '{" tuple":5}',
+        '{" set":[[1]]}',
+        '{" dict":[5]}',
+        '{" dict":[[[],1]]}',
+        '{" escaped":5}',
+        '{" int":"seven"}',
+        '{" int":null}',
+        '{" bytes":"?"}',
+        '{" bytes":5}',
+        '{" uuid":"1234"}',
+        '{" uuid":5}',
+        '{" datetime":"yesterday"}',
+        '{" datetime":5}',
+        '{" date":"2026-13-01"}',
+        '{" timedelta":[1e300]}',
+        '{" timedelta":{"days":1}}',
+        '{" decimal":"1,5"}',
+        '{" decimal":[]}',
+        pytest.param("[" * 1000 + '{" int":"1"}' + "]" * 1000, id="deep"),
+    ],
+)
+def test_a_malformed_tag_makes_the_payload_unreadable(malformed: str) -> None:
+    with pytest.raises(PayloadError):
+        loads(b'{"key":%s}' % malformed.encode())
+
+
+def test_a_lone_surrogate_written_by_node_is_read() -> None:
+    assert loads(rb'{"text":"\ud83c"}') == {"text": "\ud83c"}

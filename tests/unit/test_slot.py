@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from flask_serversession.errors import PayloadError
+from flask_serversession.errors import SessionConflict
+from flask_serversession.errors import StoreError
+from flask_serversession.errors import StoreUnavailable
+from flask_serversession.slot import MERGE_ATTEMPTS
+from flask_serversession.slot import Slot
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Refusal
+from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.memory import MemoryStore
+
+
+def record(payload: bytes) -> Record:
+    return Record(payload, utc_now() + timedelta(hours=1))
+
+
+def append(base: bytes, theirs: bytes) -> Record:
+    return record(theirs + b"+mine")
+
+
+class Interrupted:
+    """A memory store in which something happens before each save."""
+
+    def __init__(self, interrupt: Callable[[MemoryStore, int], Refusal | None]) -> None:
+        self.store = MemoryStore()
+        self.saves = 0
+        self._interrupt = interrupt
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self.store, verb)
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        self.saves += 1
+        refusal = self._interrupt(self.store, self.saves)
+        return refusal or self.store.save(key, record, replacing=replacing)
+
+
+class Failing:
+    """A store that fails."""
+
+    def __init__(self, error: StoreError) -> None:
+        self.calls = 0
+        self._error = error
+
+    def _fail(self, *args: object, **options: object) -> Any:
+        self.calls += 1
+        raise self._error
+
+    load = create = save = touch = delete = _fail
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def slot(store: MemoryStore) -> Slot:
+    return Slot(store, "merge", lambda error: None)
+
+
+def payload_in(store: MemoryStore, key: str = "key") -> bytes | None:
+    found = store.load(key)
+    return found.payload if found else None
+
+
+def never(base: bytes, theirs: bytes) -> Record:
+    raise AssertionError("nobody else wrote")
+
+
+def known(slot: Slot) -> Record:
+    """Return what the slot takes to be in the store."""
+    assert slot.record is not None
+    return slot.record
+
+
+def test_it_knows_the_record_it_loaded(store: MemoryStore, slot: Slot) -> None:
+    first = record(b"1")
+    store.create("key", first)
+
+    assert slot.load("key") == first
+    assert slot.record == first
+    assert slot.load("nobody's") is None
+    assert slot.record is None
+
+
+def test_it_knows_the_record_it_created_but_not_one_it_could_not(
+    store: MemoryStore, slot: Slot
+) -> None:
+    store.create("taken", record(b"theirs"))
+
+    assert not slot.create("taken", record(b"mine"))
+    assert slot.record is None
+    assert slot.create("key", record(b"mine"))
+    assert slot.record == store.load("key")
+
+
+def test_it_replaces_the_record_it_knows(store: MemoryStore, slot: Slot) -> None:
+    slot.create("key", record(b"1"))
+
+    assert slot.replace("key", known(slot), record(b"2"), never)
+    assert payload_in(store) == b"2"
+    assert slot.replace("key", known(slot), record(b"3"), never)
+    assert payload_in(store) == b"3"
+
+
+def test_it_rebases_on_what_another_request_wrote(store: MemoryStore, slot: Slot) -> None:
+    slot.create("key", record(b"base"))
+    store.save("key", record(b"theirs"))
+
+    assert slot.replace("key", known(slot), record(b"mine"), append)
+    assert payload_in(store) == b"theirs+mine"
+    assert slot.record == store.load("key")
+
+
+def test_each_rebase_starts_from_what_the_last_one_saw() -> None:
+    def write_twice(store: MemoryStore, saves: int) -> None:
+        if saves <= 2:
+            store.save("key", record(b"theirs%d" % saves))
+
+    store = Interrupted(write_twice)
+    slot = Slot(store, "merge", lambda error: None)
+    slot.create("key", record(b"base"))
+    seen = []
+
+    def rebase(base: bytes, theirs: bytes) -> Record:
+        seen.append((base, theirs))
+        return append(base, theirs)
+
+    assert slot.replace("key", known(slot), record(b"mine"), rebase)
+    assert seen == [(b"base", b"theirs1"), (b"theirs1", b"theirs2")]
+    assert payload_in(store.store) == b"theirs2+mine"
+
+
+def test_it_does_not_rebase_on_its_own_base() -> None:
+    """memcached refuses a save after a touch, too: its token has moved, the payload has not."""
+
+    def touch_once(store: MemoryStore, saves: int) -> Refusal | None:
+        return Refusal(store.load("key")) if saves == 1 else None
+
+    store = Interrupted(touch_once)
+    slot = Slot(store, "merge", lambda error: None)
+    slot.create("key", record(b"base"))
+
+    assert slot.replace("key", known(slot), record(b"mine"), never)
+    assert payload_in(store.store) == b"mine"
+    assert store.saves == 2
+
+
+def test_overwriting_compares_nothing(store: MemoryStore) -> None:
+    slot = Slot(store, "overwrite", lambda error: None)
+    slot.create("key", record(b"base"))
+    store.save("key", record(b"theirs"))
+
+    assert slot.replace("key", known(slot), record(b"mine"), never)
+    assert payload_in(store) == b"mine"
+
+
+@pytest.mark.parametrize("concurrency", ["merge", "overwrite", "reject"])
+def test_it_never_brings_back_what_is_gone(store: MemoryStore, concurrency: Any) -> None:
+    slot = Slot(store, concurrency, lambda error: None)
+    slot.create("key", record(b"base"))
+    store.delete("key")
+
+    assert not slot.replace("key", known(slot), record(b"mine"), never)
+    assert slot.record is None
+    assert payload_in(store) is None
+
+
+def test_a_rebase_that_refuses_leaves_their_record(store: MemoryStore, slot: Slot) -> None:
+    slot.create("key", record(b"base"))
+    store.save("key", record(b"theirs"))
+
+    def refuse(base: bytes, theirs: bytes) -> Record:
+        raise SessionConflict("not to be merged")
+
+    with pytest.raises(SessionConflict, match="not to be merged"):
+        slot.replace("key", known(slot), record(b"mine"), refuse)
+
+    assert payload_in(store) == b"theirs"
+
+
+def test_it_gives_up_after_losing_too_often_and_leaves_their_record() -> None:
+    def always_first(store: MemoryStore, saves: int) -> None:
+        store.save("key", record(b"theirs%d" % saves))
+
+    store = Interrupted(always_first)
+    slot = Slot(store, "merge", lambda error: None)
+    slot.create("key", record(b"base"))
+
+    with pytest.raises(SessionConflict, match="faster"):
+        slot.replace("key", known(slot), record(b"mine"), append)
+
+    assert store.saves == MERGE_ATTEMPTS
+    assert payload_in(store.store) == b"theirs%d" % MERGE_ATTEMPTS
+
+
+def test_a_touch_moves_the_expiry_of_the_record_it_knows(store: MemoryStore, slot: Slot) -> None:
+    slot.create("key", record(b"1"))
+    later = utc_now() + timedelta(hours=2)
+
+    assert slot.touch("key", later)
+    assert slot.record == store.load("key") == Record(b"1", later)
+
+
+def test_a_touch_of_what_it_never_read_leaves_it_knowing_nothing(
+    store: MemoryStore, slot: Slot
+) -> None:
+    store.create("key", record(b"1"))
+
+    assert slot.touch("key", utc_now() + timedelta(hours=2))
+    assert slot.record is None
+
+
+def test_a_touch_of_what_is_gone_says_so(store: MemoryStore, slot: Slot) -> None:
+    slot.create("key", record(b"1"))
+    store.delete("key")
+
+    assert not slot.touch("key", utc_now() + timedelta(hours=2))
+
+
+def test_deleting_says_whether_there_was_a_record(store: MemoryStore, slot: Slot) -> None:
+    store.create("key", record(b"1"))
+
+    assert slot.delete("key")
+    assert not slot.delete("key")
+
+
+def test_after_a_failure_the_store_is_left_alone_and_its_error_comes_again() -> None:
+    store = Failing(StoreUnavailable("no answer"))
+    reported: list[StoreError] = []
+    slot = Slot(store, "merge", reported.append)
+
+    with pytest.raises(StoreUnavailable) as first:
+        slot.load("key")
+    with pytest.raises(StoreUnavailable) as second:
+        slot.delete("key")
+
+    assert second.value is first.value
+    assert slot.failure is first.value
+    assert reported == [first.value]
+    assert store.calls == 1
+
+
+def test_a_record_the_store_cannot_read_is_no_failure_of_the_store() -> None:
+    store = Failing(PayloadError("not ours"))
+    reported: list[StoreError] = []
+    slot = Slot(store, "merge", reported.append)
+
+    for _ in range(2):
+        with pytest.raises(PayloadError):
+            slot.load("key")
+
+    assert slot.failure is None
+    assert reported == []
+    assert store.calls == 2

@@ -1,0 +1,269 @@
+"""What SESSION_STORE may hold. No server runs here: opening a store connects to nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import cachelib
+import flask_sqlalchemy
+import pymemcache
+import pymongo
+import pytest
+import redis
+import sqlalchemy
+
+from flask_serversession.errors import ConfigError
+from flask_serversession.stores import open_store
+from flask_serversession.stores.base import GONE
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Refusal
+from flask_serversession.stores.memory import MemoryStore
+
+
+def kind(store: object) -> str:
+    return type(store).__name__
+
+
+@pytest.mark.parametrize(
+    ("url", "store"),
+    [
+        ("redis://localhost:6379/0", "RedisStore"),
+        ("rediss://localhost:6379/0", "RedisStore"),
+        ("unix:///run/redis.sock", "RedisStore"),
+        ("redis+cluster://localhost:6379", "RedisStore"),
+        ("redis+sentinel://localhost:26379/mymaster", "RedisStore"),
+        ("sqlite:///sessions.db", "SQLAlchemyStore"),
+        ("postgresql://localhost/app", "SQLAlchemyStore"),
+        ("postgresql+psycopg://localhost/app", "SQLAlchemyStore"),
+        ("mysql+pymysql://localhost/app", "SQLAlchemyStore"),
+        ("mariadb+pymysql://localhost/app", "SQLAlchemyStore"),
+        ("mongodb://localhost:27017/app", "MongoDBStore"),
+        ("memcached://localhost:11211", "MemcachedStore"),
+        ("file:///var/lib/app/sessions", "FileSystemStore"),
+    ],
+)
+def test_a_url_opens_the_store_of_its_scheme(url: str, store: str) -> None:
+    opened = open_store(url, {})
+
+    assert kind(opened) == store
+    close = getattr(opened, "close", None)
+    if close is not None:
+        close()
+
+
+def memcached_client() -> pymemcache.PooledClient:
+    return pymemcache.PooledClient("localhost", connect_timeout=1, timeout=1, no_delay=True)
+
+
+@pytest.mark.parametrize(
+    ("client", "store"),
+    [
+        pytest.param(lambda: redis.Redis(), "RedisStore", id="redis"),
+        pytest.param(
+            lambda: sqlalchemy.create_engine("sqlite:///app.db"),
+            "SQLAlchemyStore",
+            id="sqlalchemy",
+        ),
+        pytest.param(lambda: pymongo.MongoClient(connect=False), "MongoDBStore", id="pymongo"),
+        pytest.param(memcached_client, "MemcachedStore", id="pymemcache"),
+        pytest.param(
+            lambda: cachelib.SimpleCache(threshold=sys.maxsize), "CacheLibStore", id="cachelib"
+        ),
+    ],
+)
+def test_a_client_of_the_application_opens_its_store(
+    client: Callable[[], Any], store: str
+) -> None:
+    assert kind(open_store(client(), {})) == store
+
+
+def test_an_applications_own_kind_of_client_opens_the_same_store() -> None:
+    class TracedRedis(redis.Redis):
+        """Made by a subclass, as monitoring tools do."""
+
+    assert kind(open_store(TracedRedis(), {"prefix": "app:"})) == "RedisStore"
+
+
+def test_flask_sqlalchemy_is_not_asked_for_its_engine_before_there_is_an_application() -> None:
+    db = flask_sqlalchemy.SQLAlchemy()
+
+    assert kind(open_store(db, {"create": False})) == "SQLAlchemyStore"
+
+
+def test_a_name_opens_its_store_with_the_options() -> None:
+    store = open_store("memory", {"max_records": 1})
+    store.create("one", Record(b"{}", None))
+    store.create("two", Record(b"{}", None))
+
+    assert isinstance(store, MemoryStore)
+    assert store.count() == 1
+
+
+def test_the_bare_name_of_a_store_that_is_somewhere_asks_for_a_url() -> None:
+    with pytest.raises(ConfigError, match=r"'filesystem', which does not say where.*file:///"):
+        open_store("filesystem", {})
+
+
+
+def test_a_store_already_made_is_taken_as_it_is() -> None:
+    store = MemoryStore()
+
+    assert open_store(store, {}) is store
+
+
+class FiveVerbs:
+    """As little as a store of somebody's own can be: it holds nothing, ever."""
+
+    def load(self, key: str) -> Record | None:
+        return None
+
+    def create(self, key: str, record: Record) -> bool:
+        return True
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        return GONE
+
+    def touch(self, key: str, expires_at: datetime) -> bool:
+        return False
+
+    def delete(self, key: str) -> bool:
+        return False
+
+
+def test_whatever_has_the_five_verbs_is_a_store() -> None:
+    store = FiveVerbs()
+
+    assert open_store(store, {}) is store
+
+
+def test_a_store_already_made_takes_no_options() -> None:
+    with pytest.raises(ConfigError, match="SESSION_STORE_OPTIONS would change nothing"):
+        open_store(MemoryStore(), {"max_records": 1})
+
+
+def test_a_class_is_not_a_store_already_made() -> None:
+    with pytest.raises(ConfigError, match="MemoryStore"):
+        open_store(MemoryStore, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        ("reddis://localhost", "Did you mean 'redis'"),
+        ("postgres+psycopg://localhost/app", "Did you mean 'postgresql'"),
+        ("xyz://localhost", "Known are redis, "),
+        ("://localhost", "Known are"),
+        ("http://[", "SESSION_STORE"),
+        ("memmory", "Did you mean 'memory'"),
+        ("sqlite", "Known are memory, redis"),
+        ("", "Known are memory, redis"),
+        (None, "NoneType"),
+        (42, "int"),
+        (b"redis://localhost", "bytes"),
+        (object(), "builtins.object"),
+        (["memory"], "list"),
+    ],
+)
+def test_what_is_no_store_is_refused_with_advice(given: object, advice: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_store(given, {})
+
+    assert "SESSION_STORE" in str(caught.value)
+    assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("store", "options"),
+    [
+        ("memory", {"max_recrods": 5}),
+        ("memory", {"max_records": "many"}),
+        ("memory", {"max_records": 0}),
+        ("memory", {5: 5}),
+        ("mongodb://localhost/app", {"colection": "sessions"}),
+        (cachelib.SimpleCache(threshold=sys.maxsize), {"prefiks": "app:"}),
+    ],
+)
+def test_options_that_do_not_fit_the_store_are_refused(store: Any, options: Any) -> None:
+    with pytest.raises(ConfigError, match="SESSION_STORE"):
+        open_store(store, options)
+
+
+def test_no_message_shows_the_password_of_a_url() -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_store("reddis://user:planted@localhost", {})
+
+    assert "planted" not in str(caught.value)
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a package that brings stores, as pip would lay it out."""
+    (tmp_path / "shelf_store.py").write_text(
+        "from flask_serversession.stores.memory import MemoryStore\n\n\n"
+        "class ShelfStore(MemoryStore):\n"
+        "    url = None\n\n"
+        "    @classmethod\n"
+        "    def from_url(cls, url, **options):\n"
+        "        store = cls(**options)\n"
+        "        store.url = url\n"
+        "        return store\n\n\n"
+        "def make(**options):\n"
+        "    return ShelfStore(**options)\n"
+    )
+    metadata = tmp_path / "shelf_store-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf-store\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[flask_serversession.stores]\n"
+        "shelf = shelf_store:ShelfStore\n"
+        "plain = shelf_store:make\n"
+        "memory = shelf_store:ShelfStore\n"
+        "redis = shelf_store:ShelfStore\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "shelf_store", raising=False)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_another_package_brings_a_store_by_its_scheme_and_its_name() -> None:
+    by_url: Any = open_store("shelf://somewhere", {"max_records": 1})
+    by_name: Any = open_store("shelf", {})
+
+    assert (kind(by_url), by_url.url) == ("ShelfStore", "shelf://somewhere")
+    assert (kind(by_name), by_name.url) == ("ShelfStore", None)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_another_packages_store_may_do_without_urls() -> None:
+    assert kind(open_store("plain", {})) == "ShelfStore"
+
+    with pytest.raises(ConfigError, match="scheme 'plain', which no store knows"):
+        open_store("plain://somewhere", {})
+
+
+@pytest.mark.usefixtures("plugin")
+def test_another_package_cannot_take_over_a_store_of_ours() -> None:
+    assert kind(open_store("memory", {})) == "MemoryStore"
+    assert kind(open_store("redis://localhost", {})) == "RedisStore"
+
+
+def test_no_driver_is_imported_before_its_store_is_asked_for() -> None:
+    program = """if True:
+        import sys
+        import flask_serversession
+        from flask_serversession.stores import open_store
+
+        open_store("memory", {})
+        drivers = {"redis", "sqlalchemy", "pymongo", "pymemcache", "cachelib"}
+        print(*drivers.intersection(sys.modules))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == ""
