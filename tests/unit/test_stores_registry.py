@@ -104,10 +104,13 @@ def test_a_name_opens_its_store_with_the_options() -> None:
     assert store.count() == 1
 
 
+def test_a_name_may_come_with_options(tmp_path: Path) -> None:
+    assert kind(open_store("filesystem", {"directory": tmp_path})) == "FileSystemStore"
+
+
 def test_the_bare_name_of_a_store_that_is_somewhere_asks_for_a_url() -> None:
     with pytest.raises(ConfigError, match=r"'filesystem', which does not say where.*file:///"):
         open_store("filesystem", {})
-
 
 
 def test_a_store_already_made_is_taken_as_it_is() -> None:
