@@ -6,21 +6,19 @@ is first needed, so that ``app.secret_key`` may be set after the extension.
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Any
-from typing import Final
 from typing import Literal
 
 from .concurrency import Concurrency
 from .concurrency import keep_mine
 from .concurrency import Resolve
+from .config_keys import DEFAULTS
+from .config_keys import warn_about_unknown_keys
 from .cookie import CookieOptions
 from .cookie_attributes import age_in_milliseconds
 from .cookie_attributes import check_domain
@@ -35,69 +33,7 @@ from .sid import generate_id
 Profile = Literal["flask", "express"]
 Secrets = tuple[str | bytes, ...]
 
-#: Each key that means something to this extension, with its default per profile where
-#: that is a plain value.
-DEFAULTS: Final[dict[str, tuple[Any, Any]]] = {
-    "SESSION_PROFILE": ("flask", "flask"),
-    "SESSION_STORE": ("memory", "memory"),
-    "SESSION_STORE_OPTIONS": ({}, {}),
-    "SESSION_SECRET": (None, None),
-    "SESSION_COOKIE_NAME": ("session", "connect.sid"),
-    "SESSION_COOKIE_PATH": (None, None),
-    "SESSION_COOKIE_DOMAIN": (None, None),
-    "SESSION_COOKIE_HTTPONLY": (True, True),
-    "SESSION_COOKIE_SECURE": (False, False),
-    "SESSION_COOKIE_SAMESITE": (None, None),
-    "SESSION_COOKIE_PARTITIONED": (False, False),
-    "SESSION_COOKIE_MAX_AGE": (None, None),
-    "SESSION_COOKIE_PRIORITY": (None, None),
-    "SESSION_COOKIE_OPTIONS": (None, None),
-    "SESSION_GENID": (None, None),
-    "SESSION_PROXY": (None, None),
-    "SESSION_RESAVE": (False, True),
-    "SESSION_SAVE_UNINITIALIZED": (False, True),
-    "SESSION_ROLLING": (None, False),
-    "SESSION_UNSET": ("keep", "keep"),
-    "SESSION_IDLE_TIMEOUT": (timedelta(days=1), timedelta(days=1)),
-    "SESSION_TOUCH": ("accessed", "always"),
-    "SESSION_TOUCH_INTERVAL": (None, 0),
-    "SESSION_CONCURRENCY": ("merge", "overwrite"),
-    "SESSION_MERGE": (None, None),
-    "SESSION_DESTROY_EMPTY": (True, False),
-    "SESSION_CLEAR_COOKIE": (True, False),
-}
-
-#: Keys that are Flask's own and start alike.
-_FLASKS_OWN = {"SESSION_REFRESH_EACH_REQUEST"}
-
 _FLASKS_COOKIE_NAME = "session"
-
-#: What a key of Flask-Session is called here.
-_FLASK_SESSION_KEYS: Final[dict[str, str]] = {
-    "SESSION_TYPE": "SESSION_STORE, with a URL such as 'redis://localhost:6379/0'",
-    "SESSION_PERMANENT": "SESSION_COOKIE_MAX_AGE = PERMANENT_SESSION_LIFETIME",
-    "SESSION_USE_SIGNER": "nothing: ids are always signed",
-    "SESSION_KEY_PREFIX": "SESSION_STORE_OPTIONS = {'prefix': …}",
-    "SESSION_ID_LENGTH": "SESSION_GENID",
-    "SESSION_SERIALIZATION_FORMAT": "nothing: sessions are JSON that keeps Python's types",
-    "SESSION_CLEANUP_N_REQUESTS": "the command 'flask sessions prune', run by a timer",
-    "SESSION_REDIS": "SESSION_STORE = the client",
-    "SESSION_MEMCACHED": "SESSION_STORE = the client",
-    "SESSION_CACHELIB": "SESSION_STORE = the cache",
-    "SESSION_FILE_DIR": "SESSION_STORE = 'file:///that/directory'",
-    "SESSION_FILE_THRESHOLD": "nothing: no live session is dropped",
-    "SESSION_FILE_MODE": "nothing: files are private",
-    "SESSION_MONGODB": "SESSION_STORE = the client",
-    "SESSION_MONGODB_DB": "SESSION_STORE_OPTIONS = {'database': …}",
-    "SESSION_MONGODB_COLLECT": "SESSION_STORE_OPTIONS = {'collection': …}",
-    "SESSION_SQLALCHEMY": "SESSION_STORE = the engine or the SQLAlchemy object",
-    "SESSION_SQLALCHEMY_TABLE": "SESSION_STORE_OPTIONS = {'table': …}",
-    "SESSION_SQLALCHEMY_SCHEMA": "SESSION_STORE_OPTIONS = {'schema': …}",
-    "SESSION_SQLALCHEMY_SEQUENCE": "nothing: the table has no sequence",
-    "SESSION_SQLALCHEMY_BIND_KEY": "SESSION_STORE = db.engines['that bind']",
-    "SESSION_DYNAMODB": "SESSION_STORE = a store of your own",
-    "SESSION_DYNAMODB_TABLE": "SESSION_STORE = a store of your own",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +95,7 @@ class _Reader:
     def read(self) -> Config:
         profile: Profile = self.choice("SESSION_PROFILE", "flask", "express")
         self._profile = ("flask", "express").index(profile)
-        self._warn_about_unknown_keys()
+        warn_about_unknown_keys(self._config)
         return Config(
             profile=profile,
             store=self.value("SESSION_STORE"),
@@ -297,29 +233,6 @@ class _Reader:
             clear_cookie=self.flag("SESSION_CLEAR_COOKIE"),
             cookie_counts=self._profile == 0,
         )
-
-    def _warn_about_unknown_keys(self) -> None:
-        for key in self._config:
-            if not key.startswith("SESSION_") or key in DEFAULTS or key in _FLASKS_OWN:
-                continue
-            if key in _FLASK_SESSION_KEYS:
-                advice = f"is Flask-Session's; here it is {_FLASK_SESSION_KEYS[key]}."
-            else:
-                near = get_close_matches(key, DEFAULTS, n=1)
-                advice = "means nothing here" + (f"; did you mean {near[0]}?" if near else ".")
-            text = f"The config key {key} {advice}"
-            warnings.warn(text, UserWarning, stacklevel=_levels_to_the_application())
-
-
-def _levels_to_the_application() -> int:
-    """Return the stack level, as the caller counts, of the first frame outside this package."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
-        frame, level = frame.f_back, level + 1
-    return level
-
-
-_PACKAGE = f"{__package__}."
 
 
 def _generate_id_for(request: object) -> str:

@@ -21,7 +21,7 @@ from flask_serversession import errors
 from flask_serversession import ServerSession
 from flask_serversession import stores
 from flask_serversession.cli import sessions
-from flask_serversession.config import DEFAULTS
+from flask_serversession.config_keys import DEFAULTS
 from flask_serversession.extension import EXTENSION
 
 ROOT = Path(__file__).parents[2]

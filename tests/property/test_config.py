@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_serversession.config import Config
-from flask_serversession.config import DEFAULTS
+from flask_serversession.config_keys import DEFAULTS
 from flask_serversession.cookie import SessionCookie
 from flask_serversession.cookie_header import set_cookie_line
 from flask_serversession.document import compose
