@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from .upstream import START
 
 _ages = st.sampled_from([None, 1500, 60_000, 3_600_000])
-_moments = ["2026-11-22T00:00:00.500Z", "2026-11-21T00:00:00.000Z"]
+_PAST = "2026-11-21T00:00:00.000Z"
+_FUTURE = "2026-11-22T00:00:00.500Z"
 
 _cookie_options = st.fixed_dictionaries(
     {},
@@ -50,7 +51,7 @@ _values = st.one_of(
 )
 _cookie_change = st.one_of(
     st.tuples(st.just("maxAge"), _ages),
-    st.tuples(st.just("expires"), st.sampled_from([None, False, *_moments])),
+    st.tuples(st.just("expires"), st.sampled_from([None, False, _PAST, _FUTURE])),
     st.tuples(st.just("secure"), st.booleans()),
     st.tuples(st.just("httpOnly"), st.booleans()),
     st.tuples(st.just("path"), st.sampled_from(["/", "/admin"])),
@@ -91,6 +92,17 @@ def scenarios() -> st.SearchStrategy[dict[str, Any]]:
             # 123 ms past the second: what rounds must show it.
             "start": st.just(START + 123),
             "options": _options,
-            "requests": st.lists(_request, min_size=1, max_size=4),
+            "requests": st.lists(_request.filter(_outlives_its_own_save), min_size=1, max_size=4),
         }
     )
+
+
+def _outlives_its_own_save(request: dict[str, Any]) -> bool:
+    """Tell a request from one that saves its session as expired: ended-by-its-own-save."""
+    expired = False
+    for verb, *change in request["actions"]:
+        if verb == "cookie" and change[0] in ("expires", "maxAge"):
+            expired = change == ["expires", _PAST]
+        if verb == "save" and expired:
+            return False
+    return True
