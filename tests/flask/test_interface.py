@@ -336,6 +336,17 @@ class TestGenid:
         with pytest.raises(ConfigError, match="SESSION_GENID must return a non-empty str"):
             browser.run(lambda: session.update(user="ada"))
 
+    def test_a_generator_that_failed_is_asked_again(self, make_browser: MakeBrowser) -> None:
+        ids = iter(["", "id"])
+        browser = make_browser(SESSION_GENID=lambda request: next(ids))
+
+        def view() -> str:
+            with pytest.raises(ConfigError):
+                session.get("name")
+            return session.id
+
+        assert browser.run(view).text == "id"
+
     def test_a_taken_id_is_not_taken_over(self, make_app: MakeApp) -> None:
         ids = iter(["one", "one", "two"])
         app = make_app(SESSION_GENID=lambda request: next(ids))
