@@ -5,12 +5,9 @@ from __future__ import annotations
 import copy
 import os
 import re
-import string
 import warnings
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
-from urllib.parse import quote
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
@@ -22,18 +19,13 @@ from .base import GONE
 from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
+from .memcached_names import Names
 
 #: How npm's memcached client marks a value that is JSON.
 _JSON_FLAGS = 2
-_LONGEST_KEY = 250
 _LONGEST_RELATIVE_EXPIRY = 30 * 24 * 60 * 60
 _LATEST_ABSOLUTE_EXPIRY = 2**31 - 1
 
-_VERBATIM = string.punctuation.replace("%", "")
-#: Not valid percent-encoding, so that no short key can be spelled like a long one.
-_DIGEST_MARK = "%sha256:"
-_DIGEST_LENGTH = len(_DIGEST_MARK) + 64
-_PREFIX = re.compile(r"[!-~]*")
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@\[\]]+)(:[0-9]+)?")
 
 
@@ -55,18 +47,24 @@ class MemcachedStore:
     A key is stored after the prefix, its printable ASCII as it is and the rest, with
     ``%``, percent-encoded; past memcached's 250 bytes as ``%sha256:`` and its digest.
 
+    ``layout="connect-memcached"`` shares its items with an Express app. They are the same
+    but for their names: by default without a prefix, and a long one is the MD5 digest that
+    npm's memcached puts in its place. Ids with spaces, ``%`` or beyond ASCII are not shared.
+
     :param client: a ``pymemcache.PooledClient``, or a ``HashClient`` with
         ``use_pooling=True`` whose servers are used as they are now. Give it
         ``no_delay=True``, ``connect_timeout=`` and ``timeout=``, and no serde.
-    :param prefix: begins every key; printable ASCII without spaces.
+    :param layout: ``"native"``, ``"connect-memcached"`` or, for the same, ``"express"``.
+    :param prefix: begins every key; printable ASCII without spaces. None is ``sess:``, and
+        nothing in the layout of connect-memcached.
     """
 
-    def __init__(self, client: Any, *, prefix: str = "sess:") -> None:
+    def __init__(self, client: Any, *, layout: str = "native", prefix: str | None = None) -> None:
         driver = _driver()
         self._servers = _servers_of(client, driver)
         self._hasher = copy.deepcopy(getattr(client, "hasher", None))
-        self._prefix = prefix
-        self._room = _room_for_keys(prefix, list(self._servers.values()))
+        client_prefix = max(len(server.key_prefix) for server in self._servers.values())
+        self._name = Names(layout, prefix, client_prefix)
         self._owns_client = False
         self._server_error = driver.MemcacheServerError
         self._errors = DriverErrors(
@@ -78,7 +76,9 @@ class MemcachedStore:
         _pooled_clients.update(self._servers.values())
 
     @classmethod
-    def from_url(cls, url: str, *, prefix: str = "sess:", timeout: float = 5.0) -> MemcachedStore:
+    def from_url(
+        cls, url: str, *, layout: str = "native", prefix: str | None = None, timeout: float = 5.0
+    ) -> MemcachedStore:
         """Return a store with a client of its own; nothing connects before the first verb.
 
         :param url: ``memcached://host:11211``, or ``memcached://host1:11211,host2:11211``.
@@ -95,9 +95,10 @@ class MemcachedStore:
             "pool_idle_timeout": 60,
         }
         if len(servers) == 1:
-            store = cls(driver.PooledClient(servers[0], **options), prefix=prefix)
+            client = driver.PooledClient(servers[0], **options)
         else:
-            store = cls(driver.HashClient(servers, use_pooling=True, **options), prefix=prefix)
+            client = driver.HashClient(servers, use_pooling=True, **options)
+        store = cls(client, layout=layout, prefix=prefix)
         store._owns_client = True
         return store
 
@@ -167,12 +168,6 @@ class MemcachedStore:
                     " Keep less in it, or start memcached with a higher -I (1m by default)."
                 ) from error
         return stored
-
-    def _name(self, key: str) -> str:
-        name = quote(key, safe=_VERBATIM)
-        if len(name) > self._room:
-            name = _DIGEST_MARK + sha256(name.encode()).hexdigest()
-        return self._prefix + name
 
     def _server(self, name: str) -> Any:
         # HashClient's own verbs answer "not found" for a server that failed a moment
@@ -256,16 +251,6 @@ def _passes_bytes_through(serde: Any) -> bool:
         return bool(stored == probe == serde.deserialize(b"key", probe, _JSON_FLAGS))
     except Exception:
         return False
-
-
-def _room_for_keys(prefix: str, servers: list[Any]) -> int:
-    room = _LONGEST_KEY - len(prefix) - max(len(server.key_prefix) for server in servers)
-    if not _PREFIX.fullmatch(prefix) or room < _DIGEST_LENGTH:
-        raise ConfigError(
-            "A memcached prefix is printable ASCII without spaces, and with the client's"
-            f" key_prefix at most {_LONGEST_KEY - _DIGEST_LENGTH} characters."
-        )
-    return room
 
 
 _pooled_clients: WeakSet[Any] = WeakSet()

@@ -16,6 +16,7 @@ from .base import is_expired
 from .base import Record
 from .base import Refusal
 from .base import utc_now
+from .mongodb_layouts import layout_named
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -29,11 +30,12 @@ class MongoDBStore:
     """Keeps each session in one document, ``{_id: key, session: JSON text, expires: date}``.
 
     That is connect-mongo's ``stringify: true``. A document without ``expires`` lives
-    for ever.
+    for ever. A save drops what connect-mongo may have added, ``lastModified``,
+    ``createdAt`` and ``updatedAt``, which it can do without; a touch keeps them.
 
     On the server: ``findOne`` by ``_id`` to load; to create, ``replaceOne`` of an expired
     document, which inserts where there is none; to save, ``replaceOne`` of a live one,
-    with ``replacing`` only of one with the old text, and never an upsert; to touch, a
+    with ``replacing`` only of one with the old session, and never an upsert; to touch, a
     ``$set`` of ``expires`` alone. MongoDB's TTL monitor removes the expired about once a
     minute; until then every verb takes them for absent.
 
@@ -42,10 +44,19 @@ class MongoDBStore:
     is at most 16 MB, MongoDB's limit. After a ``fork`` PyMongo opens new connections
     and, if the client was in use before, warns about it once.
 
+    ``layout="connect-mongo-subdocument"`` is connect-mongo's ``stringify: false``: the
+    session is a subdocument. Its JSON comes back spelled as orjson does it, a date or an
+    ObjectId that Node put there as text, which is what the next save stores; other values
+    that JSON has not raise PayloadError. A NUL in a name, half of a surrogate pair and an
+    integer from 2**63 on cannot be stored and raise StoreError, as does a name that starts
+    with ``$`` on servers before MongoDB 5.
+
     :param client: a ``pymongo.MongoClient``. How long a verb may take is its
         ``timeoutMS``; without that it may wait for ever.
     :param database: its name; None is the one in the client's URL, else ``test``.
     :param collection: the name of a collection for sessions only.
+    :param layout: ``"native"``, ``"connect-mongo"`` and ``"express"`` are the same; or
+        ``"connect-mongo-subdocument"``.
     :param create: make the TTL index before the first session is created.
     """
 
@@ -55,18 +66,22 @@ class MongoDBStore:
         *,
         database: str | None = None,
         collection: str = "sessions",
+        layout: str = "native",
         create: bool = True,
     ) -> None:
         errors = _driver().errors
+        from bson import ObjectId
+
         self._client = client
         self._owns_client = False
         self._needs_setup = create
         self._sessions = _sessions(client, database, collection)
+        self._layout = layout_named(layout, ObjectId)
         self._taken = errors.DuplicateKeyError
         self._errors = DriverErrors(
             "MongoDB",
             unavailable=(errors.ConnectionFailure, errors.ExecutionTimeout),
-            failed=(errors.PyMongoError, errors.DocumentTooLarge),
+            failed=(errors.PyMongoError, errors.InvalidDocument, OverflowError),
         )
 
     @classmethod
@@ -76,6 +91,7 @@ class MongoDBStore:
         *,
         database: str | None = None,
         collection: str = "sessions",
+        layout: str = "native",
         create: bool = True,
         timeout: float = 5.0,
     ) -> MongoDBStore:
@@ -93,32 +109,35 @@ class MongoDBStore:
                 " mongodb://user:password@host:27017/database; PyMongo's own error is the"
                 " cause of this one."
             ) from error
-        store = cls(client, database=database, collection=collection, create=create)
+        store = cls(client, database=database, collection=collection, layout=layout, create=create)
         store._owns_client = True
         return store
 
     def load(self, key: str) -> Record | None:
         with self._errors:
             document = self._sessions.find_one({"_id": key})
-        record = None if document is None else _record(document)
+        record = None if document is None else self._record(document)
         return None if record is None or is_expired(record.expires_at) else record
 
     def create(self, key: str, record: Record) -> bool:
         if self._needs_setup:
             self.setup()
+        document = self._document(key, record)
         with self._errors:
             try:
                 # Replaces an expired leftover and inserts where there is nothing; a
                 # live document matches neither, so the insert meets its _id.
-                self._sessions.replace_one(_expired(_id=key), _document(key, record), upsert=True)
+                self._sessions.replace_one(_expired(_id=key), document, upsert=True)
             except self._taken:
                 return False
         return True
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
-        same = {} if replacing is None else {"session": replacing.payload.decode()}
+        # $in takes a subdocument for a value; on its own it could be an operator.
+        same = {} if replacing is None else {"session": {"$in": [self._session_of(replacing)]}}
+        document = self._document(key, record)
         with self._errors:
-            result = self._sessions.replace_one(_live(_id=key, **same), _document(key, record))
+            result = self._sessions.replace_one(_live(_id=key, **same), document)
         if result.matched_count:
             return None
         return GONE if replacing is None else Refusal(self.load(key))
@@ -162,31 +181,31 @@ class MongoDBStore:
         if self._owns_client:
             self._client.close()
 
+    def _document(self, key: str, record: Record) -> dict[str, Any]:
+        document = {"_id": key, "session": self._layout.dump(record.payload)}
+        if record.expires_at is not None:
+            document["expires"] = record.expires_at
+        return document
 
-def _expired(**fields: str) -> dict[str, Any]:
+    def _record(self, document: dict[str, Any]) -> Record:
+        expires_at = document.get("expires")
+        if not isinstance(expires_at, (datetime, type(None))):
+            raise PayloadError("A session document has an expiry that is no date.")
+        return self._layout.load(document.get("session"), expires_at)
+
+    def _session_of(self, record: Record) -> object:
+        if record.version is not None:
+            return record.version
+        return self._layout.dump(record.payload)
+
+
+def _expired(**fields: object) -> dict[str, Any]:
     return {**fields, "expires": {"$lte": utc_now()}}
 
 
-def _live(**fields: str) -> dict[str, Any]:
+def _live(**fields: object) -> dict[str, Any]:
     ends_later, never_ends = {"expires": {"$gt": utc_now()}}, {"expires": None}
     return {"$and": [fields, {"$or": [ends_later, never_ends]}]}
-
-
-def _document(key: str, record: Record) -> dict[str, Any]:
-    document: dict[str, Any] = {"_id": key, "session": record.payload.decode()}
-    if record.expires_at is not None:
-        document["expires"] = record.expires_at
-    return document
-
-
-def _record(document: dict[str, Any]) -> Record:
-    session, expires_at = document.get("session"), document.get("expires")
-    if not isinstance(session, str) or not isinstance(expires_at, (datetime, type(None))):
-        raise PayloadError(
-            "A document in the session collection is not one of this store's. If connect-mongo"
-            " writes there, give it stringify: true."
-        )
-    return Record(session.encode(), expires_at)
 
 
 def _sessions(
@@ -194,6 +213,7 @@ def _sessions(
 ) -> Collection[dict[str, Any]]:
     driver = _driver()
     from bson.codec_options import CodecOptions
+    from bson.codec_options import DatetimeConversion
 
     if not isinstance(client, driver.MongoClient):
         raise ConfigError(
@@ -203,7 +223,12 @@ def _sessions(
         found = client[database] if database else client.get_default_database("test")
         sessions: Collection[dict[str, Any]] = found.get_collection(
             collection,
-            codec_options=CodecOptions(tz_aware=True, tzinfo=timezone.utc),
+            codec_options=CodecOptions(
+                tz_aware=True,
+                tzinfo=timezone.utc,
+                # Or the driver fails on a date of Node's that is not in Python's range.
+                datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+            ),
             read_preference=driver.ReadPreference.PRIMARY,
         )
     except driver.errors.InvalidName as error:

@@ -23,9 +23,12 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from flask_serversession.errors import ConfigError
+from flask_serversession.errors import PayloadError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
 from flask_serversession.stores.base import EPOCH
+from flask_serversession.stores.base import epoch_milliseconds
+from flask_serversession.stores.base import from_epoch_milliseconds
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import Store
@@ -37,6 +40,7 @@ from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
+from flask_serversession.testing.contract import assert_ends_at
 from flask_serversession.testing.contract import expired
 from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
@@ -77,9 +81,10 @@ class TestFileSystemStoreWithFsync(StoreContract):
         return FileSystemStore(folder, fsync=True)
 
 
-def test_random_programs_behave_as_with_a_dict(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["native", "session-file-store"])
+def test_random_programs_behave_as_with_a_dict(tmp_path: Path, layout: str) -> None:
     numbers = itertools.count()
-    machine = store_machine(lambda: FileSystemStore(tmp_path / str(next(numbers))))
+    machine = store_machine(lambda: FileSystemStore(tmp_path / str(next(numbers)), layout=layout))
 
     run_state_machine_as_test(machine, settings=machine.TestCase.settings)
 
@@ -175,6 +180,312 @@ class TestLayout:
         assert store.clear() == 0
         assert store.count() == 0
         assert {path.name for path in folder.iterdir()} >= {"README", ".env", "folder.session"}
+
+
+#: The JSON that express has for a cookie of a minute, and for one without an end.
+MINUTE_COOKIE = (
+    b'{"cookie":{"originalMaxAge":60000,"expires":"2026-11-21T00:07:03.371Z","httpOnly":true,'
+    b'"path":"/"}'
+)
+MINUTE_PAYLOAD = MINUTE_COOKIE + b',"user":{"name":"Juan"},"views":3}'
+BROWSER_PAYLOAD = (
+    b'{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},'
+    b'"user":{"name":"Juan"},"views":3}'
+)
+
+
+class TestSessionFileStore(
+    StoreContract, KeysContract, PruneContract, SetupContract, PingContract
+):
+    @pytest.fixture
+    def store(self, folder: Path) -> FileSystemStore:
+        return FileSystemStore(folder, layout="session-file-store")
+
+    @pytest.fixture
+    def other_store(self, tmp_path: Path) -> FileSystemStore:
+        return FileSystemStore(tmp_path / "neighbour", layout="session-file-store")
+
+    @pytest.fixture
+    def path(self, folder: Path) -> Path:
+        folder.mkdir()
+        return folder / f"{ID}.json"
+
+    @pytest.mark.parametrize(
+        ("payload", "life"), [(MINUTE_PAYLOAD, 60_000), (BROWSER_PAYLOAD, 3_600_000)]
+    )
+    def test_a_file_is_the_one_session_file_store_writes(
+        self, store: FileSystemStore, path: Path, payload: bytes, life: int
+    ) -> None:
+        record = live(payload, seconds=60)
+        assert record.expires_at is not None
+        last_access = epoch_milliseconds(record.expires_at) - life
+
+        store.create(ID, record)
+
+        assert path.read_bytes() == payload[:-1] + b',"__lastAccess":%d}' % last_access
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    @pytest.mark.parametrize(
+        ("payload", "life"), [(MINUTE_PAYLOAD, 60_000), (BROWSER_PAYLOAD, 3_600_000)]
+    )
+    def test_a_file_of_nodes_is_loaded_without_its_last_access(
+        self, store: FileSystemStore, path: Path, payload: bytes, life: int
+    ) -> None:
+        now = epoch_milliseconds(utc_now())
+        path.write_bytes(payload[:-1] + b',"__lastAccess":%d}' % now)
+
+        assert store.load(ID) == Record(payload, from_epoch_milliseconds(now + life))
+        assert list(store.keys()) == [ID]
+
+    def test_a_last_access_in_the_middle_is_taken_out(
+        self, store: FileSystemStore, path: Path
+    ) -> None:
+        last_access = b',"__lastAccess":%d' % epoch_milliseconds(utc_now())
+        path.write_bytes(MINUTE_COOKIE + last_access + b',"user":{"name":"Juan"},"views":3}')
+
+        loaded = store.load(ID)
+        assert loaded is not None
+        assert loaded.payload == MINUTE_PAYLOAD
+        assert store.save(ID, live(OTHER_PAYLOAD), replacing=loaded) is None
+        assert path.read_bytes().count(b"__lastAccess") == 1
+        assert payload_of(store, ID) == OTHER_PAYLOAD
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '{"a":1,"__lastAccess":%d,"b":"\\ud800"}',
+            '{"a":1,"b":"\\ud800","__lastAccess": %d }',
+            '{"__lastAccess":1,"a":1,"b":"\\ud800","__lastAccess":%d}',
+        ],
+    )
+    def test_it_is_taken_out_however_it_is_spelled(
+        self, store: FileSystemStore, path: Path, text: str
+    ) -> None:
+        path.write_text(text % epoch_milliseconds(utc_now()))
+
+        assert payload_of(store, ID) == b'{"a":1,"b":"\\ud800"}'
+
+    def test_a_payloads_own_last_access_gives_way(
+        self, store: FileSystemStore, path: Path
+    ) -> None:
+        store.create(ID, live(b'{"a":{"__lastAccess":1},"__lastAccess":2}'))
+
+        assert payload_of(store, ID) == b'{"a":{"__lastAccess":1}}'
+
+    @pytest.mark.parametrize("age", ["60000", "60000.5", "null", "0", "false", '"60000"', "1e999"])
+    def test_an_end_is_kept_whatever_the_max_age_is(
+        self, store: FileSystemStore, path: Path, age: str
+    ) -> None:
+        store.create(ID, live(b'{"cookie":{"originalMaxAge":%s}}' % age.encode()))
+
+        assert_ends_at(store.load(ID), in_(3600))
+
+    @pytest.mark.parametrize("value", ["null", '"1795220883403"', "true", "[]", "{}", "1e999"])
+    def test_without_a_number_for_last_access_a_session_never_ends(
+        self, store: FileSystemStore, path: Path, value: str
+    ) -> None:
+        path.write_bytes(MINUTE_PAYLOAD[:-1] + b',"__lastAccess":%s}' % value.encode())
+
+        assert store.load(ID) == Record(MINUTE_PAYLOAD, None)
+        assert store.prune() == 0
+        assert store.create(ID, live()) is False
+        assert store.touch(ID, in_(60)) is True
+        assert_ends_at(store.load(ID), in_(60))
+
+    def test_a_record_without_an_expiry_has_no_last_access(
+        self, store: FileSystemStore, path: Path
+    ) -> None:
+        store.create(ID, Record(MINUTE_PAYLOAD, None))
+
+        assert path.read_bytes() == MINUTE_PAYLOAD
+        assert store.load(ID) == Record(MINUTE_PAYLOAD, None)
+
+    @pytest.mark.parametrize("last_access", [1795220883, -(10**15), 0])
+    def test_a_last_access_long_ago_has_ended_whatever_its_unit(
+        self, store: FileSystemStore, path: Path, last_access: int
+    ) -> None:
+        path.write_bytes(MINUTE_PAYLOAD[:-1] + b',"__lastAccess":%d}' % last_access)
+
+        assert store.load(ID) is None
+        assert store.prune() == 1
+        assert not path.exists()
+
+    def test_a_last_access_beyond_pythons_years_is_as_late_as_they_go(
+        self, store: FileSystemStore, path: Path
+    ) -> None:
+        path.write_bytes(b'{"__lastAccess":%d}' % 10**15)
+
+        loaded = store.load(ID)
+        assert loaded is not None
+        assert loaded.expires_at is not None
+        assert loaded.expires_at.year == 9999
+
+    def test_the_ttl_is_the_life_of_a_cookie_without_one(self, folder: Path) -> None:
+        store = FileSystemStore(folder, layout="session-file-store", ttl=86_400)
+        record = live(BROWSER_PAYLOAD, seconds=60)
+        assert record.expires_at is not None
+        store.create(ID, record)
+
+        last_access = epoch_milliseconds(record.expires_at) - 86_400_000
+        assert b'"__lastAccess":%d}' % last_access in (folder / f"{ID}.json").read_bytes()
+        assert_ends_at(store.load(ID), record.expires_at)
+
+    def test_a_touch_moves_both_moments_and_nothing_else(
+        self, store: FileSystemStore, path: Path
+    ) -> None:
+        store.create(ID, live(MINUTE_PAYLOAD, seconds=10))
+        moment = from_epoch_milliseconds(epoch_milliseconds(in_(60)))
+        before = path.stat()
+
+        store.touch(ID, moment)
+
+        expires = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+        payload = MINUTE_PAYLOAD.replace(b"2026-11-21T00:07:03.371Z", expires)
+        assert store.load(ID) == Record(payload, moment)
+        assert path.stat().st_ino != before.st_ino
+        last_access = epoch_milliseconds(moment) - 60_000
+        assert path.read_bytes() == payload[:-1] + b',"__lastAccess":%d}' % last_access
+
+    def test_a_touch_of_nodes_does_not_make_a_save_conflict(
+        self, store: FileSystemStore, path: Path
+    ) -> None:
+        store.create(ID, live(MINUTE_PAYLOAD))
+        loaded = store.load(ID)
+        touched = MINUTE_PAYLOAD.replace(b"00:07:03.371", b"00:08:04.123")
+        now = epoch_milliseconds(utc_now())
+        path.write_bytes(touched[:-1] + b',"__lastAccess":%d}' % now)
+
+        assert store.save(ID, live(OTHER_PAYLOAD), replacing=loaded) is None
+
+    @pytest.mark.parametrize(
+        ("old", "new"), [(b'"views":3', b'"views":4'), (b":3", b":3.0"), (b"60000", b"90000")]
+    )
+    def test_a_change_of_nodes_does(
+        self, store: FileSystemStore, path: Path, old: bytes, new: bytes
+    ) -> None:
+        store.create(ID, live(MINUTE_PAYLOAD))
+        loaded = store.load(ID)
+        changed = MINUTE_PAYLOAD.replace(old, new)
+        now = epoch_milliseconds(utc_now())
+        path.write_bytes(changed[:-1] + b',"__lastAccess":%d}' % now)
+
+        refusal = store.save(ID, live(OTHER_PAYLOAD), replacing=loaded)
+
+        assert refusal is not None
+        assert refusal.current is not None
+        assert refusal.current.payload == changed
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            *(b"", b'{"half":', b"null", b"[]", b'{"n":NaN}'),
+            *(b'\xef\xbb\xbf{"bom":1}', b"\xff", b"[" * 100_000),
+        ],
+        ids=["empty", "half", "null", "list", "NaN", "BOM", "no UTF-8", "deep"],
+    )
+    def test_a_corrupt_file_is_reported_and_left_alone(
+        self, store: FileSystemStore, path: Path, content: bytes
+    ) -> None:
+        path.write_bytes(content)
+
+        for verb in ("load", "save", "touch"):
+            with pytest.raises(PayloadError) as caught:
+                verbs(store)[verb]()
+            assert ID not in str(caught.value)
+        assert store.create(ID, live()) is False
+        assert store.prune() == 0
+        assert list(store.keys()) == [ID]
+        assert path.read_bytes() == content
+        assert store.delete(ID) is True
+        assert not path.exists()
+
+    @pytest.mark.parametrize(
+        "key", ["user:1", "a b", "é", "100€", "..", ".hidden", "a\nb", "[x]*?"]
+    )
+    def test_a_key_that_can_be_a_name_is_one(
+        self, store: FileSystemStore, folder: Path, key: str
+    ) -> None:
+        store.create(key, live())
+
+        assert (folder / f"{key}.json").is_file()
+        assert list(store.keys()) == [key]
+
+    @pytest.mark.parametrize("key", [*ODD_KEYS, "\udcff", "a%2Fb", "k" * 250, "é" * 125])
+    def test_any_key_is_one_file_inside_and_listed_as_it_was(
+        self, store: FileSystemStore, folder: Path, key: str
+    ) -> None:
+        store.create(key, live())
+
+        assert list(store.keys()) == [key]
+        assert payload_of(store, key) == PAYLOAD
+        assert len(list(folder.glob("*.json"))) == 1
+        assert list(folder.parent.iterdir()) == [folder]
+
+    def test_a_key_too_long_for_a_name_works(self, store: FileSystemStore) -> None:
+        for key in ("k" * 251, "é" * 126):
+            assert store.create(key, live(b'{"n":%d}' % len(key))) is True
+
+        assert payload_of(store, "é" * 126) == b'{"n":126}'
+        assert store.count() == 2
+
+    def test_our_own_files_are_not_taken_for_sessions(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        store.create(ID, live())
+        with store._locked("00") as scratch:
+            Path(scratch).touch()
+            names = sorted(path.name for path in folder.iterdir())
+
+        assert {".00.lock", ".00.scratch"} <= set(names)
+        assert [name for name in names if name.endswith(".json")] == [f"{ID}.json"]
+
+    def test_the_two_layouts_leave_each_other_alone(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        native = FileSystemStore(folder)
+        native.create(ID, live())
+        store.create(ID, expired())
+
+        assert native.prune() == 0
+        assert store.prune() == 1
+        assert store.clear() == 0
+        assert payload_of(native, ID) == PAYLOAD
+
+    def test_a_save_is_not_lost_among_touches(self, store: FileSystemStore) -> None:
+        store.create("key", live(b'{"n":0}'))
+
+        def increment() -> None:
+            for _ in range(50):
+                refusal: Refusal | None = Refusal(store.load("key"))
+                while refusal is not None:
+                    assert refusal.current is not None
+                    number = int(refusal.current.payload[5:-1]) + 1
+                    record = live(b'{"n":%d}' % number)
+                    refusal = store.save("key", record, replacing=refusal.current)
+                assert store.touch("key", in_(7200)) is True
+
+        with ExitStack() as children:
+            for _ in range(4):
+                children.enter_context(child(increment))
+
+        assert payload_of(store) == b'{"n":200}'
+
+    def test_a_payload_that_is_no_json_is_refused(self, store: FileSystemStore) -> None:
+        with pytest.raises(PayloadError):
+            store.create("key", live(b"\x80\x03"))
+
+        assert store.load("key") is None
+
+    def test_express_is_another_word_for_it(self, folder: Path) -> None:
+        FileSystemStore.from_url(f"file://{folder}", layout="express").create(ID, live())
+
+        assert (folder / f"{ID}.json").exists()
+
+
+class TestSessionFileStoreWithFsync(StoreContract):
+    @pytest.fixture
+    def store(self, folder: Path) -> FileSystemStore:
+        return FileSystemStore(folder, layout="session-file-store", fsync=True)
 
 
 class TestSymbolicLinks:
@@ -463,6 +774,15 @@ class TestFailures:
 
 
 class TestArguments:
+    def test_an_unknown_layout_is_refused_with_the_known_ones(self, folder: Path) -> None:
+        with pytest.raises(ConfigError, match=r"'json': use 'native', 'session-file-store'"):
+            FileSystemStore(folder, layout="json")
+
+    @pytest.mark.parametrize("ttl", [0, -1])
+    def test_a_ttl_that_is_no_life_is_refused(self, folder: Path, ttl: float) -> None:
+        with pytest.raises(ConfigError, match="ttl"):
+            FileSystemStore(folder, layout="session-file-store", ttl=ttl)
+
     def test_a_url_names_the_directory(self, tmp_path: Path) -> None:
         store = FileSystemStore.from_url(f"file://{tmp_path}/a%20b", fsync=True)
         store.create("key", live())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -43,6 +44,14 @@ from ..servers.memcached import memcached_url as memcached_url
 from ..servers.memcached import running_memcached
 
 DAY = 24 * 60 * 60
+
+#: What connect-memcached 3 stores for a cookie of a minute, and for one without an end.
+NODE_PAYLOADS = [
+    b'{"cookie":{"originalMaxAge":60000,"expires":"2026-11-21T00:07:03.371Z","httpOnly":true,'
+    b'"path":"/"},"user":{"name":"Juan"},"views":3}',
+    b'{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},'
+    b'"user":{"name":"Juan"},"views":3}',
+]
 
 
 def new_prefix() -> str:
@@ -107,7 +116,8 @@ class TestOnTwoServers(StoreContract, PingContract):
         for number in range(30):
             store.create(f"key{number}", live())
 
-        held = [ask(url, f"mg {store._prefix}key{n}") for url in urls for n in range(30)]
+        names = [store._name(f"key{number}") for number in range(30)]
+        held = [ask(url, f"mg {name}") for url in urls for name in names]
         assert held.count(b"HD") == 30
         assert b"HD" in held[:30]
         assert b"HD" in held[30:]
@@ -118,16 +128,105 @@ class TestOnTwoServers(StoreContract, PingContract):
         client = pymemcache.HashClient([address(url) for url in urls], use_pooling=True)
         for number in range(10):
             store.create(f"key{number}", live())
-            assert client.get(f"{store._prefix}key{number}") == PAYLOAD
+            assert client.get(store._name(f"key{number}")) == PAYLOAD
         client.close()
 
 
-def test_it_does_what_a_dict_does(memcached_url: str) -> None:
-    run_state_machine_as_test(store_machine(lambda: new_store(memcached_url)))
+@pytest.mark.parametrize("layout", ["native", "connect-memcached"])
+def test_it_does_what_a_dict_does(memcached_url: str, layout: str) -> None:
+    run_state_machine_as_test(store_machine(lambda: new_store(memcached_url, layout=layout)))
+
+
+class TestConnectMemcached(StoreContract, PingContract):
+    @pytest.fixture
+    def store(self, memcached_url: str) -> Iterator[MemcachedStore]:
+        store = new_store(memcached_url, layout="connect-memcached")
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def node_store(self, memcached_url: str) -> Iterator[MemcachedStore]:
+        store = MemcachedStore.from_url(memcached_url, layout="connect-memcached")
+        yield store
+        store.close()
+
+    @pytest.mark.parametrize("payload", NODE_PAYLOADS)
+    def test_an_item_is_the_one_connect_memcached_stores(
+        self, node_store: MemcachedStore, memcached_url: str, payload: bytes
+    ) -> None:
+        sid = uuid.uuid4().hex
+        node_store.create(sid, live(payload, seconds=60))
+
+        assert ask(memcached_url, f"get {sid}") == f"VALUE {sid} 2 {len(payload)}".encode()
+        assert seconds_left(memcached_url, sid) == pytest.approx(60, abs=2)
+        assert_payload(node_store, sid, payload)
+
+    @pytest.mark.parametrize("payload", NODE_PAYLOADS)
+    @pytest.mark.parametrize("flags", [2, 0, 16])
+    def test_an_item_of_nodes_is_read_whatever_its_flags(
+        self, node_store: MemcachedStore, memcached_url: str, payload: bytes, flags: int
+    ) -> None:
+        sid = uuid.uuid4().hex
+        set_it = f"set {sid} {flags} 60 {len(payload)}\r\n{payload.decode()}"
+        assert ask(memcached_url, set_it) == b"STORED"
+
+        loaded = node_store.load(sid)
+        assert loaded is not None
+        assert loaded.payload == payload
+        assert node_store.touch(sid, in_(600)) is True
+        assert seconds_left(memcached_url, sid) == pytest.approx(600, abs=2)
+        assert node_store.save(sid, live(OTHER_PAYLOAD)) is None
+        assert ask(memcached_url, f"get {sid}").split()[2] == b"2"
+
+    def test_an_item_that_node_has_set_again_is_a_conflict(
+        self, node_store: MemcachedStore, memcached_url: str
+    ) -> None:
+        sid = uuid.uuid4().hex
+        node_store.create(sid, live(NODE_PAYLOADS[0]))
+        loaded = node_store.load(sid)
+        ask(memcached_url, f"set {sid} 2 60 {len(OTHER_PAYLOAD)}\r\n{OTHER_PAYLOAD.decode()}")
+
+        refusal = node_store.save(sid, live(NODE_PAYLOADS[1]), replacing=loaded)
+
+        assert refusal is not None
+        assert refusal.current is not None
+        assert refusal.current.payload == OTHER_PAYLOAD
+
+    def test_a_long_name_is_the_digest_that_npms_memcached_makes_of_it(
+        self, memcached_url: str
+    ) -> None:
+        prefix = new_prefix()
+        store = MemcachedStore.from_url(memcached_url, layout="express", prefix=prefix)
+        longest, longer = "k" * (250 - len(prefix)), "k" * (251 - len(prefix))
+        store.create(longest, live())
+        store.create(longer, live())
+
+        assert ask(memcached_url, f"mg {prefix}{longest}") == b"HD"
+        digest = hashlib.md5((prefix + longer).encode()).hexdigest()
+        assert ask(memcached_url, f"mg {digest}") == b"HD"
+        assert_payload(store, longer, PAYLOAD)
+        store.close()
+
+    @pytest.mark.parametrize(
+        "key", ["a key", "new\r\nline", "nul\0", "%41", "ключ", "k" * 300, ""]
+    )
+    def test_a_key_memcached_would_refuse_works_without_a_prefix(
+        self, node_store: MemcachedStore, key: str
+    ) -> None:
+        node_store.delete(key)
+
+        assert node_store.create(key, live()) is True
+        assert_payload(node_store, key, PAYLOAD)
+        assert node_store.delete(key) is True
+
+
+def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"'connect-redis': use .*'connect-memcached'"):
+        MemcachedStore.from_url("memcached://localhost", layout="connect-redis")
 
 
 def test_an_item_is_marked_as_json_for_node(store: MemcachedStore, memcached_url: str) -> None:
-    name, size = f"{store._prefix}key", len(PAYLOAD)
+    name, size = store._name("key"), len(PAYLOAD)
     store.create("key", live())
     assert ask(memcached_url, f"get {name}") == f"VALUE {name} 2 {size}".encode()
 
@@ -138,10 +237,13 @@ def test_an_item_is_marked_as_json_for_node(store: MemcachedStore, memcached_url
     assert ask(memcached_url, f"get {name}") == f"VALUE {name} 2 {size}".encode()
 
 
-def test_a_usual_key_stays_as_it_is(store: MemcachedStore, memcached_url: str) -> None:
+def test_a_usual_key_stays_as_it_is(memcached_url: str) -> None:
+    prefix = new_prefix()
+    store = MemcachedStore.from_url(memcached_url, prefix=prefix)
     store.create("jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8-_X", live())
 
-    assert ask(memcached_url, f"mg {store._prefix}jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8-_X") == b"HD"
+    assert ask(memcached_url, f"mg {prefix}jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8-_X") == b"HD"
+    store.close()
 
 
 @pytest.mark.parametrize("key", ["a key", "new\r\nline", "nul\0", "%41", "ключ", "k" * 300, ""])
@@ -171,7 +273,7 @@ def test_a_clients_own_prefix_leaves_room_for_long_keys(memcached_url: str) -> N
 def test_memcached_knows_when_an_item_ends(
     store: MemcachedStore, memcached_url: str, days: int
 ) -> None:
-    name = f"{store._prefix}key"
+    name = store._name("key")
 
     store.create("key", live(seconds=days * DAY))
     assert seconds_left(memcached_url, name) == pytest.approx(days * DAY, abs=3)
@@ -186,14 +288,14 @@ def test_an_expiry_memcached_cannot_count_is_the_last_it_can(
 ) -> None:
     store.create("key", Record(PAYLOAD, datetime(9999, 1, 1, tzinfo=timezone.utc)))
 
-    left = seconds_left(memcached_url, f"{store._prefix}key")
+    left = seconds_left(memcached_url, store._name("key"))
     assert left == pytest.approx(2**31 - 1 - time.time(), abs=3)
 
 
 def test_a_record_without_an_expiry_lives_on(store: MemcachedStore, memcached_url: str) -> None:
     store.create("key", Record(PAYLOAD, None))
 
-    assert seconds_left(memcached_url, f"{store._prefix}key") == -1
+    assert seconds_left(memcached_url, store._name("key")) == -1
 
 
 def test_a_stale_version_cannot_end_a_session(store: MemcachedStore) -> None:

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import DatetimeMS
 from bson import ObjectId
+from bson import Regex
 from hypothesis.stateful import run_state_machine_as_test
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent
@@ -48,6 +52,28 @@ from ..servers.mongodb import running_mongodb
 
 DATABASE = "flask_serversession_test"
 
+#: The JSON that express has for a cookie of a minute, and what connect-mongo makes of it
+#: with stringify: false.
+NODE_PAYLOAD = (
+    b'{"cookie":{"originalMaxAge":60000,"expires":"2026-11-21T00:07:03.371Z","httpOnly":true,'
+    b'"path":"/"},"user":{"name":"Juan"},"views":3}'
+)
+NODE_SESSION: dict[str, Any] = {
+    "cookie": {
+        "originalMaxAge": 60000,
+        "partitioned": None,
+        "priority": None,
+        "expires": datetime(2026, 11, 21, 0, 7, 3, 371_000),
+        "secure": None,
+        "httpOnly": True,
+        "domain": None,
+        "path": "/",
+        "sameSite": None,
+    },
+    "user": {"name": "Juan"},
+    "views": 3,
+}
+
 Client = MongoClient[dict[str, Any]]
 
 
@@ -78,6 +104,192 @@ def other_store(client: Client, collection: str) -> Iterator[MongoDBStore]:
 
 class TestMongoDBStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
     pass
+
+
+class TestConnectMongoSubdocument(
+    StoreContract, KeysContract, PruneContract, SetupContract, PingContract
+):
+    @pytest.fixture
+    def store(self, client: Client, collection: str) -> MongoDBStore:
+        return subdocument_store(client, collection)
+
+    @pytest.fixture
+    def other_store(self, client: Client, collection: str) -> Iterator[MongoDBStore]:
+        neighbour = f"{collection}_other"
+        yield subdocument_store(client, neighbour)
+        client[DATABASE].drop_collection(neighbour)
+
+    # BSON holds what a JSON text says and not how it is spelled, so only the spelling that
+    # sessions are written in comes back to the byte. Half of a surrogate pair has no BSON.
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            pytest.param(b"{}", id="empty object"),
+            pytest.param('{"name":"Zoë 🍪 \u2028"}'.encode(), id="beyond ASCII"),
+            pytest.param(b'{"text":"\\u0000 \\r\\n \' % _ \\\\"}', id="escapes and quotes"),
+            pytest.param(b'{"a.b":{"$c":1,"":2},"$d":[{"$e":null}]}', id="dots and dollars"),
+            pytest.param(b'{"n":[0,-1,1.5,1099511627776,true,null,"2020-01-01"]}', id="values"),
+            pytest.param(b'{"text":"' + b"x" * 200_000 + b'"}', id="200 kB"),
+        ],
+    )
+    def test_a_payload_comes_back_to_the_byte(self, store: Store, payload: bytes) -> None:
+        super().test_a_payload_comes_back_to_the_byte(store, payload)
+
+    def test_a_document_is_the_one_connect_mongo_writes(
+        self, store: MongoDBStore, client: Client, collection: str
+    ) -> None:
+        moment = in_(3600).replace(microsecond=123_000)
+        store.create("key", Record(NODE_PAYLOAD, moment))
+
+        document = client[DATABASE][collection].find_one()
+        assert document == {
+            "_id": "key",
+            "session": NODE_SESSION,
+            "expires": moment.replace(tzinfo=None),
+        }
+        assert list(document["session"]) == ["cookie", "user", "views"]
+        assert list(document["session"]["cookie"]) == list(NODE_SESSION["cookie"])
+        assert_payload(store, "key", NODE_PAYLOAD)
+
+    def test_a_document_of_nodes_is_loaded_as_the_json_it_would_be(
+        self, store: MongoDBStore, client: Client, collection: str
+    ) -> None:
+        client[DATABASE][collection].insert_one(
+            {
+                "_id": "key",
+                "session": {
+                    "cookie": {**NODE_SESSION["cookie"], "originalMaxAge": 2592000000.0},
+                    "seen": datetime(2026, 11, 21, 0, 7, 3),
+                    "carts": [{"item": ObjectId("6b01092caa389ea69e65c984"), "price": 1.5}],
+                    "nothing": None,
+                    "secure": None,
+                },
+                "expires": datetime(2126, 1, 1),
+                "lastModified": datetime(2026, 1, 1),
+                "createdAt": datetime(2026, 1, 1),
+                "updatedAt": datetime(2026, 1, 1),
+            }
+        )
+
+        loaded = store.load("key")
+        assert loaded is not None
+        assert loaded.payload == (
+            b'{"cookie":{"originalMaxAge":2592000000,"expires":"2026-11-21T00:07:03.371Z",'
+            b'"httpOnly":true,"path":"/"},"seen":"2026-11-21T00:07:03.000Z",'
+            b'"carts":[{"item":"6b01092caa389ea69e65c984","price":1.5}],"nothing":null,'
+            b'"secure":null}'
+        )
+        assert store.touch("key", in_(60)) is True
+        assert store.save("key", live(NODE_PAYLOAD), replacing=loaded) is None
+        assert store.save("key", live(OTHER_PAYLOAD), replacing=loaded) is not None
+        document = client[DATABASE][collection].find_one()
+        assert document is not None
+        assert document.keys() == {"_id", "session", "expires"}
+        assert document["session"] == NODE_SESSION
+
+    @pytest.mark.parametrize(
+        "cookie",
+        [
+            b'{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}',
+            b'{"originalMaxAge":60000,"partitioned":true,"priority":"high",'
+            b'"expires":"2026-11-21T00:36:05.942Z","secure":false,"httpOnly":false,'
+            b'"domain":"example.com","path":"/","sameSite":"lax"}',
+            b'{"originalMaxAge":false,"expires":false,"httpOnly":true,"path":"/"}',
+            b'{"originalMaxAge":1,"expires":"garbage","path":"/","of_tomorrow":{"x":[]}}',
+            b'{"expires":"2026-11-21T00:36:05.942"}',
+            b"null",
+            b'"text"',
+        ],
+    )
+    def test_any_cookie_comes_back(self, store: MongoDBStore, cookie: bytes) -> None:
+        payload = b'{"cookie":%s}' % cookie
+        store.create("key", live(payload))
+
+        assert_payload(store, "key", payload)
+
+    @pytest.mark.parametrize(
+        "payload",
+        [b'{"a":"\\ud800"}', b'{"a\\u0000":1}', b'{"a":9223372036854775808}', b"\x80\x03"],
+        ids=["half a pair", "NUL in a name", "over 64 bits", "no JSON"],
+    )
+    def test_what_bson_cannot_hold_is_refused_and_changes_nothing(
+        self, store: MongoDBStore, payload: bytes
+    ) -> None:
+        store.create("key", live())
+
+        with pytest.raises(StoreError) as caught:
+            store.save("key", live(payload))
+
+        assert payload.decode("latin-1") not in str(caught.value)
+        assert_payload(store, "key", PAYLOAD)
+
+    @pytest.mark.parametrize("value", [b"bytes", Regex("x"), DatetimeMS(10**15)])
+    def test_a_value_that_json_has_not_is_an_error(
+        self,
+        store: MongoDBStore,
+        client: Client,
+        collection: str,
+        mongodb_url: str,
+        value: object,
+    ) -> None:
+        if is_nx(mongodb_url) and not isinstance(value, bytes):
+            pytest.skip("nx-27017 cannot store it")
+        client[DATABASE][collection].insert_one({"_id": "key", "session": {"value": value}})
+
+        with pytest.raises(PayloadError, match="JSON has not"):
+            store.load("key")
+
+    @pytest.mark.parametrize("session", ["{}", None, [], 1])
+    def test_a_session_that_is_no_subdocument_is_an_error(
+        self, store: MongoDBStore, client: Client, collection: str, session: object
+    ) -> None:
+        client[DATABASE][collection].insert_one({"_id": "key", "session": session})
+
+        with pytest.raises(PayloadError, match="stringify: false"):
+            store.load("key")
+
+
+def subdocument_store(client: Client, collection: str) -> MongoDBStore:
+    layout = "connect-mongo-subdocument"
+    return MongoDBStore(client, database=DATABASE, collection=collection, layout=layout)
+
+
+class Respelling(MongoDBStore):
+    """Spells payloads as the random programs do, with spaces."""
+
+    def load(self, key: str) -> Record | None:
+        record = super().load(key)
+        if record is None:
+            return None
+        return replace(record, payload=json.dumps(json.loads(record.payload)).encode())
+
+
+@pytest.mark.parametrize("layout", ["connect-mongo", "express"])
+def test_the_text_layouts_are_the_native_one(
+    store: MongoDBStore, client: Client, collection: str, layout: str
+) -> None:
+    again = MongoDBStore(client, database=DATABASE, collection=collection, layout=layout)
+    store.create("key", live(NODE_PAYLOAD))
+
+    assert again.load("key") == store.load("key")
+    assert again.save("key", live(OTHER_PAYLOAD), replacing=store.load("key")) is None
+    assert_payload(store, "key", OTHER_PAYLOAD)
+
+
+def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"'bson': use .*'connect-mongo-subdocument'"):
+        MongoDBStore.from_url("mongodb://localhost", layout="bson")
+
+
+def test_subdocuments_do_what_a_dict_does(client: Client, collection: str) -> None:
+    layout = "connect-mongo-subdocument"
+    store = Respelling(client, database=DATABASE, collection=collection, layout=layout)
+
+    def emptied() -> MongoDBStore:
+        store.clear()
+        return store
+
+    run_state_machine_as_test(store_machine(emptied))
 
 
 def test_it_does_what_a_dict_does(client: Client, collection: str) -> None:
@@ -168,12 +380,15 @@ class Commands(CommandListener):
     def failed(self, event: CommandFailedEvent) -> None: ...
 
 
+@pytest.mark.parametrize("layout", ["native", "connect-mongo-subdocument"])
 def test_every_verb_is_one_command_and_a_touch_sends_no_payload(
-    mongodb_url: str, collection: str
+    mongodb_url: str, collection: str, layout: str
 ) -> None:
     commands = Commands()
     with Client(mongodb_url, event_listeners=[commands]) as client:
-        store = MongoDBStore(client, database=DATABASE, collection=collection, create=False)
+        store = MongoDBStore(
+            client, database=DATABASE, collection=collection, layout=layout, create=False
+        )
         store.create("key", live())
         loaded = store.load("key")
         store.save("key", live(OTHER_PAYLOAD), replacing=loaded)
