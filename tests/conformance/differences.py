@@ -2,13 +2,16 @@
 
 A comparison applies every rule to express's trace and then wants equality: nothing else
 may differ. The rules, and the differences that no scenario of the comparison can meet,
-are rows of ``docs/explanation/express-differences`` by the names given here.
+are shown one by one in :mod:`.shown_differences`, by the names given here.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -20,22 +23,78 @@ Op = list[Any]
 
 #: SESSION_IDLE_TIMEOUT, in milliseconds.
 DAY = 86_400_000
+#: Follows express's last call in a request.
+END: Op = ["end", None]
 
 
-def owed(scenario: Mapping[str, Any], express: Trace) -> Trace:
+@dataclass
+class Store:
+    """What the store holds after the calls that are owed."""
+
+    touches: bool
+    #: id -> the document.
+    documents: dict[str, str] = field(default_factory=dict)
+    #: The ids that were destroyed.
+    ended: set[str] = field(default_factory=set)
+
+    def cookie(self, sid: str) -> dict[str, Any] | None:
+        """Return the attributes of a stored cookie, without its moving expiry."""
+        return _attributes(self.documents[sid]) if sid in self.documents else None
+
+    def follow(self, op: Op) -> None:
+        """Do what a call does."""
+        verb, sid, *rest = op
+        if verb == "set":
+            self.documents[sid] = rest[0]
+            self.ended.discard(sid)
+        elif verb == "destroy":
+            self.documents.pop(sid, None)
+            self.ended.add(sid)
+
+
+@dataclass
+class Request:
+    """What happened in one request, as far as its ops have been looked at."""
+
+    number: int
+    now: int
+    actions: list[Any]
+    ops: list[Op]
+    owed: list[Op] = field(default_factory=list)
+
+
+#: Returns the ops owed in place of one of express's; None if the rule is not about it.
+Rule = Callable[[Store, Request, Op], "list[Op] | None"]
+#: In their order: the first that is about an op decides.
+RULES: dict[str, Rule] = {}
+
+
+def rule(name: str) -> Callable[[Rule], Rule]:
+    """Register a rule under the name of the difference it makes."""
+
+    def register(rule: Rule) -> Rule:
+        RULES[name] = rule
+        return rule
+
+    return register
+
+
+def owed(scenario: Mapping[str, Any], express: Trace, rules: Mapping[str, Rule] = RULES) -> Trace:
     """Return the trace this package owes, given express-session's."""
     if "refused" in express:
         return {"refused": True}
-    store = _StoreOfExpress(touches=scenario.get("storeTouches", True))
+    store = Store(touches=scenario.get("storeTouches", True))
     now: int = scenario["start"]
     requests = []
     pairs = zip(scenario["requests"], express["requests"], strict=True)
-    for number, (sent, request) in enumerate(pairs):
+    for number, (sent, answered) in enumerate(pairs):
         now += sent.get("advance", 0)
         if sent.get("clearFirst"):
-            store.cookies.clear()
-        ops = store.ops_owed(request["ops"], sent["actions"], number, now)
-        requests.append({**_comparable(request), "ops": ops})
+            store.documents.clear()
+        request = Request(number, now, sent["actions"], answered["ops"])
+        for op in [*request.ops, END]:
+            _apply(rules, store, request, op)
+        requests.append({**_comparable(answered), "ops": request.owed})
     return {"requests": requests}
 
 
@@ -46,57 +105,73 @@ def given(trace: Trace) -> Trace:
     return {"requests": [_comparable(request) for request in trace["requests"]]}
 
 
-class _StoreOfExpress:
-    """What express's store holds: it tells which of its calls are not made here, and why."""
+def _apply(rules: Mapping[str, Rule], store: Store, request: Request, op: Op) -> None:
+    answers = (rule(store, request, op) for rule in rules.values())
+    unchanged = [] if op is END else [op]
+    for one in next((ops for ops in answers if ops is not None), unchanged):
+        store.follow(one)
+        request.owed.append(one)
 
-    def __init__(self, *, touches: bool) -> None:
-        #: id -> the attributes of the stored cookie.
-        self.cookies: dict[str, dict[str, Any]] = {}
-        self._documents: dict[str, str] = {}
-        self._touches = touches
 
-    def ops_owed(self, ops: list[Op], actions: list[Any], number: int, now: int) -> list[Op]:
-        kept: list[Op] = []
-        for verb, sid, *rest in ops:
-            if verb == "get" and sid.startswith(f"r{number}-") and sid not in self.cookies:
-                continue  # never-stored-never-asked-for
-            if verb == "destroy" and self.cookies.pop(sid, None) is None:
-                continue  # never-stored-never-asked-for, destroyed-once
-            again = [verb, sid, *rest] == _last_set(kept, sid)
-            if again and _was_regenerated(ops, sid):
-                continue  # regenerated-saved-once
-            if verb == "touch":
-                kept.append(self._touch_owed(sid, rest[0], now))
-                continue
-            if verb == "set":
-                self.cookies[sid] = _attributes(rest[0])
-                self._documents[sid] = rest[0]
-            kept.append([verb, sid, *rest])
-        if not self._touches and [op[0] for op in kept] == ["get"]:
-            kept += self._ops_without_touch(kept[0][1], actions, now)
-        return kept
+@rule("destroyed-once")
+def _destroyed_once(store: Store, request: Request, op: Op) -> list[Op] | None:
+    verb, sid, *_ = op
+    return [] if verb == "destroy" and sid in store.ended else None
 
-    def _touch_owed(self, sid: str, document: str, now: int) -> Op:
-        if self.cookies.get(sid) == _attributes(document):
-            return ["touch", sid, _ends(document, now)]  # touch-moves-the-expiry
-        self.cookies[sid] = _attributes(document)
-        return ["set", sid, document]  # cookie-change-is-saved
 
-    def _ops_without_touch(self, sid: str, actions: list[Any], now: int) -> list[Op]:
-        """Return what is owed where express's store cannot touch, and so does nothing."""
-        if ["touch"] in actions:
-            return [["touch", sid, now + (self.cookies[sid]["originalMaxAge"] or DAY)]]
-        for verb, *change in actions:
-            if verb == "cookie":
-                return [["set", sid, self._with_max_age(sid, change[1], now)]]
-        return []
+@rule("never-stored-never-asked-for")
+def _never_stored_never_asked_for(store: Store, request: Request, op: Op) -> list[Op] | None:
+    verb, sid, *_ = op
+    asks = verb == "destroy" or (verb == "get" and sid.startswith(f"r{request.number}-"))
+    return [] if asks and sid not in store.documents and sid not in store.ended else None
 
-    def _with_max_age(self, sid: str, max_age: int, now: int) -> str:
-        document = json.loads(self._documents[sid])
-        moment = from_epoch_milliseconds(now + max_age).isoformat(timespec="milliseconds")
-        document["cookie"]["originalMaxAge"] = max_age
-        document["cookie"]["expires"] = moment.replace("+00:00", "Z")
-        return json.dumps(document, separators=(",", ":"))
+
+@rule("regenerated-saved-once")
+def _regenerated_saved_once(store: Store, request: Request, op: Op) -> list[Op] | None:
+    verb, sid, *_ = op
+    if verb != "set" or not any(one[0] == "destroy" and one[1] != sid for one in request.ops):
+        return None
+    saved = next((one for one in reversed(request.owed) if one[:2] == ["set", sid]), None)
+    return [] if op == saved else None
+
+
+@rule("touch-moves-the-expiry")
+def _touch_moves_the_expiry(store: Store, request: Request, op: Op) -> list[Op] | None:
+    verb, sid, *rest = op
+    if verb != "touch" or store.cookie(sid) != _attributes(rest[0]):
+        return None
+    return [["touch", sid, _ends(rest[0], request.now)]]
+
+
+@rule("cookie-change-is-saved")
+def _cookie_change_is_saved(store: Store, request: Request, op: Op) -> list[Op] | None:
+    verb, sid, *rest = op
+    if verb != "touch" or store.cookie(sid) == _attributes(rest[0]):
+        return None
+    return [["set", sid, rest[0]]]
+
+
+@rule("every-store-touches")
+def _every_store_touches(store: Store, request: Request, op: Op) -> list[Op] | None:
+    if op is not END or store.touches or [one[0] for one in request.owed] != ["get"]:
+        return None
+    sid = request.owed[0][1]
+    if ["touch"] in request.actions:
+        age = json.loads(store.documents[sid])["cookie"]["originalMaxAge"]
+        return [["touch", sid, request.now + (age or DAY)]]
+    for verb, *change in request.actions:
+        if verb == "cookie":
+            document = _with_max_age(store.documents[sid], change[1], request.now)
+            return [["set", sid, document]]
+    return None
+
+
+def _with_max_age(document: str, max_age: int, now: int) -> str:
+    changed = json.loads(document)
+    moment = from_epoch_milliseconds(now + max_age).isoformat(timespec="milliseconds")
+    changed["cookie"]["originalMaxAge"] = max_age
+    changed["cookie"]["expires"] = moment.replace("+00:00", "Z")
+    return json.dumps(changed, separators=(",", ":"))
 
 
 def _comparable(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,14 +180,6 @@ def _comparable(request: Mapping[str, Any]) -> dict[str, Any]:
     if kept["status"] == 500:
         del kept["body"]
     return kept
-
-
-def _last_set(ops: list[Op], sid: str) -> Op | None:
-    return next((op for op in reversed(ops) if op[:2] == ["set", sid]), None)
-
-
-def _was_regenerated(ops: list[Op], sid: str) -> bool:
-    return any(op[0] == "destroy" and op[1] != sid for op in ops)
 
 
 def _attributes(document: str) -> dict[str, Any]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
+from functools import reduce
 from typing import Any
 
 import time_machine
 from flask import Flask
 from flask import Request
 from flask import session
+from flask import stream_with_context
 
 from flask_serversession import ConfigError
 from flask_serversession import Record
@@ -22,6 +27,7 @@ from flask_serversession import ServerSession
 from flask_serversession import Session
 from flask_serversession import SessionError
 from flask_serversession import StoreError
+from flask_serversession.cookie import system_clock
 from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.memory import MemoryStore
@@ -33,7 +39,10 @@ RELOAD_FAILED = "failed to load session"
 #: Longer than any scenario: a store that is never asked to touch.
 NEVER = 10**9
 
+VERBS = ["get", "set", "touch", "destroy"]
+
 Op = list[Any]
+View = tuple[Any, int, list[tuple[str, str]]]
 
 
 def play(scenario: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +91,14 @@ class RecordingStore:
     def clear(self) -> None:
         self._store.clear()
 
+    def overwrite(self, rows: Mapping[str, Any]) -> None:
+        """Replace stored sessions by texts; a row that is none is stored as its JSON."""
+        for key, row in rows.items():
+            text = row if isinstance(row, str) else json.dumps(row)
+            record = self._store.load(key)
+            assert record is not None
+            self._store.save(key, replace(record, payload=text.encode()))
+
     def _note(self, verb: str, *parts: Any) -> None:
         self.ops.append([verb, *parts])
         if verb in self.fails:
@@ -93,7 +110,7 @@ class _Player:
         self._scenario = scenario
         self._clock = clock
         self._cookie: str | None = None
-        self._number = self._ids = 0
+        self._number = self._ids = self._all_ids = 0
         self._request: Mapping[str, Any] = {}
         self._saw: list[Any] = []
         self._ended = False
@@ -106,9 +123,11 @@ class _Player:
         self._clock.shift(timedelta(milliseconds=given.get("advance", 0)))
         self._number, self._ids, self._request = number, 0, given
         self._saw, self._store.ops, self._ended = [], [], False
-        self._store.fails = given.get("fails", {})
+        down = dict.fromkeys(VERBS, "down") if given.get("disconnected") else {}
+        self._store.fails = given.get("fails", down)
         if given.get("clearFirst"):
             self._store.clear()
+        self._store.overwrite(given.get("rows", {}))
         client = self._apps[given.get("server", "")].test_client(use_cookies=False)
         response = client.open(
             given.get("path", "/"),
@@ -126,11 +145,14 @@ class _Player:
             "body": response.text,
             "ops": self._store.ops,
             "saw": self._saw,
+            **_asked(given, response.headers),
         }
 
     def _headers(self, given: Mapping[str, Any]) -> list[tuple[str, str]]:
         headers = list(given.get("headers", {}).items())
         cookie = given.get("cookie", self._cookie)
+        if "cookieBefore" in given:
+            cookie = f"{given['cookieBefore']}; {cookie}"
         return [*headers, ("Cookie", cookie)] if cookie else headers
 
     def _make_app(self, others: Mapping[str, Any]) -> Flask:
@@ -138,32 +160,58 @@ class _Player:
         app.config.update(_config(self._scenario, others), SESSION_STORE=self._store)
         app.config["SESSION_GENID"] = self._generate_id
         ServerSession(app)
+        if self._scenario.get("ticks"):
+            manager = app.extensions["serversession"]
+            manager._rules = replace(manager._rules, clock=self._tick)
         methods = ["GET", "POST", "PUT"]
         app.add_url_rule("/", view_func=self._view, methods=methods)
         app.add_url_rule("/<path:path>", view_func=self._view, methods=methods)
         return app
 
     def _generate_id(self, request: Request) -> str:
-        genid: str | None = self._scenario.get("genid")
+        genid: Any = self._scenario.get("genid")
+        if isinstance(genid, list):
+            self._all_ids += 1
+            return genid[self._all_ids - 1]
         if genid is not None:
             return request.path if genid == "url" else genid
         self._ids += 1
         return f"r{self._number}-{self._ids}"
 
-    def _view(self, path: str = "") -> tuple[str, int, list[tuple[str, str]]]:
-        for verb, *args in self._request.get("actions", ()):
-            self._act(verb, args)
+    def _tick(self) -> int:
+        """Tell the time; a millisecond passes whenever it is asked."""
+        self._clock.shift(timedelta(milliseconds=1))
+        return system_clock()
+
+    def _view(self, path: str = "") -> View:
+        body: Any = self._request.get("body", "")
+        if "stream" in self._request:
+            body = stream_with_context(self._stream())
+        else:
+            self._do(self._request.get("actions", ()))
         return (
-            self._request.get("body", ""),
+            body,
             self._request.get("status", 200),
             [tuple(pair) for pair in self._request.get("responseHeaders", ())],
         )
 
+    def _stream(self) -> Iterator[str]:
+        yield self._request["stream"]
+        self._do(self._request.get("actions", ()))
+
+    def _do(self, actions: Iterable[Op]) -> None:
+        for verb, *args in actions:
+            self._act(verb, args)
+
     def _act(self, verb: str, args: list[Any]) -> None:
         if verb == "see":
-            self._saw.append(self._see())
+            self._saw.append(self._see(*args))
         elif verb == "clear store":
             self._store.clear()
+        elif verb == "meanwhile":
+            self._meanwhile(args)
+        elif verb == "write":
+            self.set(*args)
         elif self._is_absent():
             self._saw.append(NO_SESSION)
         else:
@@ -175,20 +223,42 @@ class _Player:
         # Where express has no req.session any more this package starts a new one.
         return self._ended or not isinstance(session._get_current_object(), Session)
 
-    def _see(self) -> Any:
+    def _meanwhile(self, actions: list[Op]) -> None:
+        """Play another request of the same browser, before this one goes on."""
+        request, ended = self._request, self._ended
+        self._request = {"actions": actions}
+        client = self._apps[""].test_client(use_cookies=False)
+        client.open("/", headers=self._headers({}))
+        self._request, self._ended = request, ended
+
+    def _see(self, *members: str) -> Any:
         if self._is_absent():
             return NO_SESSION
         cookie = session.cookie.to_document()
         max_age = session.cookie.max_age
-        return {
+        seen: Any = {
             "id": session.id,
             "data": json.loads(json.dumps(dict(session))),
             "cookie": cookie,
             "maxAge": False if cookie["expires"] is False else max_age and round(max_age * 1000),
         }
+        return reduce(lambda value, member: value.get(member), members, seen)
 
     def set(self, key: str, value: Any) -> None:
         session[key] = value
+
+    def circle(self, key: str) -> None:
+        ring: list[Any] = []
+        ring.append(ring)
+        session[key] = ring
+
+    def assign(self, value: Mapping[str, Any]) -> None:
+        # flask.session is no name to assign to; this is what is written instead.
+        session.clear()
+        session.update(value)
+
+    def identify(self, sid: str) -> None:
+        session.id = sid  # type: ignore[attr-defined]
 
     def delete(self, key: str) -> None:
         session.pop(key, None)
@@ -240,6 +310,9 @@ class _Player:
 
 _ACTIONS: dict[str, Callable[..., str | None]] = {
     "set": _Player.set,
+    "circle": _Player.circle,
+    "assign": _Player.assign,
+    "identify": _Player.identify,
     "delete": _Player.delete,
     "count": _Player.count,
     "push": _Player.push,
@@ -287,7 +360,7 @@ def _config(scenario: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str,
             config[_OPTIONS[option]] = value
     if scenario.get("storeTouches") is False:
         config["SESSION_TOUCH_INTERVAL"] = NEVER
-    return config
+    return {**config, **scenario.get("config", {})}
 
 
 def _cookie_options(given: Mapping[str, Any]) -> Callable[[Request], dict[str, Any]]:
@@ -307,6 +380,11 @@ def _scheme(secure: bool) -> dict[str, Any]:
     if not secure:
         return {}
     return {"wsgi.url_scheme": "https", "werkzeug.proxy_fix.orig": {"wsgi.url_scheme": "http"}}
+
+
+def _asked(given: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    names = given.get("headersOf")
+    return {} if names is None else {"headers": [headers.get(name) for name in names]}
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -2,33 +2,34 @@
 
 // Plays scenarios through the real express-session: one JSON scenario a line on standard
 // input, one JSON trace a line on standard output. The clock is virtual and stands still
-// within a request; ids count up within a request.
+// within a request, unless the scenario says that it ticks; ids count up within a request.
 
 const http = require('node:http')
 const readline = require('node:readline')
 
 const RealDate = Date
-const clock = { now: 0 }
+const clock = { now: 0, step: 0 }
 
 global.Date = class extends RealDate {
   constructor (...parts) {
-    if (parts.length === 0) super(clock.now)
+    if (parts.length === 0) super(Date.now())
     else super(...parts)
   }
 
   static now () {
-    return clock.now
+    return (clock.now += clock.step)
   }
 }
 
 process.env.NO_DEPRECATION = 'express-session'
+const cookieParser = require('cookie-parser')
 const session = require('express-session')
 
 const NO_SESSION = 'no session'
 
 async function play (scenario) {
   const trace = []
-  const playing = { ops: [], saw: [], request: null, number: 0, ids: 0 }
+  const playing = { ops: [], saw: [], request: null, number: 0, ids: 0, all: 0 }
   const store = recordingStore(scenario, playing)
   const middlewares = {}
   try {
@@ -38,19 +39,25 @@ async function play (scenario) {
   } catch (error) {
     return { refused: error.message }
   }
+  if (scenario.cookieParser) {
+    middlewares[''] = withoutHeader(cookieParser(scenario.cookieParser), middlewares[''])
+  }
   const server = http.createServer((req, res) => {
     handle(middlewares[playing.request.server || ''], playing, req, res)
   })
   server.on('clientError', (error, socket) => socket.destroy(error))
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
-  const jar = { value: null }
-  clock.now = scenario.start
+  const jar = { value: null, name: nameOf(scenario) }
+  playing.port = server.address().port
+  Object.assign(clock, { now: scenario.start, step: scenario.ticks ? 1 : 0 })
   try {
     for (const [number, request] of scenario.requests.entries()) {
       clock.now += request.advance || 0
       if (request.clearFirst) await promised(done => store.clear(done))
+      Object.assign(store.sessions, textsOf(request.rows))
+      store.emit(request.disconnected ? 'disconnect' : 'connect')
       Object.assign(playing, { ops: [], saw: [], request, number, ids: 0 })
-      const response = await send(server.address().port, request, jar, nameOf(scenario))
+      const response = await send(playing.port, request, jar)
       trace.push({ ...response, ops: playing.ops, saw: playing.saw })
     }
   } finally {
@@ -58,6 +65,12 @@ async function play (scenario) {
     await new Promise(resolve => server.close(resolve))
   }
   return { requests: trace }
+}
+
+// A row that is no text is stored as its JSON.
+function textsOf (rows = {}) {
+  const text = row => typeof row === 'string' ? row : JSON.stringify(row)
+  return Object.fromEntries(Object.entries(rows).map(([sid, row]) => [sid, text(row)]))
 }
 
 function nameOf (scenario) {
@@ -74,6 +87,7 @@ function optionsOf (scenario, others, playing, store) {
 
 function genidOf (genid, playing) {
   if (genid === 'url') return req => req.url
+  if (Array.isArray(genid)) return () => genid[playing.all++]
   if (genid) return () => genid
   return () => `r${playing.number}-${++playing.ids}`
 }
@@ -87,6 +101,9 @@ function cookieOptionsOf (cookie) {
 
 function recordingStore (scenario, playing) {
   const store = new session.MemoryStore()
+  if (scenario.storeServesExpired) {
+    store.get = (sid, done) => setImmediate(done, null, JSON.parse(store.sessions[sid] || 'null'))
+  }
   for (const verb of ['get', 'set', 'destroy', 'touch']) {
     const real = store[verb]
     store[verb] = function (sid, ...rest) {
@@ -99,7 +116,9 @@ function recordingStore (scenario, playing) {
         if (failure === 'ENOENT') error.code = 'ENOENT'
         return setImmediate(rest[rest.length - 1], error)
       }
-      return real.call(this, sid, ...rest)
+      const call = () => real.call(this, sid, ...rest)
+      const delay = playing.request.slow && playing.request.slow[verb]
+      return delay ? setTimeout(call, delay) : call()
     }
   }
   if (scenario.storeTouches === false) store.touch = undefined
@@ -118,6 +137,7 @@ function handle (middleware, playing, req, res) {
   const view = async error => {
     if (error) return fail(error)
     try {
+      if (request.stream) res.write(request.stream)
       for (const [verb, ...args] of request.actions || []) await act(verb, args, req, playing)
       res.statusCode = request.status || 200
       res.end(request.body || '')
@@ -133,8 +153,10 @@ function handle (middleware, playing, req, res) {
 }
 
 async function act (verb, args, req, playing) {
-  if (verb === 'see') return playing.saw.push(see(req))
+  if (verb === 'see') return playing.saw.push(see(req, ...args))
   if (verb === 'clear store') return promised(done => req.sessionStore.clear(done))
+  if (verb === 'meanwhile') return meanwhile(req, args, playing)
+  if (verb === 'write') return actions.set(req, ...args)
   if (!req.session) return playing.saw.push(NO_SESSION)
   if (actions[verb] === undefined) throw new Error(`no such action: ${verb}`)
   const said = await actions[verb](req, ...args)
@@ -143,6 +165,13 @@ async function act (verb, args, req, playing) {
 
 const actions = {
   set: (req, key, value) => { req.session[key] = value },
+  circle: (req, key) => {
+    const ring = []
+    ring.push(ring)
+    req.session[key] = ring
+  },
+  assign: (req, value) => { req.session = value },
+  identify: (req, id) => { req.sessionID = id },
   delete: (req, key) => { delete req.session[key] },
   count: (req, key) => { req.session[key] = (req.session[key] || 0) + 1 },
   push: (req, key, value) => {
@@ -166,36 +195,62 @@ function promised (start) {
   return new Promise((resolve, reject) => start(error => error ? reject(error) : resolve()))
 }
 
-function see (req) {
-  if (!req.session) return NO_SESSION
-  const { cookie, ...data } = JSON.parse(JSON.stringify(req.session))
-  return { id: req.session.id, data, cookie, maxAge: req.session.cookie.maxAge ?? null }
+// Another request of the same browser, before this one goes on.
+async function meanwhile (req, actions, playing) {
+  const { request } = playing
+  playing.request = { actions }
+  await send(playing.port, { cookie: req.headers.cookie })
+  playing.request = request
 }
 
-function send (port, request, jar, name) {
+function see (req, ...members) {
+  if (!req.session) return NO_SESSION
+  const { cookie, ...data } = JSON.parse(JSON.stringify(req.session))
+  const all = { id: req.session.id, data, cookie, maxAge: req.session.cookie.maxAge ?? null }
+  return members.reduce((value, member) => value[member] ?? null, all)
+}
+
+// As where a middleware between the two leaves of the cookies only what it parsed.
+function withoutHeader (parser, middleware) {
+  return (req, res, next) => parser(req, res, () => {
+    delete req.headers.cookie
+    middleware(req, res, next)
+  })
+}
+
+function send (port, request, jar = {}) {
   const headers = { ...request.headers }
   if (request.cookie === undefined && jar.value) headers.cookie = jar.value
   else if (request.cookie) headers.cookie = request.cookie
+  if (request.cookieBefore) headers.cookie = `${request.cookieBefore}; ${headers.cookie}`
   const options = {
     host: '127.0.0.1', port, path: request.path || '/', method: request.method || 'GET', headers
   }
   return new Promise((resolve, reject) => {
     const sent = http.request(options, response => {
       const chunks = []
-      response.on('data', chunk => chunks.push(chunk))
-      response.on('end', () => {
-        const cookies = response.headers['set-cookie'] || []
-        for (const line of cookies) {
-          if (line.startsWith(`${name}=`)) jar.value = line.split(';')[0]
-        }
+      const cookies = response.headers['set-cookie'] || []
+      for (const line of cookies) {
+        if (line.startsWith(`${jar.name}=`)) jar.value = line.split(';')[0]
+      }
+      const answer = () => {
         const body = Buffer.concat(chunks).toString()
-        resolve({ status: response.statusCode, cookies, body })
-      })
+        resolve({ status: response.statusCode, cookies, body, ...asked(request, response) })
+      }
+      response.on('data', chunk => chunks.push(chunk))
+      // Who follows a redirect does not wait for its body.
+      if (request.hurried) answer()
+      else response.on('end', answer)
     })
-    sent.setTimeout(5000, () => sent.destroy(new Error('no answer')))
+    sent.setTimeout(request.patience || 5000, () => sent.destroy(new Error('no answer')))
     sent.on('error', error => resolve({ status: error.message, cookies: [], body: '' }))
     sent.end()
   })
+}
+
+function asked (request, response) {
+  if (!request.headersOf) return {}
+  return { headers: request.headersOf.map(name => response.headers[name] ?? null) }
 }
 
 async function main () {

@@ -1,0 +1,106 @@
+"""Each deliberate difference is there, is as the page has it, and there is no other."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_serversession.config_keys import DEFAULTS
+
+from . import differences
+from .differences import RULES
+from .flask_side import play
+from .node_side import Judge
+from .shown_differences import outcome
+from .shown_differences import SHOWN
+from .shown_differences import written
+from .upstream import ELSEWHERE
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "express-differences.rst"
+_SECTION = re.compile(r"^([a-z0-9-]+)\n~+\n(.*?)(?=^[^\n]+\n[-~]+$|\Z)", re.MULTILINE | re.DOTALL)
+
+each_name = pytest.mark.parametrize("name", SHOWN)
+
+
+@cache
+def sections() -> list[tuple[str, str]]:
+    """Return name and text of each section of the page that is about a difference."""
+    return _SECTION.findall(PAGE.read_text(encoding="utf-8"))
+
+
+def is_reconciled(
+    scenario: dict[str, Any], express: dict[str, Any], rules: dict[str, differences.Rule]
+) -> bool:
+    """Tell whether a comparison with these rules lets the two traces pass as equal."""
+    owed = differences.owed(scenario, express, rules)
+    return differences.given(play(scenario)) == owed
+
+
+@each_name
+def test_here_a_scenario_has_the_outcome_that_is_shown(name: str) -> None:
+    shown = SHOWN[name]
+
+    assert outcome(play(shown.scenario), whole=shown.whole) == shown.here
+
+
+@each_name
+def test_express_session_gives_the_outcome_that_is_shown(name: str, judge: Judge) -> None:
+    shown = SHOWN[name]
+
+    assert outcome(judge.play(shown.scenario), whole=shown.whole) == shown.express
+
+
+@each_name
+def test_what_is_shown_differs(name: str) -> None:
+    assert SHOWN[name].express != SHOWN[name].here
+
+
+@each_name
+def test_a_comparison_passes_a_difference_by_its_own_rule_alone(name: str, judge: Judge) -> None:
+    scenario = SHOWN[name].scenario
+    express = judge.play(scenario)
+    others = {other: rule for other, rule in RULES.items() if other != name}
+
+    assert is_reconciled(scenario, express, RULES) == (name in RULES)
+    assert not is_reconciled(scenario, express, others)
+
+
+@pytest.mark.parametrize("name", [name for name in SHOWN if "config" in SHOWN[name].scenario])
+def test_without_the_key_that_chooses_there_is_no_difference(name: str, judge: Judge) -> None:
+    scenario = {**SHOWN[name].scenario}
+    assert set(scenario.pop("config")) == {SHOWN[name].key}
+
+    assert is_reconciled(scenario, judge.play(scenario), RULES)
+
+
+def test_each_difference_named_elsewhere_is_shown() -> None:
+    named = [re.match(r"difference ([a-z0-9-]+):", why) for why in ELSEWHERE.values()]
+    used = {match[1] for match in named if match}
+
+    assert used
+    assert used | set(RULES) <= set(SHOWN)
+
+
+def test_the_page_has_a_section_for_each_difference_and_none_more() -> None:
+    assert [name for name, _ in sections()] == list(SHOWN)
+
+
+@each_name
+def test_a_section_has_the_scenario_and_both_outcomes(name: str) -> None:
+    literal = "\n".join(f"   {line}" for line in written(name).split("\n"))
+
+    assert f".. code-block:: text\n\n{literal}\n" in dict(sections())[name]
+
+
+@each_name
+def test_a_section_says_why_and_which_key_chooses(name: str) -> None:
+    key = SHOWN[name].key
+    fields = dict(re.findall(r"^:(\w+): (.+)", dict(sections())[name], re.MULTILINE))
+
+    assert list(fields) == ["express", "here", "why", "key"]
+    assert fields["key"] == (f":setting:`{key}`" if key else "none")
+    assert key is None or key in DEFAULTS
