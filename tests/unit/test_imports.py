@@ -1,0 +1,39 @@
+"""What the package imports, beside the layers that import-linter holds it to."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flask_serversession
+
+FILES = sorted(Path(flask_serversession.__file__).parent.rglob("*.py"))
+#: What runs code when it reads data.
+UNSAFE = {"pickle", "marshal", "shelve", "copyreg", "dill", "cloudpickle"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_file_can_read_data_that_run_code(path: Path) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.partition(".")[0])
+
+    assert not imported & UNSAFE
+
+
+def test_importing_the_package_imports_no_driver_and_no_test_tool() -> None:
+    unwanted = "redis valkey sqlalchemy pymongo pymemcache cachelib pytest hypothesis".split()
+    code = f"import flask_serversession, sys; print([n for n in {unwanted!r} if n in sys.modules])"
+
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+
+    assert output.stdout.strip() == "[]"
