@@ -8,6 +8,7 @@ from .errors import SessionConflict as SessionConflict
 from .errors import SessionError as SessionError
 from .errors import SessionGone as SessionGone
 from .errors import SessionSerializationError as SessionSerializationError
+from .errors import SessionTooLarge as SessionTooLarge
 from .errors import StoreError as StoreError
 from .errors import StoreUnavailable as StoreUnavailable
 from .extension import ServerSession as ServerSession
@@ -34,6 +35,7 @@ __all__ = [
     "SessionError",
     "SessionGone",
     "SessionSerializationError",
+    "SessionTooLarge",
     "StoreError",
     "StoreUnavailable",
     "ServerSession",

@@ -1,6 +1,7 @@
 """The session cookie on the wire: Set-Cookie lines out, Cookie headers in. No I/O.
 
-Attribute order and percent-encoding are those of express-session 1.19, to the byte.
+Attribute order and percent-encoding are those of express-session 1.19, to the byte; a
+cookie that is the session itself is written as npm's cookie-session 2 writes it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,28 @@ def clear_cookie_line(name: str, cookie: SessionCookie) -> str:
     return f"{name}=" + _attributes(cookie, 0)
 
 
+def client_cookie_line(name: str, value: str, cookie: SessionCookie, expires: Expiry) -> str:
+    """Return the Set-Cookie value cookie-session would send; ``expires`` 0 removes it."""
+    line = f"{name}={value}"
+    if cookie.path:
+        line += f"; path={cookie.path}"
+    if type(expires) is int:
+        line += f"; expires={_date(expires)}"
+    if cookie.domain:
+        line += f"; domain={cookie.domain}"
+    if cookie.priority:
+        line += f"; priority={cookie.priority.lower()}"
+    if cookie.samesite:
+        line += f"; samesite={_samesite_word(cookie.samesite).lower()}"
+    if cookie.secure:
+        line += "; secure"
+    if cookie.httponly:
+        line += "; httponly"
+    if cookie.partitioned:
+        line += "; partitioned"
+    return line
+
+
 def _attributes(cookie: SessionCookie, expires: Expiry) -> str:
     line = ""
     if cookie.domain:
@@ -47,7 +70,7 @@ def _attributes(cookie: SessionCookie, expires: Expiry) -> str:
     if cookie.path:
         line += f"; Path={cookie.path}"
     if type(expires) is int:
-        line += f"; Expires={formatdate(expires // 1000, usegmt=True)}"
+        line += f"; Expires={_date(expires)}"
     if cookie.httponly:
         line += "; HttpOnly"
     if cookie.secure:
@@ -61,6 +84,10 @@ def _attributes(cookie: SessionCookie, expires: Expiry) -> str:
     return line
 
 
+def _date(milliseconds: int) -> str:
+    return formatdate(milliseconds // 1000, usegmt=True)
+
+
 def _samesite_word(value: str | bool) -> str:
     return "Strict" if value is True else SAME_SITE[cast(str, value).lower()]
 
@@ -71,10 +98,15 @@ def cookie_values(header: str, name: str) -> Iterator[str]:
     express-session looks at the first only, and so loops at the login form when a stale
     cookie of another path or domain shadows the good one (its issue 881).
     """
+    return map(_decoded, raw_cookie_values(header, name))
+
+
+def raw_cookie_values(header: str, name: str) -> Iterator[str]:
+    """Yield the same values as they were sent."""
     for part in header.split(";"):
         found, separator, value = part.partition("=")
         if separator and found.strip() == name and len(value) <= _LONGEST_VALUE:
-            yield _decoded(value.strip().strip('"'))
+            yield value.strip().strip('"')
 
 
 def _decoded(value: str) -> str:

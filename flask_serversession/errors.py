@@ -7,7 +7,8 @@
     ├─ SessionError
     │  ├─ SessionGone                 ended elsewhere while this request used it
     │  ├─ SessionConflict             changed elsewhere, and the policy says not to merge
-    │  └─ SessionSerializationError   also a TypeError: a value no record can hold
+    │  ├─ SessionSerializationError   also a TypeError: a value no record can hold
+    │  └─ SessionTooLarge             more than a browser keeps in a cookie
     └─ StoreError                     __cause__ is the driver's own exception
        ├─ StoreUnavailable            the server did not answer in time
        └─ PayloadError                the stored bytes are not a session
@@ -40,6 +41,10 @@ class SessionConflict(SessionError):
 
 class SessionSerializationError(SessionError, TypeError):
     """A value in the session has no stored form; the message names where it sits."""
+
+
+class SessionTooLarge(SessionError):
+    """A session that travels in its cookie has outgrown what browsers keep of one."""
 
 
 class StoreError(ServerSessionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,9 @@ from blinker import Signal
 from flask import Flask
 
 from .cli import sessions
+from .client_interface import ClientSessionInterface
+from .client_interface import IN_THE_COOKIE
+from .client_interface import NoStore
 from .config import Config
 from .config import secrets_from
 from .errors import ConfigError
@@ -17,6 +21,7 @@ from .interface import load_session
 from .interface import ServerSessionInterface
 from .manager import SessionManager
 from .stores import open_store
+from .stores.base import Store
 from .stores.memory import MemoryStore
 
 EXTENSION = "serversession"
@@ -49,20 +54,42 @@ class ServerSession:
         """
         if EXTENSION in app.extensions:
             raise ConfigError("This application has its sessions already: call init_app once.")
-        config = Config.from_mapping(app.config)
+        config = _config_of(app)
+        secrets = partial(secrets_from, app.config, config.secret)
+        in_the_cookie = config.store == IN_THE_COOKIE
         manager = SessionManager(
             config,
-            open_store(config.store, config.store_options),
-            secrets=lambda: secrets_from(app.config, config.secret),
+            NoStore() if in_the_cookie else _open_store(config),
+            secrets=secrets,
             notify=partial(_notify, app),
         )
         if isinstance(manager.store, MemoryStore):
             _warn_of_memory(app)
+        if in_the_cookie:
+            app.session_interface = ClientSessionInterface(manager, secrets)
+        else:
+            _keep_on_the_server(app, manager)
         app.extensions[EXTENSION] = manager
-        app.session_interface = ServerSessionInterface(manager)
-        if config.policy.needs_every_session:
-            app.before_request(load_session)
         app.cli.add_command(sessions)
+
+
+def _open_store(config: Config) -> Store:
+    shared = config.profile == "express"
+    return open_store(config.store, config.store_options, shared=shared)
+
+
+def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
+    app.session_interface = ServerSessionInterface(manager)
+    if manager.config.policy.needs_every_session:
+        app.before_request(load_session)
+
+
+def _config_of(app: Flask) -> Config:
+    config = Config.from_mapping(app.config)
+    if config.store != IN_THE_COOKIE:
+        return config
+    # cookie-session's own default is Flask's, in either profile.
+    return replace(config, cookie_name=app.config["SESSION_COOKIE_NAME"])
 
 
 def _notify(app: Flask, signal: Signal, /, **values: Any) -> None:

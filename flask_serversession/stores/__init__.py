@@ -7,6 +7,7 @@ name and imported only when asked for, so no driver is imported before it is nee
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
@@ -31,6 +32,8 @@ class _Kind(NamedTuple):
     clients: tuple[str, ...] = ()
     #: What to write instead of the bare name of a store that must be told where it is.
     example: str = ""
+    #: Its rows can look as those of the Node store usual on its backend.
+    has_layouts: bool = False
 
     def load(self) -> Callable[..., Store]:
         module = import_module(f"{__name__}.{self.module}")
@@ -39,11 +42,25 @@ class _Kind(NamedTuple):
 
 _REDIS = _Kind("redis", "RedisStore", ("redis", "valkey"), "redis://localhost:6379/0")
 _SQL = _Kind(
-    "sqlalchemy", "SQLAlchemyStore", ("sqlalchemy", "flask_sqlalchemy"), "sqlite:///sessions.db"
+    "sqlalchemy",
+    "SQLAlchemyStore",
+    ("sqlalchemy", "flask_sqlalchemy"),
+    "sqlite:///sessions.db",
+    has_layouts=True,
 )
-_MONGODB = _Kind("mongodb", "MongoDBStore", ("pymongo",), "mongodb://localhost:27017/app")
-_MEMCACHED = _Kind("memcached", "MemcachedStore", ("pymemcache",), "memcached://localhost:11211")
-_FILES = _Kind("filesystem", "FileSystemStore", example="file:///var/lib/app/sessions")
+_MONGODB = _Kind(
+    "mongodb", "MongoDBStore", ("pymongo",), "mongodb://localhost:27017/app", has_layouts=True
+)
+_MEMCACHED = _Kind(
+    "memcached",
+    "MemcachedStore",
+    ("pymemcache",),
+    "memcached://localhost:11211",
+    has_layouts=True,
+)
+_FILES = _Kind(
+    "filesystem", "FileSystemStore", example="file:///var/lib/app/sessions", has_layouts=True
+)
 _CACHELIB = _Kind("cachelib", "CacheLibStore", ("cachelib",))
 _MEMORY = _Kind("memory", "MemoryStore")
 
@@ -75,15 +92,18 @@ _BY_SCHEME = {
 }
 
 
-def open_store(given: Any, options: Mapping[str, Any]) -> Store:
+def open_store(given: Any, options: Mapping[str, Any], *, shared: bool = False) -> Store:
     """Return the store that ``SESSION_STORE`` means; nothing connects yet.
 
     :param given: a URL, a name, a store, or a client that the application made.
     :param options: keyword arguments of that store.
+    :param shared: give its rows the layout of the Node store usual on its backend, unless
+        the options name one.
     :raises ConfigError: saying what would work instead.
     """
     if isinstance(given, str):
-        return _from_url(given, options) if ":" in given else _from_name(given, options)
+        open_named = _from_url if ":" in given else _from_name
+        return open_named(given, options, shared)
     if isinstance(given, type):
         raise ConfigError(
             f"SESSION_STORE is the class {given.__qualname__}; it must be an object made of it."
@@ -95,13 +115,13 @@ def open_store(given: Any, options: Mapping[str, Any]) -> Store:
                 " nothing: give the options to the store itself."
             )
         return cast(Store, given)
-    return _from_client(given, options)
+    return _from_client(given, options, shared)
 
 
 _VERBS = ("load", "create", "save", "touch", "delete")
 
 
-def _from_url(url: str, options: Mapping[str, Any]) -> Store:
+def _from_url(url: str, options: Mapping[str, Any], shared: bool) -> Store:
     scheme = url.partition(":")[0].lower()
     # SQLAlchemy's URLs name the driver too: postgresql+psycopg.
     kind = _BY_SCHEME.get(scheme) or _BY_SCHEME.get(scheme.partition("+")[0])
@@ -114,10 +134,10 @@ def _from_url(url: str, options: Mapping[str, Any]) -> Store:
                 f"SESSION_STORE is a URL of the scheme {scheme!r}, which no store knows."
                 + _did_you_mean(scheme, _BY_SCHEME)
             )
-    return _make(make, (url,), options)
+    return _make(make, (url,), _with_layout(kind, options, shared))
 
 
-def _from_name(name: str, options: Mapping[str, Any]) -> Store:
+def _from_name(name: str, options: Mapping[str, Any], shared: bool) -> Store:
     kind = _BY_NAME.get(name)
     if kind is not None and kind.example and not options:
         raise ConfigError(
@@ -128,15 +148,16 @@ def _from_name(name: str, options: Mapping[str, Any]) -> Store:
     if make is None:
         raise ConfigError(
             f"SESSION_STORE is {name!r}, which is neither a URL nor the name of a store."
-            + _did_you_mean(name, _BY_NAME)
+            + _did_you_mean(name, [*_BY_NAME, "cookie"])
         )
-    return _make(make, (), options)
+    return _make(make, (), _with_layout(kind, options, shared))
 
 
-def _from_client(client: Any, options: Mapping[str, Any]) -> Store:
+def _from_client(client: Any, options: Mapping[str, Any], shared: bool) -> Store:
     packages = {base.__module__.partition(".")[0] for base in type(client).__mro__}
     for kind in _BY_NAME.values():
         if packages.intersection(kind.clients):
+            options = _with_layout(kind, options, shared)
             if "flask_sqlalchemy" in packages:
                 # Its engine exists only inside an application context.
                 return _make(kind.load(), (lambda: client.engine,), options)
@@ -146,6 +167,12 @@ def _from_client(client: Any, options: Mapping[str, Any]) -> Store:
         " neither a URL, a store, nor a client of redis, SQLAlchemy, pymongo, pymemcache or"
         " cachelib. A store has the methods load, create, save, touch and delete."
     )
+
+
+def _with_layout(
+    kind: _Kind | None, options: Mapping[str, Any], shared: bool
+) -> Mapping[str, Any]:
+    return {"layout": "express", **options} if shared and kind and kind.has_layouts else options
 
 
 def _make(make: Callable[..., Store], given: tuple[Any, ...], options: Mapping[str, Any]) -> Store:
@@ -167,8 +194,8 @@ def _plugin(name: str) -> Callable[..., Store] | None:
     return None
 
 
-def _did_you_mean(word: str, known: Mapping[str, _Kind]) -> str:
-    near = get_close_matches(word, known, n=1)
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, list(known), n=1)
     if near:
         return f" Did you mean {near[0]!r}?"
     return f" Known are {', '.join(known)}."

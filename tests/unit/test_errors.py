@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from flask_serversession import errors
+from flask_serversession.client_session import ClientRules
+from flask_serversession.client_session import CookieSession
 from flask_serversession.config import Config
 from flask_serversession.config import secrets_from
 from flask_serversession.cookie import CookieOptions
@@ -22,8 +24,10 @@ from flask_serversession.errors import SessionConflict
 from flask_serversession.errors import SessionError
 from flask_serversession.errors import SessionGone
 from flask_serversession.errors import SessionSerializationError
+from flask_serversession.errors import SessionTooLarge
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
+from flask_serversession.keygrip import Keygrip
 from flask_serversession.manager import SessionManager
 from flask_serversession.serializers import TypedJSON
 from flask_serversession.session import Session
@@ -113,6 +117,36 @@ def nested(depth: int) -> Any:
     return value
 
 
+class FirstVisit:
+    """A browser that has no cookie yet."""
+
+    def cookie_header(self) -> str:
+        return ""
+
+    def keys(self) -> Keygrip:
+        return Keygrip([SECRET])
+
+    def is_secure(self) -> bool:
+        return True
+
+    def cookie_options(self) -> CookieOptions:
+        return CookieOptions()
+
+
+def send_what_no_browser_keeps() -> object:
+    rules = ClientRules(
+        cookie_name="session",
+        serializer=TypedJSON(),
+        permanent_lifetime=1000,
+        rolling=False,
+        destroy_empty=True,
+        plain_signature=False,
+    )
+    session = CookieSession(rules, FirstVisit())
+    session["password"] = SECRET * 1000
+    return session.commit()
+
+
 PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
     (ConfigError, lambda: config(SESSION_SECRET=[SECRET, None])),
     (ConfigError, lambda: config(SESSION_SECRET={SECRET})),
@@ -141,6 +175,7 @@ PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
     (SessionConflict, save_what_is_always_changed_first),
     (SessionGone, save_what_was_ended_elsewhere),
     (SessionGone, reload_what_was_ended_elsewhere),
+    (SessionTooLarge, send_what_no_browser_keeps),
     (StoreUnavailable, lambda: fail_in_a_driver(ConnectionError(SECRET))),
     (StoreError, lambda: fail_in_a_driver(RuntimeError(SECRET))),
 ]
