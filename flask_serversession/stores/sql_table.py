@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from datetime import timezone
 from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.dialects import mysql
 
+from .base import epoch_milliseconds
 from .sql_engine import MYSQL
 
+Value = sa.ColumnElement[Any]
+
 _LONGEST_KEY = 255
+_LAST = epoch_milliseconds(datetime.max.replace(tzinfo=timezone.utc))
 
 #: How many rows one statement lists or prunes; an older SQLite takes 999 parameters.
 BATCH = 500
@@ -40,10 +48,131 @@ class Key(sa.TypeDecorator[str]):
         return value.decode() if isinstance(value, bytes) else value
 
 
-def sessions_table(name: str, schema: str | None) -> sa.Table:
-    """Return the table, in a MetaData of its own: no other one of that name is in its way."""
-    return sa.Table(
+class Stored(sa.types.UserDefinedType[Any]):
+    """A column type of one dialect, by its name there, and how its values come and go."""
+
+    cache_ok = True
+
+    def __init__(
+        self,
+        ddl: str,
+        write: Callable[[Any], Any] | None = None,
+        read: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.ddl = ddl
+        self.write = write
+        self.read = read
+
+    def get_col_spec(self, **_options: Any) -> str:
+        return self.ddl
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+        return self.write
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        return self.read
+
+
+class JsonText(Stored):
+    """PostgreSQL's ``json`` as the text it keeps, which can be compared and is not parsed."""
+
+    cache_ok = True
+
+    def bind_expression(self, bindvalue: sa.BindParameter[Any]) -> Value:
+        return sa.cast(bindvalue, Stored(self.ddl))
+
+    def column_expression(self, column: Value) -> Value:
+        return sa.type_coerce(sa.cast(column, sa.Text), self)
+
+    class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
+        def __eq__(self, other: Any) -> Value:  # type: ignore[override]
+            return sa.cast(self.expr, sa.Text) == sa.cast(other, sa.Text)
+
+
+class MySQLText(Stored):
+    """Text compared byte by byte, whatever character set and collation the column has."""
+
+    cache_ok = True
+
+    class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
+        def __eq__(self, other: Any) -> Value:  # type: ignore[override]
+            return _utf8(self.expr) == _utf8(other)
+
+
+class MySQLKey(Stored):
+    """The same, found by the column's index first, which may ignore case and spaces."""
+
+    cache_ok = True
+
+    class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
+        def __eq__(self, other: Any) -> Value:  # type: ignore[override]
+            found = sa.type_coerce(self.expr, sa.String) == other
+            return sa.and_(found, _utf8(self.expr) == _utf8(other))
+
+
+def _utf8(text: Value) -> Value:
+    return sa.cast(sa.cast(text, mysql.CHAR(charset="utf8mb4")), sa.LargeBinary)
+
+
+class Timestamp(Stored):
+    """PostgreSQL's timestamps, as milliseconds: no TimeZone of a connection has a say.
+
+    :param local: the column has no time zone, and holds the clock of ``:time_zone``.
+    """
+
+    cache_ok = True
+
+    # SQLAlchemy copies a type by its positional parameters.
+    def __init__(self, ddl: str, local: bool = False) -> None:
+        super().__init__(ddl, _seconds, _milliseconds)
+        self.local = local
+
+    def bind_expression(self, bindvalue: sa.BindParameter[Any]) -> Value:
+        return self._in_zone(sa.func.to_timestamp(bindvalue))
+
+    def column_expression(self, column: Value) -> Value:
+        return sa.type_coerce(sa.extract("epoch", self._in_zone(column)), self)
+
+    def _in_zone(self, moment: Value) -> Value:
+        # The function behind AT TIME ZONE, which goes from one kind to the other, either way.
+        return sa.func.timezone(_TIME_ZONE, moment) if self.local else moment
+
+
+_TIME_ZONE: sa.BindParameter[str] = sa.bindparam("time_zone", type_=sa.Text)
+
+
+def _seconds(milliseconds: int) -> float:
+    return milliseconds / 1000
+
+
+def _milliseconds(seconds: Any) -> int:
+    # PostgreSQL knows later years than Python does.
+    milliseconds: int = round(min(seconds * 1000, _LAST))
+    return milliseconds
+
+
+class Layout(NamedTuple):
+    """How rows look: a table with the columns ``id``, ``payload`` and ``expires_at``.
+
+    Those are the columns' keys. Their names and types in the database are the layout's; to
+    the statements they hold text, bytes and milliseconds since 1970.
+    """
+
+    table: sa.Table
+    #: Give the moment, in milliseconds, that the expiry column holds for another one.
+    rounded: Callable[[int], int] = int
+    #: The expiry is a local time, and the statements have a parameter ``time_zone``.
+    local: bool = False
+    #: Setup gives a table that is there the index it lacks.
+    mended: bool = False
+
+
+def native_layout(name: str | None, schema: str | None) -> Layout:
+    """Return the layout of this package, for every dialect."""
+    name = name or "server_sessions"
+    table = sa.Table(
         name,
+        # One of its own: no other table of that name is in its way.
         sa.MetaData(),
         sa.Column("id", Key, primary_key=True),
         sa.Column(
@@ -57,11 +186,69 @@ def sessions_table(name: str, schema: str | None) -> sa.Table:
         sa.Index(f"ix_{name}_expires_at", "expires_at"),
         schema=schema,
     )
+    return Layout(table, mended=True)
 
 
-def make_missing(connection: sa.Connection, table: sa.Table) -> None:
+class Column(NamedTuple):
+    """A column of a Node store's table."""
+
+    key: str
+    name: str
+    type: Stored
+    nullable: bool = False
+    default: Callable[[], Any] | None = None
+    onupdate: Callable[[], Any] | None = None
+
+
+def node_layout(
+    name: str,
+    schema: str | None,
+    *columns: Column,
+    index: str | None = None,
+    rounded: Callable[[int], int] = int,
+    local: bool = False,
+) -> Layout:
+    """Return the layout of a Node store's table, whose index, if any, is on the expiry."""
+    table = sa.Table(name, sa.MetaData(), *map(_column, columns), schema=schema)
+    if index:
+        sa.Index(index, table.c.expires_at)
+    return Layout(table, rounded, local)
+
+
+def _column(column: Column) -> sa.Column[Any]:
+    return sa.Column(
+        column.name,
+        column.type,
+        key=column.key,
+        primary_key=column.key == "id",
+        nullable=column.nullable,
+        default=column.default,
+        onupdate=column.onupdate,
+    )
+
+
+#: The TimeZone of a connection that asks for none; NULL if this one asked (PGTZ,
+#: ``options``, SET), which hides it, and neither the role nor the database has one set.
+TIME_ZONE_OF_OTHERS = sa.text(
+    """
+    SELECT CASE WHEN source NOT IN ('client', 'session') THEN setting ELSE (
+        SELECT substring(config FROM '=(.*)')
+        FROM pg_db_role_setting, unnest(setconfig) AS config
+        WHERE lower(split_part(config, '=', 1)) = 'timezone'
+        AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user))
+        AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+        ORDER BY setrole = 0, setdatabase = 0 LIMIT 1
+    ) END
+    FROM pg_settings WHERE name = 'TimeZone'
+    """
+)
+
+
+def make_missing(connection: sa.Connection, layout: Layout) -> None:
     """Make the table and its index, unless they are there or another process is faster."""
-    parts: list[sa.Table | sa.Index] = [table, *table.indexes]
+    parts: list[sa.Table | sa.Index] = [layout.table]
+    if layout.mended:
+        parts += layout.table.indexes
     for part in parts:
         try:
             part.create(connection, checkfirst=True)
@@ -78,8 +265,9 @@ class Statements:
     def __init__(self, table: sa.Table) -> None:
         now: sa.BindParameter[int] = sa.bindparam("now")
         dead, live = table.c.expires_at <= now, table.c.expires_at > now
-        key: sa.BindParameter[str] = sa.bindparam("key")
+        key: sa.BindParameter[str] = sa.bindparam("key", type_=table.c.id.type)
         dead_key, live_key = sa.and_(table.c.id == key, dead), sa.and_(table.c.id == key, live)
+        old: sa.BindParameter[bytes] = sa.bindparam("old_payload", type_=table.c.payload.type)
         new_expiry: dict[str, Any] = {"expires_at": sa.bindparam("new_expires_at")}
         new = {"payload": sa.bindparam("new_payload"), **new_expiry}
 
@@ -87,7 +275,7 @@ class Statements:
         self.insert = sa.insert(table).values(id=key, **new)
         self.replace_dead = sa.update(table).where(dead_key).values(new)
         self.save = sa.update(table).where(live_key).values(new)
-        self.save_replacing = self.save.where(table.c.payload == sa.bindparam("old_payload"))
+        self.save_replacing = self.save.where(table.c.payload == old)
         self.touch = sa.update(table).where(live_key).values(new_expiry)
         self.delete = sa.delete(table).where(live_key)
         self.delete_dead = sa.delete(table).where(dead_key)

@@ -25,9 +25,10 @@ try:
 
     from .sql_engine import Database
     from .sql_engine import Outcome
+    from .sql_layouts import Wanted
     from .sql_table import BATCH
+    from .sql_table import Layout
     from .sql_table import make_missing
-    from .sql_table import sessions_table
     from .sql_table import Statements
 except ModuleNotFoundError:
     _INSTALLED = False
@@ -40,7 +41,7 @@ _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
 
 class SQLAlchemyStore:
-    """Keeps each record in one row: id, payload, and the expiry in milliseconds since 1970.
+    """Keeps each record in one row, of a layout of its own or of one that Express reads too.
 
     Every verb is one statement that commits by itself, whatever transaction the
     application has open. A second one follows where the first found no row to change: a
@@ -64,9 +65,14 @@ class SQLAlchemyStore:
     :param engine: a synchronous :class:`sqlalchemy.Engine`, or a function that returns
         one. It is called on first use, so it may need an application context then:
         ``lambda: db.engine``.
-    :param table: the table's name.
+    :param layout: ``native``, or the Node store whose table to share: ``connect-pg-simple``,
+        ``express-mysql-session``, ``connect-session-knex``, ``connect-session-sequelize``, or
+        ``express`` for the usual one of the dialect. Some round an expiry to the second.
+    :param table: the table's name, by default the layout's own.
     :param schema: the table's schema; on MySQL, another database.
     :param create: call :meth:`setup` on first use.
+    :param time_zone: for ``connect-pg-simple``, the TimeZone of Node's connections; by
+        default the one that the server gives this role in this database.
     :raises ConfigError: for an engine that cannot work, at once or on first use.
     """
 
@@ -74,14 +80,18 @@ class SQLAlchemyStore:
         self,
         engine: sa.Engine | Callable[[], sa.Engine],
         *,
-        table: str = "server_sessions",
+        layout: str = "native",
+        table: str | None = None,
         schema: str | None = None,
         create: bool = True,
+        time_zone: str | None = None,
     ) -> None:
         _need_sqlalchemy()
+        self._wanted = Wanted(layout, table, schema, time_zone)
         self._given: Database | Callable[[], sa.Engine]
         if isinstance(engine, sa.Engine):
             self._given = Database.of_application(engine)
+            self._wanted.on(self._dialect)  # says at once what cannot work
         elif callable(engine):
             self._given = engine
         else:
@@ -89,9 +99,6 @@ class SQLAlchemyStore:
                 "The SQL store needs a synchronous SQLAlchemy Engine, or a function that"
                 " returns one: lambda: db.engine."
             )
-        #: The table, for an application whose migrations make it (with ``create=False``).
-        self.table = sessions_table(table, schema)
-        self._sql = Statements(self.table)
         self._setup_due = create
         self._own: Database | None = None
         self._errors = DriverErrors(
@@ -105,9 +112,11 @@ class SQLAlchemyStore:
         cls,
         url: str | sa.URL,
         *,
-        table: str = "server_sessions",
+        layout: str = "native",
+        table: str | None = None,
         schema: str | None = None,
         create: bool = True,
+        time_zone: str | None = None,
         timeout: float = 5.0,
         **engine_options: Any,
     ) -> SQLAlchemyStore:
@@ -130,9 +139,22 @@ class SQLAlchemyStore:
         """
         _need_sqlalchemy()
         database = Database.opened(url, timeout, engine_options)
-        store = cls(lambda: database.engine, table=table, schema=schema, create=create)
+        store = cls(
+            lambda: database.engine,
+            layout=layout,
+            table=table,
+            schema=schema,
+            create=create,
+            time_zone=time_zone,
+        )
         store._given = store._own = database
+        store._wanted.on(store._dialect)  # says at once what cannot work
         return store
+
+    @cached_property
+    def table(self) -> sa.Table:
+        """The table, for an application whose migrations make it (with ``create=False``)."""
+        return self._layout.table
 
     def load(self, key: str) -> Record | None:
         for payload, expires_at in self._run(self._sql.load, key=key, now=_now()).rows:
@@ -140,7 +162,7 @@ class SQLAlchemyStore:
         return None
 
     def create(self, key: str, record: Record) -> bool:
-        new = _new(record)
+        new = self._new(record)
         with self._errors:
             try:
                 self._send(self._sql.insert, key=key, **new)
@@ -150,7 +172,7 @@ class SQLAlchemyStore:
                 return self._send(dead, key=key, now=_now(), **new).row_count > 0
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
-        new = _new(record)
+        new = self._new(record)
         if replacing is None:
             outcome = self._run(self._sql.save, key=key, now=_now(), **new)
         else:
@@ -164,12 +186,12 @@ class SQLAlchemyStore:
         if current is None:
             return GONE
         expected = replacing is None or replacing.payload == current.payload
-        if expected and _new(current) == new:
+        if expected and self._new(current) == new:
             return None  # Outcome says when such a row is not counted.
         return GONE if replacing is None else Refusal(current)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
-        moment = epoch_milliseconds(expires_at)
+        moment = self._layout.rounded(epoch_milliseconds(expires_at))
         if self._run(self._sql.touch, key=key, now=_now(), new_expires_at=moment).row_count:
             return True
         current = self.load(key)
@@ -214,7 +236,7 @@ class SQLAlchemyStore:
     def setup(self) -> None:
         """Make the table and its index if they are not there."""
         with self._errors, self._database.engine.connect() as connection:
-            make_missing(connection, self.table)
+            make_missing(connection, self._layout)
         self._setup_due = False
 
     def ping(self) -> None:
@@ -229,7 +251,25 @@ class SQLAlchemyStore:
     def _database(self) -> Database:
         if isinstance(self._given, Database):
             return self._given
-        return Database.of_application(self._given())
+        with self._errors:
+            return Database.of_application(self._given())
+
+    def _dialect(self) -> str:
+        return self._database.engine.dialect.name
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return self._wanted.on(self._dialect)
+
+    @cached_property
+    def _sql(self) -> Statements:
+        return Statements(self.table)
+
+    @cached_property
+    def _constants(self) -> dict[str, object]:
+        if not self._layout.local:
+            return {}
+        return {"time_zone": self._wanted.time_zone(self._database)}
 
     def _run(self, statement: sa.Executable, **parameters: object) -> Outcome:
         with self._errors:
@@ -238,7 +278,11 @@ class SQLAlchemyStore:
     def _send(self, statement: sa.Executable, **parameters: object) -> Outcome:
         if self._setup_due:
             self.setup()
-        return self._database.send(statement, **parameters)
+        return self._database.send(statement, **parameters, **self._constants)
+
+    def _new(self, record: Record) -> dict[str, object]:
+        expires_at = self._layout.rounded(epoch_milliseconds(record.expires_at or _NEVER))
+        return {"new_payload": record.payload, "new_expires_at": expires_at}
 
 
 def _need_sqlalchemy() -> None:
@@ -250,8 +294,3 @@ def _need_sqlalchemy() -> None:
 
 def _now() -> int:
     return epoch_milliseconds(utc_now())
-
-
-def _new(record: Record) -> dict[str, object]:
-    expires_at = epoch_milliseconds(record.expires_at or _NEVER)
-    return {"new_payload": record.payload, "new_expires_at": expires_at}

@@ -1,0 +1,891 @@
+"""The tables of four Node stores: made as they make them, read and written as they do.
+
+What stands here as Node's was said to, and left in, these servers by connect-pg-simple 10.0,
+express-mysql-session 3.0, connect-session-knex 5.0 and connect-session-sequelize 8.0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+from uuid import uuid4
+
+import pymysql
+import pytest
+import sqlalchemy as sa
+
+from flask_serversession.errors import ConfigError
+from flask_serversession.errors import StoreError
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
+from flask_serversession.testing import contract
+from flask_serversession.testing import KeysContract
+from flask_serversession.testing import PruneContract
+from flask_serversession.testing import SetupContract
+from flask_serversession.testing import store_machine
+from flask_serversession.testing import StoreContract
+from flask_serversession.testing.contract import assert_payload
+from flask_serversession.testing.contract import at_the_same_time
+from flask_serversession.testing.contract import expired
+from flask_serversession.testing.contract import in_
+from flask_serversession.testing.contract import live
+from flask_serversession.testing.contract import OTHER_PAYLOAD
+from flask_serversession.testing.contract import PAYLOAD
+
+from ..servers.base import free_port
+
+MakeStore = Callable[..., SQLAlchemyStore]
+
+#: A session that ends at MOMENT, as express-session writes it down.
+NODES_PAYLOAD = (
+    '{"cookie":{"originalMaxAge":132628083752,"expires":"2031-02-03T04:05:06.789Z",'
+    '"httpOnly":true,"path":"/"},"user":{"name":"Juan"},"views":3}'
+)
+MOMENT = datetime(2031, 2, 3, 4, 5, 6, 789_000, timezone.utc)
+
+
+class Node(NamedTuple):
+    """What a Node store leaves in a database."""
+
+    layout: str
+    dialect: str
+    table: str
+    #: What makes the table; all but the first statement are indexes.
+    ddl: list[str]
+    #: The row of NODES_PAYLOAD, whose id is NODES_ID.
+    row: dict[str, Any]
+    #: What MOMENT is in that row.
+    moment: datetime
+
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        """The names of id, payload and expiry."""
+        name, payload, expiry = [name for name in self.row if not name.endswith("edAt")]
+        return name, payload, expiry
+
+
+SECOND = MOMENT.replace(microsecond=0)
+NODES = {
+    "connect-pg-simple on postgresql": Node(
+        "connect-pg-simple",
+        "postgresql",
+        "session",
+        [
+            'CREATE TABLE "session" ("sid" varchar NOT NULL COLLATE "default",'
+            ' "sess" json NOT NULL, "expire" timestamp(6) NOT NULL) WITH (OIDS=FALSE)',
+            'ALTER TABLE "session" ADD CONSTRAINT "session_pkey" PRIMARY KEY ("sid")'
+            " NOT DEFERRABLE INITIALLY IMMEDIATE",
+            'CREATE INDEX "IDX_session_expire" ON "session" ("expire")',
+        ],
+        {"sid": "nodes", "sess": NODES_PAYLOAD, "expire": "2031-02-03 04:05:07"},
+        SECOND + timedelta(seconds=1),
+    ),
+    "express-mysql-session on mysql": Node(
+        "express-mysql-session",
+        "mysql",
+        "sessions",
+        [
+            "CREATE TABLE IF NOT EXISTS `sessions` (`session_id` varchar(128) COLLATE utf8mb4_bin"
+            " NOT NULL, `expires` int(11) unsigned NOT NULL, `data` mediumtext COLLATE"
+            " utf8mb4_bin, PRIMARY KEY (`session_id`)) ENGINE=InnoDB"
+        ],
+        {"session_id": "nodes", "data": NODES_PAYLOAD, "expires": "1927857907"},
+        SECOND + timedelta(seconds=1),
+    ),
+    "connect-session-knex on postgresql": Node(
+        "connect-session-knex",
+        "postgresql",
+        "sessions",
+        [
+            'create table "sessions" ("sid" varchar(255), "sess" json not null, "expired"'
+            ' timestamptz not null, constraint "sessions_pkey" primary key ("sid"))',
+            'create index "sessions_expired_index" on "sessions" ("expired")',
+        ],
+        {"sid": "nodes", "sess": NODES_PAYLOAD, "expired": "2031-02-03 04:05:06.789+00"},
+        MOMENT,
+    ),
+    "connect-session-knex on mysql": Node(
+        "connect-session-knex",
+        "mysql",
+        "sessions",
+        [
+            "create table `sessions` (`sid` varchar(255), `sess` json not null, `expired`"
+            " datetime not null, primary key (`sid`))",
+            "alter table `sessions` add index `sessions_expired_index`(`expired`)",
+        ],
+        {"sid": "nodes", "sess": NODES_PAYLOAD, "expired": "2031-02-03 04:05:06"},
+        SECOND,
+    ),
+    "connect-session-knex on sqlite": Node(
+        "connect-session-knex",
+        "sqlite",
+        "sessions",
+        [
+            "create table `sessions` (`sid` varchar(255), `sess` json not null, `expired`"
+            " datetime not null, primary key (`sid`))",
+            "create index `sessions_expired_index` on `sessions` (`expired`)",
+        ],
+        {"sid": "nodes", "sess": NODES_PAYLOAD, "expired": "2031-02-03T04:05:06.789Z"},
+        MOMENT,
+    ),
+    "connect-session-sequelize on postgresql": Node(
+        "connect-session-sequelize",
+        "postgresql",
+        "Sessions",
+        [
+            'CREATE TABLE IF NOT EXISTS "Sessions" ("sid" VARCHAR(36) , "expires" TIMESTAMP WITH'
+            ' TIME ZONE, "data" TEXT, "createdAt" TIMESTAMP WITH TIME ZONE NOT NULL, "updatedAt"'
+            ' TIMESTAMP WITH TIME ZONE NOT NULL, PRIMARY KEY ("sid"))'
+        ],
+        {
+            "sid": "nodes",
+            "data": NODES_PAYLOAD,
+            "expires": "2031-02-03 04:05:06.789+00",
+            "createdAt": "2026-11-21 02:57:03.356+00",
+            "updatedAt": "2026-11-21 02:57:03.364+00",
+        },
+        MOMENT,
+    ),
+    "connect-session-sequelize on mysql": Node(
+        "connect-session-sequelize",
+        "mysql",
+        "Sessions",
+        [
+            "CREATE TABLE IF NOT EXISTS `Sessions` (`sid` VARCHAR(36) , `expires` DATETIME,"
+            " `data` TEXT, `createdAt` DATETIME NOT NULL, `updatedAt` DATETIME NOT NULL,"
+            " PRIMARY KEY (`sid`)) ENGINE=InnoDB"
+        ],
+        {
+            "sid": "nodes",
+            "data": NODES_PAYLOAD,
+            "expires": "2031-02-03 04:05:06",
+            "createdAt": "2026-11-21 02:57:03",
+            "updatedAt": "2026-11-21 02:57:03",
+        },
+        SECOND,
+    ),
+    "connect-session-sequelize on sqlite": Node(
+        "connect-session-sequelize",
+        "sqlite",
+        "Sessions",
+        [
+            "CREATE TABLE IF NOT EXISTS `Sessions` (`sid` VARCHAR(36) PRIMARY KEY, `expires`"
+            " DATETIME, `data` TEXT, `createdAt` DATETIME NOT NULL, `updatedAt` DATETIME NOT"
+            " NULL)"
+        ],
+        {
+            "sid": "nodes",
+            "data": NODES_PAYLOAD,
+            "expires": "2031-02-03 04:05:06.789 +00:00",
+            "createdAt": "2026-11-21 02:57:03.421 +00:00",
+            "updatedAt": "2026-11-21 02:57:03.423 +00:00",
+        },
+        MOMENT,
+    ),
+}
+ON_POSTGRESQL = pytest.mark.parametrize("node", ["connect-pg-simple on postgresql"], indirect=True)
+ON_MYSQL = pytest.mark.parametrize(
+    "node", [name for name in NODES if name.endswith("mysql")], indirect=True
+)
+ON_KNEX_AND_SEQUELIZE_ON_MYSQL = pytest.mark.parametrize(
+    "node",
+    ["connect-session-knex on mysql", "connect-session-sequelize on mysql"],
+    indirect=True,
+)
+ON_SEQUELIZE = pytest.mark.parametrize(
+    "node", [name for name in NODES if "sequelize" in name], indirect=True
+)
+
+
+@pytest.fixture(params=NODES)
+def node(request: pytest.FixtureRequest) -> Node:
+    return NODES[request.param]
+
+
+@pytest.fixture
+def url(node: Node, request: pytest.FixtureRequest, tmp_path: Path) -> sa.URL:
+    if node.dialect == "sqlite":
+        return sa.make_url(f"sqlite:///{tmp_path}/sessions.db")
+    return sa.make_url(request.getfixturevalue(f"{node.dialect}_url"))
+
+
+@pytest.fixture
+def schema(url: sa.URL) -> Iterator[str | None]:
+    """An empty schema, in which every table can have the name that is usual in Node."""
+    with empty_schema(url) as name:
+        yield name
+
+
+@pytest.fixture
+def engine(url: sa.URL, schema: str | None) -> Iterator[sa.Engine]:
+    """A neighbour in that schema, which speaks plain SQL."""
+    engine = engine_in(url, schema)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def make_store(node: Node, url: sa.URL, schema: str | None) -> Iterator[MakeStore]:
+    stores = []
+
+    def make(url: sa.URL = url, **options: Any) -> SQLAlchemyStore:
+        options = {"layout": node.layout, "schema": schema, **options}
+        stores.append(SQLAlchemyStore.from_url(url, **options))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(make_store: MakeStore) -> SQLAlchemyStore:
+    return make_store()
+
+
+class TestEveryLayout(StoreContract, KeysContract, PruneContract, SetupContract):
+    @pytest.fixture(autouse=True)
+    def _the_second_before_is_precise_enough(
+        self, node: Node, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if node.moment == SECOND:
+            # The contract looks some milliseconds later, so it sees more than a second.
+            monkeypatch.setattr(contract, "PRECISION", timedelta(seconds=2))
+
+    @pytest.fixture
+    def other_store(self, make_store: MakeStore) -> SQLAlchemyStore:
+        return make_store(table="others")
+
+    @pytest.mark.parametrize("payload", contract.AWKWARD_PAYLOADS)
+    def test_a_payload_comes_back_to_the_byte(
+        self, store: SQLAlchemyStore, node: Node, payload: bytes
+    ) -> None:
+        if not fits(node, payload):
+            with pytest.raises(StoreError):
+                store.create("key", live(payload))
+            assert store.load("key") is None
+            return
+        super().test_a_payload_comes_back_to_the_byte(store, payload)
+
+
+def fits(node: Node, payload: bytes) -> bool:
+    if node.dialect == "mysql" and node.layout == "connect-session-sequelize":
+        return len(payload) < 65_536  # as much as a TEXT holds
+    if node.dialect == "mysql" and node.layout == "connect-session-knex":
+        return b"\\ud800" not in payload  # half a character, to json_valid
+    return True
+
+
+def test_random_programs_agree_with_a_dict(store: SQLAlchemyStore) -> None:
+    def emptied() -> SQLAlchemyStore:
+        store.clear()
+        return store
+
+    store_machine(emptied, examples=15).TestCase().runTest()
+
+
+def test_many_workers_may_start_at_once(make_store: MakeStore) -> None:
+    stores = [make_store() for _ in range(6)]
+
+    created = at_the_same_time([lambda s=s: s.create("key", live()) for s in stores])  # type: ignore[misc]
+
+    assert created.count(True) == 1
+
+
+# Rows
+
+
+def test_a_row_that_node_wrote_is_a_record(
+    node: Node, make_store: MakeStore, engine: sa.Engine
+) -> None:
+    make_as_node_does(engine, node)
+    store = make_store(create=False)
+
+    assert store.load("nodes") == Record(NODES_PAYLOAD.encode(), node.moment)
+    assert list(store.keys()) == ["nodes"]
+    assert store.save("nodes", live(), replacing=store.load("nodes")) is None
+    assert_payload(store, "nodes", PAYLOAD)
+
+
+def test_a_record_becomes_the_row_that_node_writes(
+    node: Node, make_store: MakeStore, engine: sa.Engine
+) -> None:
+    make_as_node_does(engine, node)
+    record = Record(NODES_PAYLOAD.encode(), MOMENT)
+    store = make_store(create=False)
+
+    store.create("created", record)
+    store.create("saved", live())
+    store.save("saved", record)
+    store.create("touched", Record(NODES_PAYLOAD.encode(), in_(60)))
+    store.touch("touched", MOMENT)
+
+    rows = {row.pop(node.columns[0]): row for row in text_of_rows(engine, node)}
+    for row in rows.values():
+        for stamp in [name for name in row if name.endswith("edAt")]:
+            # PostgreSQL leaves out a last 0.
+            shape = row[stamp][:19] if node.dialect == "postgresql" else row[stamp]
+            row[stamp] = re.sub(r"\d", "0", shape)
+    assert set(rows) == {"nodes", "created", "saved", "touched"}
+    for key in ("created", "saved", "touched"):
+        assert rows[key] == rows["nodes"]
+
+
+def test_a_touch_moves_the_expiry_alone(
+    node: Node, store: SQLAlchemyStore, engine: sa.Engine
+) -> None:
+    store.create("key", live(NODES_PAYLOAD.encode()))
+    (before,) = text_of_rows(engine, node)
+
+    store.touch("key", MOMENT)
+
+    (after,) = text_of_rows(engine, node)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed - {"updatedAt"} == {node.columns[2]}
+
+
+def test_a_record_without_an_expiry_lives_on(store: SQLAlchemyStore) -> None:
+    store.create("key", Record(PAYLOAD, None))
+
+    assert_payload(store, "key", PAYLOAD)
+    assert store.touch("key", in_(60)) is True
+
+
+def test_an_expired_leftover_is_deleted_too(
+    node: Node, store: SQLAlchemyStore, engine: sa.Engine
+) -> None:
+    store.create("key", expired())
+
+    assert store.delete("key") is False
+
+    assert text_of_rows(engine, node) == []
+
+
+@pytest.mark.parametrize(
+    "node",
+    ["express-mysql-session on mysql", *(name for name in NODES if "sequelize" in name)],
+    indirect=True,
+)
+def test_a_row_without_data_is_not_a_session_and_no_failure(
+    node: Node, store: SQLAlchemyStore, engine: sa.Engine
+) -> None:
+    store.create("key", live())
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {quoted(engine, node.table)} SET data = NULL")
+
+    assert_payload(store, "key", b"")
+
+
+@ON_SEQUELIZE
+def test_sequelizes_stamps_say_when_a_session_was_created_and_last_changed(
+    node: Node, store: SQLAlchemyStore, engine: sa.Engine
+) -> None:
+    with engine.begin() as connection:
+        store.setup()
+        insert_as_node_does(connection, node)
+
+    store.save("nodes", live())
+
+    (row,) = text_of_rows(engine, node)
+    assert row["createdAt"] == node.row["createdAt"]
+    written = datetime.fromisoformat(row["updatedAt"][:19]).replace(tzinfo=timezone.utc)
+    assert timedelta(0) <= in_(0) - written < timedelta(seconds=60)
+
+
+@ON_MYSQL
+def test_a_row_that_is_as_it_should_be_already_counts_as_saved(
+    url: sa.URL, schema: str, node: Node
+) -> None:
+    def connect() -> pymysql.Connection[pymysql.cursors.Cursor]:
+        """Connect without the flag by which MySQL counts found rows, not changed ones."""
+        return pymysql.connect(
+            host=url.host, port=url.port, user=url.username, password=url.password, database=schema
+        )
+
+    engine = sa.create_engine(url, creator=connect)
+    store = SQLAlchemyStore(engine, layout=node.layout)
+    record = Record(PAYLOAD, MOMENT)
+    store.create("key", record)
+
+    assert store.save("key", record) is None
+    assert store.save("key", record, replacing=record) is None
+    assert store.touch("key", MOMENT) is True
+    engine.dispose()
+
+
+# Tables
+
+
+def test_setup_makes_the_table_that_node_makes(node: Node, url: sa.URL) -> None:
+    with empty_schema(url) as ours, empty_schema(url, "_2") as nodes:
+        store = SQLAlchemyStore.from_url(url, layout=node.layout, schema=ours)
+        store.setup()
+        store.close()
+        made = definition(url, ours, node)
+
+        if node.dialect == "sqlite":
+            Path(str(url.database)).unlink()
+        engine = engine_in(url, nodes)
+        make_as_node_does(engine, node)
+        engine.dispose()
+
+        assert made == definition(url, nodes, node)
+
+
+def test_a_table_that_node_made_is_left_as_it_is(
+    node: Node, url: sa.URL, schema: str | None, make_store: MakeStore, engine: sa.Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(node.ddl[0])
+    before = definition(url, schema, node)
+    store = make_store()
+
+    store.setup()
+
+    assert store.create("key", live()) is True
+    assert definition(url, schema, node) == before
+
+
+@ON_KNEX_AND_SEQUELIZE_ON_MYSQL
+def test_a_table_that_ignores_case_does_not_make_one_of_two_sessions(
+    node: Node, make_store: MakeStore, engine: sa.Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER DATABASE DEFAULT CHARACTER SET latin1")
+    make_as_node_does(engine, node)
+    store = make_store()
+    store.create("key", live('{"name":"Zoë"}'.encode()))
+    loaded = store.load("key")
+    assert loaded is not None
+    assert store.save("key", live('{"name":"zoë"}'.encode()), replacing=loaded) is None
+
+    for alike in ("KEY", "key "):
+        assert store.load(alike) is None
+        assert store.create(alike, live()) is False
+        assert store.touch(alike, in_(60)) is False
+        assert store.save(alike, live()) is not None
+        assert store.delete(alike) is False
+    refusal = store.save("key", live(), replacing=loaded)
+    assert refusal is not None
+    assert refusal.current is not None
+    assert refusal.current.payload == '{"name":"zoë"}'.encode()
+    assert store.save("key", live(), replacing=refusal.current) is None
+
+
+@ON_MYSQL
+def test_a_key_is_found_by_mysqls_index(
+    node: Node, store: SQLAlchemyStore, engine: sa.Engine
+) -> None:
+    for number in range(50):
+        store.create(f"key{number}", live())
+
+    statement = store._sql.load.compile(engine)
+    parameters = {"key": "key7", "now": "2001-01-01" if "expires" not in node.row else 0}
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings().one()
+
+    assert plan["key"] == "PRIMARY"
+    assert int(plan["rows"]) == 1
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("type_", ["jsonb", "text"])
+def test_a_payload_column_that_somebody_changed_works(
+    type_: str, make_store: MakeStore, store: SQLAlchemyStore, engine: sa.Engine
+) -> None:
+    store.setup()
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE session ALTER sess TYPE {type_}")
+
+    assert store.create("key", live()) is True
+    loaded = store.load("key")
+    assert store.save("key", live(OTHER_PAYLOAD), replacing=loaded) is None
+    assert store.save("key", live(), replacing=loaded) is not None
+
+
+@ON_POSTGRESQL
+def test_a_life_longer_than_python_counts_can_be_loaded(
+    node: Node, make_store: MakeStore, engine: sa.Engine
+) -> None:
+    make_as_node_does(engine, node)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE session SET expire = '20000-01-01'")
+
+    record = make_store().load("nodes")
+
+    assert record is not None
+    assert record.expires_at is not None
+    assert record.expires_at.year == 9999
+
+
+@pytest.mark.parametrize("node", ["express-mysql-session on mysql"], indirect=True)
+def test_an_expiry_after_2106_is_as_late_as_an_unsigned_int_can_tell(
+    store: SQLAlchemyStore,
+) -> None:
+    store.create("key", Record(PAYLOAD, datetime(2200, 1, 1, tzinfo=timezone.utc)))
+
+    record = store.load("key")
+
+    assert record is not None
+    assert record.expires_at == datetime(2106, 2, 7, 6, 28, 15, tzinfo=timezone.utc)
+
+
+# Time zones
+
+
+@ON_MYSQL
+def test_a_connections_time_zone_does_not_move_mysqls_expiries(
+    node: Node, make_store: MakeStore, engine: sa.Engine
+) -> None:
+    make_as_node_does(engine, node)
+    store = make_store(connect_args={"init_command": "SET time_zone = '+09:00'"})
+
+    store.create("ours", Record(PAYLOAD, MOMENT))
+
+    nodes, ours = (row[node.columns[2]] for row in text_of_rows(engine, node))
+    assert ours == nodes
+    for key in ("nodes", "ours"):
+        record = store.load(key)
+        assert record is not None
+        assert record.expires_at == node.moment
+
+
+@pytest.mark.parametrize(
+    "node", [name for name in NODES if name.endswith("postgresql")], indirect=True
+)
+def test_pgtz_does_not_move_postgresqls_expiries(
+    node: Node, make_store: MakeStore, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_as_node_does(engine, node)
+    local = {"time_zone": "UTC"} if node.layout == "connect-pg-simple" else {}
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    store = make_store(create=False, **local)
+
+    store.create("ours", Record(PAYLOAD, MOMENT))
+
+    monkeypatch.delenv("PGTZ")
+    nodes, ours = (row[node.columns[2]] for row in text_of_rows(engine, node))
+    assert ours == nodes
+    for key in ("nodes", "ours"):
+        record = store.load(key)
+        assert record is not None
+        assert record.expires_at == node.moment
+
+
+@pytest.fixture
+def role(postgresql_url: str) -> Iterator[sa.URL]:
+    """The URL of a role and a database of their own."""
+    name = f"node_{uuid4().hex[:12]}"
+    with administrating(postgresql_url) as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {name}")
+        yield sa.make_url(postgresql_url).set(username=name, password=name, database=name)
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.exec_driver_sql(f"DROP ROLE {name}")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["DATABASE {} SET TimeZone = 'Asia/Kolkata'"],
+        ["ROLE {} SET timezone = 'America/New_York'"],
+        [
+            "ROLE {} SET timezone = 'America/New_York'",
+            "DATABASE {} SET timezone = 'Asia/Kolkata'",
+        ],
+        [
+            "ROLE {} SET timezone = 'America/New_York'",
+            "ROLE {0} IN DATABASE {0} SET timezone = '<+03>-03'",
+        ],
+    ],
+    ids=["database", "role", "role before database", "role in database"],
+)
+@pytest.mark.parametrize("pgtz", [None, "Asia/Tokyo"])
+def test_pg_simples_local_times_are_those_that_the_server_gives_node(
+    settings: list[str],
+    pgtz: str | None,
+    role: sa.URL,
+    postgresql_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with administrating(postgresql_url) as connection:
+        for setting in settings:
+            connection.exec_driver_sql(f"ALTER {setting.format(role.username)}")
+    if pgtz:
+        monkeypatch.setenv("PGTZ", pgtz)
+    store = SQLAlchemyStore.from_url(role, layout="connect-pg-simple")
+    store.create("ours", Record(PAYLOAD, in_(3600)))
+    assert store.load("ours") is not None
+
+    monkeypatch.delenv("PGTZ", raising=False)
+    node = sa.create_engine(role, poolclass=sa.NullPool)
+    with node.begin() as connection:
+        assert connection.exec_driver_sql("SHOW TimeZone").scalar() != "Asia/Tokyo"
+        left = "SELECT extract(epoch FROM expire - now()::timestamp) FROM session"
+        assert 3590 < float(connection.exec_driver_sql(left).scalar() or 0) <= 3601
+        connection.exec_driver_sql(
+            "INSERT INTO session SELECT 'nodes', '{}', to_timestamp(1927857907)"
+        )
+    for _ in range(2):
+        record = store.load("nodes")
+        assert record is not None
+        assert record.expires_at == datetime(2031, 2, 3, 4, 5, 7, tzinfo=timezone.utc)
+        monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    store.close()
+
+
+@pytest.mark.parametrize("how", ["PGTZ", "options", "SET"])
+@ON_POSTGRESQL
+def test_a_time_zone_that_hides_nodes_asks_for_its_name(
+    how: str, url: sa.URL, schema: str, make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if how == "PGTZ":
+        monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    options = "-c timezone=Asia/Tokyo" if how == "options" else ""
+    engine = sa.create_engine(url, connect_args={"options": options})
+    if how == "SET":
+        sa.event.listen(engine, "connect", set_time_zone)
+
+    unsure = SQLAlchemyStore(engine, layout="connect-pg-simple", schema=schema)
+    with pytest.raises(ConfigError, match="time_zone='Etc/UTC'"):
+        unsure.create("key", live())
+
+    told = SQLAlchemyStore(
+        engine, layout="connect-pg-simple", schema=schema, time_zone="America/New_York"
+    )
+    assert told.create("key", live()) is True
+    engine.dispose()
+    with administrating(url) as connection:
+        left = f"SELECT expire - now() AT TIME ZONE 'America/New_York' FROM {schema}.session"
+        assert timedelta(minutes=59) < connection.exec_driver_sql(left).scalar_one()
+
+
+def set_time_zone(connection: Any, _record: object) -> None:
+    connection.execute("SET TIME ZONE 'Asia/Tokyo'")
+    connection.commit()
+
+
+@ON_POSTGRESQL
+def test_the_server_is_asked_for_its_time_zone_once(store: SQLAlchemyStore) -> None:
+    asked: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    store.setup()
+    sa.event.listen(store._database.engine, "before_cursor_execute", note)
+    store.create("key", live())
+    store.load("key")
+
+    assert ["pg_settings" in statement for statement in asked] == [True, False, False]
+
+
+def test_a_role_that_may_not_make_tables_can_use_one(role: sa.URL, postgresql_url: str) -> None:
+    node = NODES["connect-pg-simple on postgresql"]
+    owner = sa.create_engine(sa.make_url(postgresql_url).set(database=role.database))
+    with owner.begin() as connection:
+        connection.exec_driver_sql("REVOKE ALL ON SCHEMA public FROM public")
+        connection.exec_driver_sql(
+            f"ALTER SCHEMA public OWNER TO {connection.engine.url.username}"
+        )
+        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA public TO {role.username}")
+        connection.exec_driver_sql(node.ddl[0])
+        rights = "SELECT, INSERT, UPDATE, DELETE"
+        connection.exec_driver_sql(f"GRANT {rights} ON session TO {role.username}")
+    owner.dispose()
+    store = SQLAlchemyStore.from_url(role, layout="express")
+
+    assert store.create("key", live()) is True
+    assert_payload(store, "key", PAYLOAD)
+    store.close()
+
+
+# Arguments
+
+
+@pytest.mark.parametrize(
+    ("url", "table"),
+    [
+        ("postgresql+psycopg://host/db", "session"),
+        ("mysql+pymysql://host/db", "sessions"),
+        ("mariadb+pymysql://host/db", "sessions"),
+        ("sqlite:///x.db", "sessions"),
+    ],
+)
+def test_express_is_the_layout_that_is_usual_on_the_dialect(url: str, table: str) -> None:
+    usual = SQLAlchemyStore.from_url(url, layout="express")
+
+    assert usual.table.name == table
+    assert "payload" in usual.table.c
+    usual.close()
+
+
+def test_a_table_can_have_another_name(node: Node, url: sa.URL) -> None:
+    store = SQLAlchemyStore.from_url(url, layout=node.layout, table="visits")
+
+    assert store.table.name == "visits"
+    assert [index.name for index in store.table.indexes if "visits" not in str(index.name)] == []
+    store.close()
+
+
+def test_the_table_for_migrations_needs_no_server() -> None:
+    url = f"postgresql+psycopg://127.0.0.1:{free_port()}/db"
+    store = SQLAlchemyStore.from_url(url, layout="connect-pg-simple", create=False)
+
+    assert [column.name for column in store.table.columns] == ["sid", "sess", "expire"]
+    store.close()
+
+
+def no_engine() -> sa.Engine:
+    raise AssertionError
+
+
+def test_the_native_table_for_migrations_needs_no_engine() -> None:
+    assert SQLAlchemyStore(no_engine).table.name == "server_sessions"
+
+
+def test_an_unknown_layout_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match=r"'connect-redis'.*'native', 'connect-pg-simple'"):
+        SQLAlchemyStore(no_engine, layout="connect-redis")
+
+
+@pytest.mark.parametrize(
+    ("url", "layout", "fitting"),
+    [
+        ("sqlite:///x.db", "connect-pg-simple", "'connect-session-knex'"),
+        ("sqlite:///x.db", "express-mysql-session", "'connect-session-sequelize'"),
+        ("mysql+pymysql://host/db", "connect-pg-simple", "'express-mysql-session'"),
+        ("postgresql+psycopg://host/db", "express-mysql-session", "'connect-pg-simple'"),
+    ],
+)
+def test_a_layout_of_another_dialect_is_refused(url: str, layout: str, fitting: str) -> None:
+    engine = sa.create_engine(url)
+    says = rf"{layout!r}.*'native', .*{fitting}.*'express'"
+
+    with pytest.raises(ConfigError, match=says):
+        SQLAlchemyStore.from_url(url, layout=layout)
+    with pytest.raises(ConfigError, match=says):
+        SQLAlchemyStore(engine, layout=layout)
+    with pytest.raises(ConfigError, match=says):
+        SQLAlchemyStore(lambda: engine, layout=layout).load("key")
+
+
+@pytest.mark.parametrize("layout", ["native", "express", "connect-session-knex"])
+def test_a_time_zone_for_a_layout_without_local_times_is_refused(layout: str) -> None:
+    with pytest.raises(ConfigError, match="connect-pg-simple"):
+        SQLAlchemyStore.from_url("sqlite:///x.db", layout=layout, time_zone="UTC")
+
+
+# What a neighbour sees and does
+
+
+@contextmanager
+def administrating(url: str | sa.URL) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def empty_schema(url: sa.URL, suffix: str = "") -> Iterator[str | None]:
+    if url.get_backend_name() == "sqlite":
+        yield None
+        return
+    name = f"test_{uuid4().hex[:12]}{suffix}"
+    with administrating(url) as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+        yield name
+        cascade = "CASCADE" if url.get_backend_name() == "postgresql" else ""
+        connection.exec_driver_sql(f"DROP SCHEMA {name} {cascade}")
+
+
+def engine_in(url: sa.URL, schema: str | None) -> sa.Engine:
+    if url.get_backend_name() == "mysql":
+        return sa.create_engine(url.set(database=schema))
+    if url.get_backend_name() == "postgresql":
+        options = f"-c search_path={schema} -c timezone=UTC"
+        return sa.create_engine(url, connect_args={"options": options})
+    return sa.create_engine(url)
+
+
+def make_as_node_does(engine: sa.Engine, node: Node) -> None:
+    with engine.begin() as connection:
+        for statement in node.ddl:
+            connection.exec_driver_sql(statement)
+        insert_as_node_does(connection, node)
+
+
+def insert_as_node_does(connection: sa.Connection, node: Node) -> None:
+    names = ", ".join(quoted(connection.engine, name) for name in node.row)
+    values = ", ".join(f"'{value}'" for value in node.row.values())
+    table = quoted(connection.engine, node.table)
+    connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({values})")
+
+
+def text_of_rows(engine: sa.Engine, node: Node) -> list[dict[str, Any]]:
+    """Return every row with its columns as text, those written first coming first."""
+    type_ = "CHAR" if node.dialect == "mysql" else "TEXT"
+    names = [quoted(engine, name) for name in node.row]
+    columns = ", ".join(f"CAST({name} AS {type_}) AS {name}" for name in names)
+    table = quoted(engine, node.table)
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"SELECT {columns} FROM {table} ORDER BY {names[0]}")
+        return [dict(row) for row in rows.mappings()]
+
+
+def quoted(engine: sa.Engine, name: str) -> str:
+    return engine.dialect.identifier_preparer.quote(name)
+
+
+def definition(url: sa.URL, schema: str | None, node: Node) -> object:
+    """Return what the database says a table is, without what Node leaves to the database."""
+    engine = engine_in(url, schema)
+    with engine.connect() as connection:
+        ask = {
+            "postgresql": _postgresql_definition,
+            "mysql": _mysql_definition,
+            "sqlite": _sqlite_definition,
+        }[node.dialect]
+        answer = ask(connection, node.table, str(schema))
+    engine.dispose()
+    return answer
+
+
+def _postgresql_definition(connection: sa.Connection, table: str, schema: str) -> object:
+    table = f"'\"{table}\"'::regclass"
+    columns = connection.exec_driver_sql(
+        "SELECT attname, format_type(atttypid, atttypmod), attnotnull, attcollation"
+        f" FROM pg_attribute WHERE attrelid = {table} AND attnum > 0 ORDER BY attnum"
+    )
+    constraints = connection.exec_driver_sql(
+        f"SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = {table}"
+    )
+    indexes = connection.exec_driver_sql(
+        f"SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = {table}"
+    )
+    texts = sorted(text.replace(schema, "") for text in indexes.scalars())
+    return columns.all(), constraints.all(), texts
+
+
+def _mysql_definition(connection: sa.Connection, table: str, _schema: str) -> object:
+    shown = connection.exec_driver_sql(f"SHOW CREATE TABLE `{table}`").one()[1]
+    # No column's in express-mysql-session, whose own are in what setup makes.
+    return re.sub(r" CHARACTER SET \w+| COLLATE \w+", "", shown)
+
+
+def _sqlite_definition(connection: sa.Connection, table: str, _schema: str) -> object:
+    columns = connection.exec_driver_sql(f"PRAGMA table_info(`{table}`)").mappings().all()
+    indexes = connection.exec_driver_sql(f"PRAGMA index_list(`{table}`)").mappings().all()
+    # A primary key may be NULL in SQLite unless it says that it is not.
+    return (
+        [(c["name"], c["type"], c["pk"] or c["notnull"], c["pk"]) for c in columns],
+        sorted((index["name"], index["unique"]) for index in indexes),
+    )
