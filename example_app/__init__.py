@@ -26,7 +26,8 @@ def create_app(instance_path: str | None = None) -> Flask:
     """Return the shop, configured by ``SESSION_STORE`` and ``SECRET_KEY``.
 
     Without them the sessions and a random key are kept in the instance folder, so that
-    carts and logins survive a restart.
+    carts and logins survive a restart. ``TWIN_URL`` is where the same shop is answered by
+    Express, if it is: see ``scripts/example-with-express``.
     """
     app = Flask(__name__, instance_path=instance_path)
     app.config.update(
@@ -38,6 +39,7 @@ def create_app(instance_path: str | None = None) -> Flask:
         SESSION_COOKIE_SECURE="auto",
         SESSION_IDLE_TIMEOUT=timedelta(hours=1),
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        TWIN_URL=os.environ.get("TWIN_URL"),
     )
     ServerSession(app)
     csrf.protect(app)

@@ -1,0 +1,23 @@
+// Forms of other sites are refused. The token is in the session, so that a form of
+// Flask's can be sent to Express, and the other way round.
+
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+
+const FIELD = 'csrf_token'
+
+export function protect (req, res, next) {
+  res.locals.csrfToken = () => (req.session[FIELD] ??= randomBytes(32).toString('base64url'))
+  if (req.method !== 'POST' || isSame(req.session[FIELD], req.body?.[FIELD])) return next()
+  const message = 'This form has been open for too long. Go back, reload the page, try again.'
+  next(Object.assign(new Error(message), { status: 400 }))
+}
+
+// A token from before a login must not work after it.
+export function renew (session) {
+  delete session[FIELD]
+}
+
+function isSame (expected = '', given = '') {
+  const [one, other] = [Buffer.from(expected), Buffer.from(String(given))]
+  return one.length > 0 && one.length === other.length && timingSafeEqual(one, other)
+}

@@ -1,0 +1,21 @@
+// What the panel tells of a session: never the whole id, nor the token of its forms.
+
+const HIDDEN = '…'
+
+export function describe (req) {
+  const { cookie, ...data } = req.session
+  return {
+    shortId: req.sessionID.slice(0, 8) + HIDDEN,
+    permanent: cookie.originalMaxAge !== null,
+    attributes: attributes(cookie).join(' · '),
+    data: Object.entries(data).map(([key, value]) => [
+      key, key === 'csrf_token' ? HIDDEN : JSON.stringify(value)
+    ])
+  }
+}
+
+function attributes ({ httpOnly, secure, sameSite, path }) {
+  return [
+    httpOnly && 'HttpOnly', secure && 'Secure', sameSite && `SameSite=${sameSite}`, `Path=${path}`
+  ].filter(Boolean)
+}

@@ -1,0 +1,59 @@
+// The shop of the example app once more, in Express, on the same sessions.
+//
+//   SECRET_KEY=… REDIS_URL=redis://localhost:6379/0 PORT=3000 node server.js
+
+import { STATUS_CODES } from 'node:http'
+import { join } from 'node:path'
+import { RedisStore } from 'connect-redis'
+import express from 'express'
+import session from 'express-session'
+import { createClient } from 'redis'
+import { protect } from './csrf.js'
+import { takeMessages } from './messages.js'
+import { describe } from './panel.js'
+import { shop } from './shop.js'
+
+const HOUR = 3600
+
+const { PORT, REDIS_URL, SECRET_KEY } = process.env
+const client = createClient({ url: REDIS_URL })
+client.on('error', error => console.error(error.message))
+await client.connect()
+
+const sessions = session({
+  // Have to be as in Flask: SESSION_COOKIE_NAME, SECRET_KEY, SESSION_STORE with
+  // SESSION_IDLE_TIMEOUT, and the other keys that begin with SESSION_COOKIE_.
+  name: 'session',
+  secret: SECRET_KEY,
+  store: new RedisStore({ client, prefix: 'sess:', ttl: HOUR }),
+  cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto' },
+  // What Flask does unless it is told otherwise.
+  resave: false,
+  saveUninitialized: false
+})
+
+const app = express()
+app.set('view engine', 'ejs')
+app.set('views', join(import.meta.dirname, 'views'))
+app.locals.twin = '/'
+app.locals.here = '/express'
+app.use('/express/static', express.static(join(import.meta.dirname, '..', 'static')))
+app.use(sessions, express.urlencoded(), protect)
+app.use((req, res, next) => {
+  res.locals.session = req.session
+  res.locals.takeMessages = () => takeMessages(req.session)
+  res.locals.describe = () => describe(req)
+  next()
+})
+app.use('/express', shop)
+app.use((req, res) => explain(res, 404, 'The shop has nothing like that.'))
+app.use((error, req, res, next) => {
+  if (error.status < 500) return explain(res, error.status, error.message)
+  console.error(error)
+  explain(res, 500, 'This did not work, and it is our fault.')
+})
+app.listen(PORT, '127.0.0.1')
+
+function explain (res, status, description) {
+  res.status(status).render('error', { name: STATUS_CODES[status], description })
+}

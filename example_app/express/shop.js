@@ -1,0 +1,72 @@
+// The shop's pages and forms.
+
+import { promisify } from 'node:util'
+import { Router } from 'express'
+import * as cart from './cart.js'
+import { GLAZES, PRODUCTS } from './catalogue.js'
+import { renew } from './csrf.js'
+import { flash } from './messages.js'
+
+const MONTH = 30 * 24 * 3600 * 1000
+
+export const shop = Router()
+
+shop.get('/', (req, res) => {
+  req.session.views = (req.session.views ?? 0) + 1
+  res.render('shop', { products: PRODUCTS, glazes: GLAZES, lines: cart.lines(req.session) })
+})
+
+shop.get('/login', (req, res) => res.render('login'))
+
+shop.post('/login', async (req, res) => {
+  const name = String(req.body.name ?? '').trim()
+  if (!name) {
+    flash(req.session, 'A name is enough, but it takes one.')
+    return redirect(req, res, '/login')
+  }
+  // A new id against session fixation; the cart comes along.
+  const { cookie, ...kept } = req.session
+  await call(req.session, 'regenerate')
+  Object.assign(req.session, kept)
+  renew(req.session)
+  req.session.name = name.slice(0, 40)
+  if (req.body.remember) req.session.cookie.maxAge = MONTH
+  flash(req.session, `Welcome, ${req.session.name}.`)
+  return redirect(req, res, '/')
+})
+
+shop.post('/logout', async (req, res) => {
+  // The old session is destroyed, and a new one says good-bye.
+  await call(req.session, 'regenerate')
+  flash(req.session, 'Bye')
+  return redirect(req, res, '/')
+})
+
+shop.post('/cart/:slug', (req, res, next) => {
+  const { slug } = req.params
+  const { glaze } = req.body
+  if (!isSold(slug, glaze)) return next()
+  cart.add(req.session, slug, glaze)
+  return redirect(req, res, '/#cart')
+})
+
+shop.post('/cart/:slug/:glaze', (req, res, next) => {
+  const { slug, glaze } = req.params
+  if (!isSold(slug, glaze)) return next()
+  cart.setQuantity(req.session, slug, glaze, parseInt(req.body.quantity) || 0)
+  return redirect(req, res, '/#cart')
+})
+
+function isSold (slug, glaze) {
+  return Object.hasOwn(PRODUCTS, slug) && Object.hasOwn(GLAZES, glaze)
+}
+
+// Express lets the browser go before the session is stored; the next page may be Flask's.
+async function redirect (req, res, path) {
+  await call(req.session, 'save')
+  res.redirect(req.baseUrl + path)
+}
+
+function call (session, verb) {
+  return promisify(session[verb].bind(session))()
+}

@@ -1,0 +1,273 @@
+"""The example app and its twin in Express, behind one port, as a visitor sees them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from http.cookiejar import Cookie
+from http.cookiejar import CookieJar
+from importlib import import_module
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlencode
+from urllib.request import build_opener
+from urllib.request import HTTPCookieProcessor
+from urllib.request import HTTPErrorProcessor
+from urllib.request import Request
+
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler
+
+from ..servers.base import free_port
+from ..servers.base import running
+from ..servers.base import unavailable
+
+ROOT = Path(__file__).parents[2]
+TWIN = ROOT / "example_app" / "express"
+
+# Last, so that the installed package is tested and not the checkout beside the example.
+sys.path.append(str(ROOT))
+create_app: Callable[..., Flask] = import_module("example_app").create_app
+
+FLASK, EXPRESS = "", "/express"
+
+
+@pytest.fixture(scope="module")
+def node(request: pytest.FixtureRequest) -> str:
+    """The Node that runs Express."""
+    node = shutil.which("node")
+    if node is None or not (TWIN / "node_modules" / "express").is_dir():
+        remedy = "install Node 20, then npm ci in example_app/express"
+        unavailable(request.config, "The Express twin", remedy)
+    assert node is not None
+    return node
+
+
+@pytest.fixture(scope="module")
+def shops(node: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Open both shops; give the URL of the port they are behind."""
+    folder = tmp_path_factory.mktemp("twin")
+    secret = {"SECRET_KEY": "the same in both"}
+    with (
+        flask_shop(folder, SESSION_STORE=redis_url, **secret) as flask_url,
+        program(node, "server.js", folder, REDIS_URL=redis_url, **secret) as express_url,
+        program(node, "proxy.js", folder, FLASK_URL=flask_url, EXPRESS_URL=express_url) as url,
+    ):
+        yield url
+
+
+@contextmanager
+def flask_shop(folder: Path, **environment: str) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"TWIN_URL": f"{EXPRESS}/", **environment}.items():
+            patch.setenv(name, value)
+        app = create_app(instance_path=str(folder))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Silent)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        app.extensions["serversession"].close()
+
+
+class Silent(WSGIRequestHandler):
+    def log_request(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def program(node: str, script: str, folder: Path, **environment: str) -> Iterator[str]:
+    port = free_port()
+    home = folder / script
+    home.mkdir()
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    with running(
+        ["env", *variables, f"PORT={port}", node, str(TWIN / script)],
+        ready=lambda: socket.create_connection(("127.0.0.1", port)).close(),
+        folder=home,
+    ):
+        yield f"http://127.0.0.1:{port}"
+
+
+class Visitor:
+    """A browser, which goes where it is told and follows no redirection by itself."""
+
+    def __init__(self, url: str, cookies: Iterable[Cookie] = ()) -> None:
+        self._url = url
+        self._cookies = CookieJar()
+        for cookie in cookies:
+            self._cookies.set_cookie(cookie)
+        self._opener = build_opener(HTTPCookieProcessor(self._cookies), AnyStatus)
+
+    def copy(self) -> Visitor:
+        """Return another browser, with these cookies as they are now."""
+        return Visitor(self._url, self._cookies)
+
+    @property
+    def cookie(self) -> str | None:
+        [cookie] = self._cookies
+        return cookie.value
+
+    def look(self, path: str) -> str:
+        """Return the page at a path."""
+        return self._open(path, None, expected=200)
+
+    def send(self, path: str, *, seen_at: str, expected: int = 302, **fields: str) -> None:
+        """Send a form, with the token that is on a page."""
+        tokens = re.findall(r'name="csrf_token" value="([^"]+)"', self.look(seen_at))
+        form = urlencode({"csrf_token": tokens[0], **fields})
+        self._open(path, form.encode(), expected=expected)
+
+    def _open(self, path: str, data: bytes | None, *, expected: int) -> str:
+        with self._opener.open(self._url + path, data) as response:
+            assert response.status == expected
+            page: str = response.read().decode()
+        return page
+
+
+class AnyStatus(HTTPErrorProcessor):
+    def http_response(self, request: Request, response: HTTPResponse) -> HTTPResponse:
+        return response
+
+
+@pytest.fixture
+def visitor(shops: str) -> Visitor:
+    return Visitor(shops)
+
+
+def log_in(visitor: Visitor, side: str) -> None:
+    visitor.send(f"{side}/login", seen_at=f"{side}/login", name="Ada")
+
+
+def add(visitor: Visitor, side: str, slug: str, glaze: str) -> None:
+    visitor.send(f"{side}/cart/{slug}", seen_at=f"{side}/", glaze=glaze)
+
+
+def name_on(page: str) -> str | None:
+    """Return who is logged in, as a page has it."""
+    found = re.search(r"<span>([^<]+)</span>\s*<button class=\"quiet\">Log out", page)
+    return found[1] if found else None
+
+
+def cart_on(page: str) -> dict[str, int]:
+    """Return what is in the cart, as a page has it."""
+    lines = re.findall(r'"One ([^"]+) less">.</button>\s*<span>(\d+)</span>', page)
+    return {name: int(quantity) for name, quantity in lines}
+
+
+both_ways = pytest.mark.parametrize(("here", "there"), [(FLASK, EXPRESS), (EXPRESS, FLASK)])
+
+
+def test_each_page_says_who_answered(visitor: Visitor) -> None:
+    for path in ["/", "/login"]:
+        assert "Answered by <b>Flask</b>" in visitor.look(FLASK + path)
+        assert "Answered by <b>Express</b>" in visitor.look(EXPRESS + path)
+
+
+def test_the_example_app_by_itself_says_nothing_of_a_twin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TWIN_URL", raising=False)
+    monkeypatch.setenv("SESSION_STORE", "memory")
+
+    page = create_app(instance_path=str(tmp_path)).test_client().get("/").text
+
+    assert "Answered" not in page
+
+
+@both_ways
+def test_who_logs_in_at_one_is_logged_in_at_the_other(
+    visitor: Visitor, here: str, there: str
+) -> None:
+    log_in(visitor, here)
+    cookie = visitor.cookie
+
+    assert name_on(visitor.look(f"{there}/")) == "Ada"
+    assert visitor.cookie == cookie
+
+
+@both_ways
+def test_who_logs_out_at_one_is_logged_out_at_the_other(
+    visitor: Visitor, here: str, there: str
+) -> None:
+    log_in(visitor, here)
+    thief = visitor.copy()
+    visitor.send(f"{there}/logout", seen_at=f"{there}/")
+
+    assert name_on(visitor.look(f"{here}/")) is None
+    assert name_on(thief.look(f"{here}/")) is None
+    assert name_on(thief.look(f"{there}/")) is None
+
+
+@both_ways
+def test_a_login_renews_the_id_and_keeps_the_cart_of_the_other_side(
+    visitor: Visitor, here: str, there: str
+) -> None:
+    add(visitor, there, "bowl", "chalk")
+    before = visitor.cookie
+    log_in(visitor, here)
+
+    assert visitor.cookie != before
+    assert cart_on(visitor.look(f"{there}/")) == {"Bowl, chalk": 1}
+
+
+@both_ways
+def test_a_remembered_login_is_one_at_the_other_side(
+    visitor: Visitor, here: str, there: str
+) -> None:
+    visitor.send(f"{here}/login", seen_at=f"{here}/login", name="Ada", remember="on")
+
+    assert "30 days after each visit" in visitor.look(f"{there}/")
+
+
+@both_ways
+def test_a_cart_filled_at_one_is_changed_at_the_other(
+    visitor: Visitor, here: str, there: str
+) -> None:
+    add(visitor, here, "cup", "celadon")
+    add(visitor, here, "vase", "iron")
+    visitor.send(f"{there}/cart/cup/celadon", seen_at=f"{there}/", quantity="3")
+    visitor.send(f"{there}/cart/vase/iron", seen_at=f"{there}/", quantity="0")
+
+    assert cart_on(visitor.look(f"{there}/")) == {"Cup, celadon": 3}
+    assert cart_on(visitor.look(f"{here}/")) == {"Cup, celadon": 3}
+
+
+@both_ways
+def test_a_form_of_one_side_may_be_sent_to_the_other(
+    visitor: Visitor, here: str, there: str
+) -> None:
+    visitor.send(f"{there}/cart/cup", seen_at=f"{here}/", glaze="iron")
+
+    assert cart_on(visitor.look(f"{here}/")) == {"Cup, iron": 1}
+
+
+@both_ways
+def test_a_message_of_one_side_is_shown_once_by_the_other(
+    visitor: Visitor, here: str, there: str
+) -> None:
+    log_in(visitor, here)
+
+    assert "Welcome, Ada." in visitor.look(f"{there}/")
+    assert "Welcome, Ada." not in visitor.look(f"{here}/")
+
+
+@pytest.mark.parametrize("side", [FLASK, EXPRESS])
+def test_a_form_without_the_token_is_refused(visitor: Visitor, side: str) -> None:
+    visitor.send(f"{side}/cart/cup", seen_at=f"{side}/", csrf_token="", glaze="iron", expected=400)
+    visitor.send(f"{side}/logout", seen_at=f"{side}/", csrf_token="another", expected=400)
+
+    assert cart_on(visitor.look(f"{side}/")) == {}
