@@ -9,6 +9,7 @@ import pytest
 from flask_serversession.cookie import CookieOptions
 from flask_serversession.cookie import SessionCookie
 from flask_serversession.cookie_header import clear_cookie_line
+from flask_serversession.cookie_header import client_cookie_line
 from flask_serversession.cookie_header import cookie_values
 from flask_serversession.cookie_header import path_matches
 from flask_serversession.cookie_header import set_cookie_line
@@ -156,3 +157,9 @@ def test_a_path_matches_as_browsers_match_it(
     request_path: str, cookie_path: str, matches: bool
 ) -> None:
     assert path_matches(request_path, cookie_path) is matches
+
+
+def test_a_line_of_cookie_session_leaves_out_an_empty_path() -> None:
+    cookie = SessionCookie(CookieOptions(path="", httponly=False))
+
+    assert client_cookie_line("session", "e30=", cookie, None) == "session=e30="
