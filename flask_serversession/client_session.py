@@ -104,11 +104,11 @@ class CookieSession(Session):
     """A session kept by its browser, signed and **not encrypted**.
 
     Whoever holds the browser can read it. The server remembers nothing: a browser that
-    kept a copy of its cookies can send them again after :meth:`destroy`, so keep no secret
+    kept a copy of its cookies can send them again after ``destroy()``, so keep no secret
     in it and nothing that must not come back. Lazy: as long as nobody uses the session, no
     cookie is parsed and none is sent; one that did not change is not sent again.
 
-    :attr:`cookie` and :attr:`permanent` are about the cookie of this response, and not
+    ``cookie`` and ``permanent`` are about the cookie of this response, and not
     remembered with the data: a response that sends none has no use for them.
     """
 
