@@ -27,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=2000,
         help="how many random scenarios to compare with express-session, live (default 2000)",
     )
+    parser.addoption(
+        "--interop-steps",
+        type=int,
+        default=200,
+        help="how many random requests to send to Express and Flask, a store (default 200)",
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

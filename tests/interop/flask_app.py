@@ -1,0 +1,172 @@
+"""The Flask app: what ``express_app.js`` is on Node, line by line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Thread
+from typing import Any
+from typing import cast
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIEnvironment
+
+import flask
+from flask import Flask
+from flask import request
+from flask.typing import ResponseReturnValue
+from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler
+
+from flask_serversession import ServerSession
+from flask_serversession import Session
+from flask_serversession.client_session import CookieSession
+from flask_serversession.serializers import TypedJSON
+from flask_serversession.stores.base import milliseconds_left
+
+#: ``flask.session``, typed as what it is here.
+session = cast(Session, flask.session)
+
+_OPTIONS = {
+    "secret": "SESSION_SECRET",
+    "resave": "SESSION_RESAVE",
+    "saveUninitialized": "SESSION_SAVE_UNINITIALIZED",
+    "rolling": "SESSION_ROLLING",
+}
+
+_ATTRIBUTES = {
+    "maxAge": "max_age",
+    "secure": "secure",
+    "httpOnly": "httponly",
+    "sameSite": "samesite",
+    "priority": "priority",
+    "partitioned": "partitioned",
+}
+
+
+@contextmanager
+def serving(config: Mapping[str, Any]) -> Iterator[str]:
+    """Serve an application of this config until the block ends; give its URL."""
+    apps = _Apps(config)
+    server = make_server("127.0.0.1", 0, apps, request_handler=_Silent)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        apps.close()
+
+
+class _Silent(WSGIRequestHandler):
+    def log_request(self, *args: object) -> None:
+        pass
+
+
+class _Apps:
+    """Every request brings the options of the app that it is for."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self._apps: dict[str, Flask] = {}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        options = environ["HTTP_OPTIONS"]
+        if options not in self._apps:
+            self._apps[options] = _make_app({**self._config, **_translated(json.loads(options))})
+        return self._apps[options](environ, start_response)
+
+    def close(self) -> None:
+        for app in self._apps.values():
+            app.extensions["serversession"].close()
+
+
+def _make_app(config: Mapping[str, Any]) -> Flask:
+    app = Flask(__name__)
+    app.config.update(config)
+    ServerSession(app)
+    app.add_url_rule("/look/<sid>", view_func=_look)
+    app.add_url_rule("/", view_func=_act, methods=["POST"])
+    return app
+
+
+def _translated(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {_OPTIONS[name]: value for name, value in options.items()}
+
+
+def _look(sid: str) -> ResponseReturnValue:
+    """Answer what the store holds, as this package reads it."""
+    manager = flask.current_app.extensions["serversession"]
+    stored, record = manager.load(sid), manager.store.load(sid)
+    if stored is None or record is None:
+        return flask.jsonify(None)
+    left = record.expires_at and milliseconds_left(record.expires_at)
+    return {**_see(stored), "left": left}
+
+
+def _act() -> ResponseReturnValue:
+    before = _see(session)
+    for verb, *arguments in request.get_json():
+        _ACTIONS[verb](*arguments)
+    # Where Express has no session any more, Flask has an empty one.
+    ended = ["destroy"] in request.get_json() or ["unset"] in request.get_json()
+    return {"before": before, "after": None if ended else _see(session)}
+
+
+def _see(session: Session) -> dict[str, Any]:
+    data = json.loads(TypedJSON().dumps(session.copy()))
+    if isinstance(session, CookieSession):
+        return {"data": data}
+    return {"id": session.id, "data": data, "cookie": session.cookie.to_document()}
+
+
+def _put(path: list[str], value: Any) -> None:
+    place, last = _find(path)
+    place[last] = value
+
+
+def _push(path: list[str], value: Any) -> None:
+    place, last = _find(path)
+    if not isinstance(place.get(last), list):
+        place[last] = []
+    place[last].append(value)
+
+
+def _drop(path: list[str]) -> None:
+    place, last = _find(path)
+    place.pop(last, None)
+
+
+def _find(path: list[str]) -> tuple[Any, str]:
+    place: Any = session
+    *names, last = path
+    for name in names:
+        if not isinstance(place.get(name), dict):
+            place[name] = {}
+        place = place[name]
+    return place, last
+
+
+def _cookie(attribute: str, value: Any) -> None:
+    if attribute == "maxAge" and value is not None:
+        value = timedelta(milliseconds=value)
+    setattr(session.cookie, _ATTRIBUTES[attribute], value)
+
+
+_ACTIONS: dict[str, Callable[..., None]] = {
+    "put": _put,
+    "push": _push,
+    "drop": _drop,
+    "cookie": _cookie,
+    "touch": lambda: session.touch(),
+    "save": lambda: session.save(),
+    "regenerate": lambda: session.regenerate(),
+    "destroy": lambda: session.destroy(),
+    "unset": lambda: session.unset(),
+}

@@ -1,0 +1,178 @@
+"""A browser that goes from one app to the other, and what has to hold wherever it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+from urllib.parse import unquote
+
+import pytest
+
+from flask_serversession.signing import CookieSigner
+
+from .browser import Browser
+from .browser import get
+from .program import SHORT
+from .program import Step
+
+#: Milliseconds by which the two may differ on how long a session has left.
+TOLERANCE = 2000
+#: One without a max age may be counted from when it was last saved, not last used.
+LONGEST_WALK = 300_000
+
+#: Options of an app that changes nothing when it is looked at.
+_QUIET = {"secret": ["any"], "resave": False, "saveUninitialized": False, "rolling": False}
+
+#: An attribute that is stored under another name.
+_STORED_AS = {"maxAge": "originalMaxAge"}
+
+Seen = dict[str, Any]
+
+
+class Walk:
+    """One browser, and both apps.
+
+    :param urls: where the apps answer.
+    :param idle: milliseconds that a session without a max age has, between two uses.
+    """
+
+    def __init__(self, urls: Mapping[str, str], idle: int) -> None:
+        self._urls = urls
+        self._idle = idle
+        self._browser = Browser()
+        self._side: str | None = None
+        #: How many requests found a session that the other app had left.
+        self.handed_over = 0
+
+    def sid(self, step: Step) -> str | None:
+        """Return the id in the browser's cookie, if the app of a step accepts its signature."""
+        return self._sent_id(step.options["secret"])
+
+    def take(self, step: Step) -> Seen:
+        """Send a request, and compare what it found and left with what both apps read.
+
+        Returns what it found.
+        """
+        sent = self.sid(step)
+        known = self._agreed(sent)
+        answer = self._browser.send(self._urls[step.side], step.options, step.actions)
+        found, left = _seen(answer.body["before"]), _seen(answer.body["after"])
+        assert found is not None
+        _check_found(sent, known, found)
+        self.handed_over += known is not None and step.side != self._side
+        self._side = step.side
+        if left is None or left["id"] != found["id"]:
+            assert self._agreed(found["id"]) is None
+        if left is not None:
+            self._check_stored(left, known, step)
+            self._check_cookie(left, step, is_sent=answer.sets_cookie)
+        if step.ages and left is not None:
+            self._age(left["id"], step.options)
+        return found
+
+    def _agreed(self, sid: str | None) -> Seen | None:
+        """Return what both apps read under an id, which has to be the same."""
+        if sid is None:
+            return None
+        express, flask = look(self._urls["express"], sid), look(self._urls["flask"], sid)
+        if express is None or flask is None:
+            assert express == flask
+            return None
+        # On memcached Flask cannot tell.
+        assert flask.pop("left") in (None, pytest.approx(express["left"], abs=TOLERANCE))
+        assert flask == {name: value for name, value in express.items() if name != "left"}
+        return express
+
+    def _check_stored(self, left: Seen, known: Seen | None, step: Step) -> None:
+        """What a request left is in the store, for as long as it should be."""
+        stored = self._agreed(left["id"])
+        if stored is None:
+            assert not any([known, left["data"], step.options["saveUninitialized"]])
+            return
+        assert stored["data"] == left["data"]
+        for verb, *arguments in step.actions:
+            if verb == "cookie":
+                attribute, value = arguments
+                assert stored["cookie"].get(_STORED_AS.get(attribute, attribute)) == value
+        age = stored["cookie"]["originalMaxAge"]
+        longest, slack = (self._idle, LONGEST_WALK) if age is None else (age, TOLERANCE)
+        assert longest - slack <= stored["left"] <= longest + TOLERANCE
+        assert self.sid(step) == stored["id"] or stored["cookie"].get("secure")
+
+    def _check_cookie(self, left: Seen, step: Step, *, is_sent: bool) -> None:
+        """The browser was told what the session says."""
+        attributes = left["cookie"]
+        if not is_sent:
+            assert not step.options["rolling"] or attributes.get("secure")
+            return
+        cookie = self._browser.cookie("connect.sid")
+        assert cookie is not None
+        assert self._sent_id(step.options["secret"][:1]) == left["id"]
+        assert not attributes.get("secure")
+        assert cookie.path == attributes["path"]
+        assert cookie.has_nonstandard_attr("HttpOnly") is attributes["httpOnly"]
+        assert cookie.has_nonstandard_attr("Partitioned") is bool(attributes.get("partitioned"))
+        assert cookie.get_nonstandard_attr("Priority") == _word(attributes.get("priority"))
+        assert cookie.get_nonstandard_attr("SameSite") == _word(attributes.get("sameSite"))
+        age = attributes["originalMaxAge"]
+        ends = age and pytest.approx(time.time() + age / 1000, abs=TOLERANCE / 1000)
+        assert cookie.expires == ends
+
+    def _age(self, sid: str, options: Mapping[str, Any]) -> None:
+        """Reading keeps a session alive, wherever it is read; unread it ends for both."""
+        # The browser's clock is slow: it goes on sending what has ended.
+        self._browser.stop_the_clock()
+        for side in self._urls:
+            time.sleep(SHORT / 2000)
+            assert self.take(Step(side, options, []))["id"] == sid
+        self._await_the_end_of(sid)
+        for side in self._urls:
+            assert self.take(Step(side, options, []))["id"] != sid
+
+    def _await_the_end_of(self, sid: str) -> None:
+        latest = time.monotonic() + (SHORT + TOLERANCE) / 1000
+        while any(look(url, sid) for url in self._urls.values()):
+            assert time.monotonic() < latest, "the session outlives its max age"
+            time.sleep(0.05)
+
+    def _sent_id(self, secrets: list[str]) -> str | None:
+        cookie = self._browser.cookie("connect.sid")
+        return cookie and CookieSigner(secrets).unsign(unquote(cookie.value or ""))
+
+
+def look(url: str, sid: str) -> Seen | None:
+    """Return what an app reads in its store under an id."""
+    return _seen(get(f"{url}/look/{quote(sid, safe='')}", _QUIET))
+
+
+def _seen(said: Seen | None) -> Seen | None:
+    """Leave out what moves: the expiry in the row, which a touch may not rewrite.
+
+    An age is as good as whole seconds, for express-session stores it a millisecond shorter
+    now and then.
+    """
+    if said is None:
+        return None
+    cookie = {name: value for name, value in said["cookie"].items() if value is not None}
+    cookie.pop("expires", None)
+    age = cookie.get("originalMaxAge")
+    return {**said, "cookie": {**cookie, "originalMaxAge": age and round(age, -3)}}
+
+
+def _check_found(sent: str | None, known: Seen | None, found: Seen) -> None:
+    """What one request left the next one finds, wherever it goes."""
+    if known is None:
+        assert found["id"] != sent
+        assert found["data"] == {}
+    else:
+        assert found["id"] == known["id"]
+        assert found["data"] == known["data"]
+        assert found["cookie"] == known["cookie"]
+
+
+def _word(attribute: str | bool | None) -> str | None:
+    if attribute is True:
+        return "Strict"
+    return attribute.capitalize() if attribute else None
