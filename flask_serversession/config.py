@@ -82,7 +82,14 @@ def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets
             " SESSION_SECRET) to a long random value, such as the output of"
             " python -c 'import secrets; print(secrets.token_hex(32))'."
         )
-    return (current, *(config.get("SECRET_KEY_FALLBACKS") or ()))
+    fallbacks = config.get("SECRET_KEY_FALLBACKS") or ()
+    if isinstance(fallbacks, (str, bytes)) or not all(map(_is_secret, fallbacks)):
+        raise ConfigError("SECRET_KEY_FALLBACKS must be a list of non-empty str or bytes.")
+    return (current, *fallbacks)
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, (str, bytes)) and bool(value)
 
 
 class _Reader:
@@ -179,7 +186,7 @@ class _Reader:
         if value is None:
             return None
         secrets = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-        if not secrets or not all(isinstance(one, (str, bytes)) and one for one in secrets):
+        if not secrets or not all(map(_is_secret, secrets)):
             raise ConfigError(
                 "SESSION_SECRET must be a non-empty str or bytes, or a list of them: the first"
                 " signs, all of them verify."

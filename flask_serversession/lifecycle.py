@@ -17,6 +17,7 @@ from .errors import PayloadError
 from .errors import SessionConflict
 from .errors import SessionError
 from .errors import SessionGone
+from .errors import SessionSerializationError
 from .policy import CookieAction
 from .policy import decide
 from .policy import Facts
@@ -50,9 +51,13 @@ class ManagedSession(Session):
     _entered = _loaded = _committed = False
     #: The data as an explicit save wrote them.
     _saved: bytes | None = None
+    #: The browser's id, if its record could not be read.
+    _unreadable: str | None = None
     #: The id whose record ends once the new one is stored.
     _retired: str | None = None
     _ended_cookie: SessionCookie | None = None
+    #: An explicit save failed, and the application knows.
+    _told = False
     _broken = _has_changed = _regenerated = _ended = _unset = _touched = False
 
     def __init__(self, rules: Rules, visit: Visit) -> None:
@@ -61,11 +66,13 @@ class ManagedSession(Session):
 
     @property
     def id(self) -> str:
+        self.accessed = True
         self.load()
         return self._id
 
     @property
     def new(self) -> bool:  # type: ignore[override] # an attribute in Flask
+        self.accessed = True
         self.load()
         return self._content.original is None
 
@@ -80,13 +87,15 @@ class ManagedSession(Session):
 
     @property
     def cookie(self) -> SessionCookie:
+        self.accessed = True
         self.load()
         return self._content.cookie
 
     @property
     def cookie_to_clear(self) -> SessionCookie:
         """The attributes that the browser's cookie was set with."""
-        return self._ended_cookie or self.cookie
+        self.load()
+        return self._ended_cookie or self._content.cookie
 
     def load(self) -> None:
         """Find out, once, what the browser's cookie stands for: at most one store call."""
@@ -121,6 +130,14 @@ class ManagedSession(Session):
         self._saved = self._content.dump() if self._saved is not None else None
 
     def save(self) -> None:
+        try:
+            self._save()
+        except (SessionConflict, SessionSerializationError):
+            self._told = True
+            raise
+        self._told = False
+
+    def _save(self) -> None:
         self.load()
         body = self._content.dump()
         if self._slot.record is None and not self._may_be_created(body):
@@ -128,6 +145,9 @@ class ManagedSession(Session):
         known = self._slot.record
         if not self._write(body):
             self._slot.record = known  # as in reload
+            raise SessionGone("The session was ended elsewhere, so it was not saved.")
+        if not self._end_retired():
+            self._broken = True  # as in _settle
             raise SessionGone("The session was ended elsewhere, so it was not saved.")
         self._saved = self._content.dump()
         self._content.settled()
@@ -154,6 +174,13 @@ class ManagedSession(Session):
             return CookieAction.NONE
         try:
             return self._settle()
+        except (SessionConflict, SessionSerializationError):
+            self._broken = True
+            if not self._told:
+                raise
+            # The view had it from save() and answered; its answer goes out.
+            logger.info("A session was not stored: the application knows from session.save().")
+            return CookieAction.NONE
         except Exception:
             self._broken = True
             raise
@@ -165,13 +192,13 @@ class ManagedSession(Session):
         if not self._carry_out(action, body):
             self._drop()
             return CookieAction.CLEAR if self._rules.policy.clear_cookie else CookieAction.NONE
-        if not self._end_retired():
+        if action is StoreAction.WRITE and not self._end_retired():
             # Of two logins at once the other's response carries the cookie to keep.
             self._drop()
             return CookieAction.NONE
         self._committed = True
         if cookie is CookieAction.SET:
-            self.cookie.reset_max_age()
+            self._content.cookie.reset_max_age()
             return self._unless_withheld(cookie)
         return cookie
 
@@ -201,7 +228,7 @@ class ManagedSession(Session):
         if action is StoreAction.DESTROY:
             self._discard()
             return True
-        self.cookie.reset_max_age()
+        self._content.cookie.reset_max_age()
         return self._write(body) if action is StoreAction.WRITE else self._extend()
 
     def _enter(self) -> str | None:
@@ -230,6 +257,7 @@ class ManagedSession(Session):
         except PayloadError as error:
             logger.error("A stored session is unreadable and counts as absent: %s", error)
             self._slot.record = None
+            self._unreadable = sid
             return False
         self._id = sid
         self._loaded = True
@@ -241,11 +269,12 @@ class ManagedSession(Session):
             # Deleting needs no reading: whatever the browser's id stands for, it ends.
             ended = self._enter()
         else:
-            self._ended_cookie = self._content.cookie
-            ended = self._id if self._slot.record else self._retired
+            # The first one's attributes are those that the browser has.
+            self._ended_cookie = self._ended_cookie or self._content.cookie
+            ended = self._id if self._slot.record else self._retired or self._unreadable
         if ended is not None and self._slot.delete(ended):
             self._rules.notify(signals.session_destroyed, session=self, id=ended)
-        self._slot.record = self._retired = None
+        self._slot.record = self._retired = self._unreadable = None
         self._begin()
         return ended
 
@@ -256,6 +285,7 @@ class ManagedSession(Session):
             self._retired = self._id
             self._slot.record = None
         self._id = self._visit.generate_id()
+        self._saved = None
         return self._retired
 
     def _end_retired(self) -> bool:
@@ -297,7 +327,7 @@ class ManagedSession(Session):
         )
 
     def _extend(self) -> bool:
-        ends = from_epoch_milliseconds(self.cookie.expires_at(self._rules.idle_timeout))
+        ends = from_epoch_milliseconds(self._content.cookie.expires_at(self._rules.idle_timeout))
         touched = self._slot.touch(self._id, ends)
         if touched:
             self._rules.notify(signals.session_touched, session=self)
@@ -324,7 +354,7 @@ class ManagedSession(Session):
         self._ended = self._committed = True
 
     def _unless_withheld(self, action: CookieAction) -> CookieAction:
-        if not self.cookie.secure or self._visit.is_secure():
+        if not self._content.cookie.secure or self._visit.is_secure():
             return action
         logger.warning(
             "A session cookie was withheld: it is Secure and the request came over plain http."

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -43,7 +44,7 @@ class Record:
     """What a store holds under one key."""
 
     #: The encoded session; a store never looks inside.
-    payload: bytes
+    payload: bytes = field(repr=False)
     #: When it ends, as an aware UTC moment. ``None`` only on a loaded record whose
     #: backend cannot tell without another round trip.
     expires_at: datetime | None
