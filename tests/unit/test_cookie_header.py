@@ -163,3 +163,14 @@ def test_a_line_of_cookie_session_leaves_out_an_empty_path() -> None:
     cookie = SessionCookie(CookieOptions(path="", httponly=False))
 
     assert client_cookie_line("session", "e30=", cookie, None) == "session=e30="
+
+
+def test_a_line_of_cookie_session_names_every_attribute_in_its_order() -> None:
+    options = CookieOptions(
+        domain="example.com", priority="High", samesite="Lax", secure=True, partitioned=True
+    )
+
+    assert client_cookie_line("session", "", SessionCookie(options), 0) == (
+        "session=; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT; domain=example.com;"
+        " priority=high; samesite=lax; secure; httponly; partitioned"
+    )
