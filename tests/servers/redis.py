@@ -165,7 +165,8 @@ def _form_cluster(ports: list[int], buses: list[int]) -> None:
             if node.cluster("INFO")["cluster_slots_assigned"] == "0":
                 first, end = (HASH_SLOTS * n // len(nodes) for n in (number, number + 1))
                 node.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
-                node.execute_command("CLUSTER ADDSLOTSRANGE", first, end - 1)
+                # Not ADDSLOTSRANGE, which only Redis 7 has.
+                node.execute_command("CLUSTER ADDSLOTS", *range(first, end))
         if nodes[0].cluster("INFO")["cluster_known_nodes"] == "1":
             for port, bus in zip(ports[1:], buses[1:], strict=True):
                 nodes[0].execute_command("CLUSTER MEET", "127.0.0.1", port, bus)

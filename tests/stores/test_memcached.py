@@ -117,10 +117,12 @@ class TestOnTwoServers(StoreContract, PingContract):
             store.create(f"key{number}", live())
 
         names = [store._name(f"key{number}") for number in range(30)]
-        held = [ask(url, f"mg {name}") for url in urls for name in names]
-        assert held.count(b"HD") == 30
-        assert b"HD" in held[:30]
-        assert b"HD" in held[30:]
+        first, second = (
+            sum(ask(url, f"mg {name} t").startswith(b"HD") for name in names) for url in urls
+        )
+        assert first + second == 30
+        assert first > 0
+        assert second > 0
 
     def test_an_applications_hash_client_finds_the_same_items(
         self, store: MemcachedStore, urls: list[str]
@@ -201,9 +203,9 @@ class TestConnectMemcached(StoreContract, PingContract):
         store.create(longest, live())
         store.create(longer, live())
 
-        assert ask(memcached_url, f"mg {prefix}{longest}") == b"HD"
+        assert ask(memcached_url, f"mg {prefix}{longest} t").startswith(b"HD")
         digest = hashlib.md5((prefix + longer).encode()).hexdigest()
-        assert ask(memcached_url, f"mg {digest}") == b"HD"
+        assert ask(memcached_url, f"mg {digest} t").startswith(b"HD")
         assert_payload(store, longer, PAYLOAD)
         store.close()
 
@@ -242,7 +244,7 @@ def test_a_usual_key_stays_as_it_is(memcached_url: str) -> None:
     store = MemcachedStore.from_url(memcached_url, prefix=prefix)
     store.create("jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8-_X", live())
 
-    assert ask(memcached_url, f"mg {prefix}jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8-_X") == b"HD"
+    assert ask(memcached_url, f"mg {prefix}jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8-_X t").startswith(b"HD")
     store.close()
 
 
@@ -449,6 +451,7 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
     assert_unavailable(new_store(f"memcached://127.0.0.1:{free_port()},localhost:{free_port()}"))
 
 
+@pytest.mark.usefixtures("memcached_url")  # skips without the program
 def test_a_server_that_went_away_is_unavailable(tmp_path: Path) -> None:
     with running_memcached(tmp_path) as (url, process):
         store = new_store(url)
@@ -460,6 +463,7 @@ def test_a_server_that_went_away_is_unavailable(tmp_path: Path) -> None:
             store.ping()
 
 
+@pytest.mark.usefixtures("memcached_url")  # skips without the program
 def test_a_server_that_hangs_is_unavailable(tmp_path: Path) -> None:
     with running_memcached(tmp_path) as (url, process):
         store = new_store(url, timeout=0.3)
