@@ -54,7 +54,9 @@ def start_express(node: str, tmp_path: Path) -> StartExpress:
         command = [node, str(FOLDER / "express_app.js"), json.dumps(given)]
 
         def port() -> int:
-            return int((tmp_path / "server.log").read_text())
+            # Node may have warnings, too.
+            [line] = re.findall(r"^\d+$", (tmp_path / "server.log").read_text(), re.MULTILINE)
+            return int(line)
 
         with running(command, ready=port, folder=tmp_path):
             yield f"http://127.0.0.1:{port()}"

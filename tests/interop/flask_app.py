@@ -12,8 +12,6 @@ from datetime import timedelta
 from threading import Thread
 from typing import Any
 from typing import cast
-from wsgiref.types import StartResponse
-from wsgiref.types import WSGIEnvironment
 
 import flask
 from flask import Flask
@@ -76,7 +74,7 @@ class _Apps:
         self._config = config
         self._apps: dict[str, Flask] = {}
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         options = environ["HTTP_OPTIONS"]
         if options not in self._apps:
             self._apps[options] = _make_app({**self._config, **_translated(json.loads(options))})
@@ -115,7 +113,7 @@ def _act() -> ResponseReturnValue:
     for verb, *arguments in request.get_json():
         _ACTIONS[verb](*arguments)
     # Where Express has no session any more, Flask has an empty one.
-    ended = ["destroy"] in request.get_json() or ["unset"] in request.get_json()
+    ended = request.get_json()[-1:] in ([["destroy"]], [["unset"]])
     return {"before": before, "after": None if ended else _see(session)}
 
 

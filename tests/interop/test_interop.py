@@ -77,7 +77,7 @@ def start(store: str, place: str, start_express: StartExpress) -> Iterator[Start
                 urls[side] = stack.enter_context(app)
                 # The first one makes the table.
                 look(urls[side], "nobody")
-            return Walk(urls, idle * 1000)
+            return Walk(urls, idle=idle * 1000, flask_tells=store != "connect-memcached")
 
         yield start
 
