@@ -13,10 +13,10 @@ from typing import Any
 from typing import NamedTuple
 from typing import Protocol
 
-from .cookie import CookieOptions
 from .cookie import SessionCookie
 from .cookie_header import client_cookie_line
 from .cookie_header import raw_cookie_values
+from .cookie_options import CookieOptions
 from .errors import PayloadError
 from .errors import SessionError
 from .errors import SessionGone
@@ -264,7 +264,7 @@ class CookieSession(Session):
         return text
 
     def _pair(self, value: str) -> list[str]:
-        if not self._may_travel(self.cookie):
+        if not self._may_travel(self.cookie, self._visit.is_secure):
             return []
         self.cookie.reset_max_age()
         name = self._rules.cookie_name
@@ -282,20 +282,11 @@ class CookieSession(Session):
         cookie = self.cookie
         if self._rules.plain_signature:
             cookie = SessionCookie(CookieOptions(secure=self._visit.is_secure()))
-        if not self._may_travel(cookie):
+        if not self._may_travel(cookie, self._visit.is_secure):
             return []
         expires = cookie.expires_in_milliseconds if signature else 0
         name = signature_name(self._rules.cookie_name)
         return [client_cookie_line(name, signature, cookie, expires)]
-
-    def _may_travel(self, cookie: SessionCookie) -> bool:
-        if not cookie.secure or self._visit.is_secure():
-            return True
-        logger.warning(
-            "A session cookie was withheld: it is Secure and the request came over plain http."
-            " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True."
-        )
-        return False
 
     def _differs(self, text: str) -> bool:
         if self._original is None:

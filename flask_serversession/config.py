@@ -19,13 +19,13 @@ from .concurrency import keep_mine
 from .concurrency import Resolve
 from .config_keys import DEFAULTS
 from .config_keys import warn_about_unknown_keys
-from .cookie import CookieOptions
 from .cookie_attributes import age_in_milliseconds
 from .cookie_attributes import check_domain
 from .cookie_attributes import check_name
 from .cookie_attributes import check_path
 from .cookie_attributes import check_priority
 from .cookie_attributes import check_samesite_option
+from .cookie_options import CookieOptions
 from .errors import ConfigError
 from .policy import SavePolicy
 from .sid import generate_id

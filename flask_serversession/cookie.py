@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -24,7 +23,7 @@ from .cookie_attributes import check_domain
 from .cookie_attributes import check_path
 from .cookie_attributes import check_priority
 from .cookie_attributes import check_samesite
-from .cookie_attributes import check_samesite_option
+from .cookie_options import CookieOptions
 
 #: Says what time it is, in milliseconds since 1970.
 Clock = Callable[[], int]
@@ -40,47 +39,6 @@ _LAST_MOMENT = 253_402_300_799_999
 def system_clock() -> int:
     """Return this moment in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class CookieOptions:
-    """How a new session's cookie looks: express-session's ``cookie`` option.
-
-    ``secure`` and ``samesite`` may be ``"auto"``; :meth:`resolved` makes them definite.
-    ``max_age`` is in milliseconds.
-    """
-
-    path: str = "/"
-    domain: str | None = None
-    secure: bool | Literal["auto"] | None = None
-    httponly: bool = True
-    samesite: str | bool | None = None
-    partitioned: bool | None = None
-    priority: str | None = None
-    max_age: int | None = None
-
-    def __post_init__(self) -> None:
-        check_path(self.path)
-        check_domain(self.domain)
-        check_samesite_option(self.samesite)
-        check_priority(self.priority)
-
-    def resolved(self, *, is_secure: bool) -> CookieOptions:
-        """Return these options with each ``"auto"`` decided for one request."""
-        if self.secure != "auto" and self.samesite != "auto":
-            return self
-        return CookieOptions(
-            path=self.path,
-            domain=self.domain,
-            secure=is_secure if self.secure == "auto" else self.secure,
-            httponly=self.httponly,
-            samesite=("none" if is_secure else "lax")
-            if self.samesite == "auto"
-            else self.samesite,
-            partitioned=self.partitioned,
-            priority=self.priority,
-            max_age=self.max_age,
-        )
 
 
 class SessionCookie:

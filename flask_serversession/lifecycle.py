@@ -199,7 +199,8 @@ class ManagedSession(Session):
         self._committed = True
         if cookie is CookieAction.SET:
             self._content.cookie.reset_max_age()
-            return self._unless_withheld(cookie)
+            if not self._may_travel(self._content.cookie, self._visit.is_secure):
+                return CookieAction.NONE
         return cookie
 
     def _facts(self, body: bytes) -> Facts:
@@ -352,15 +353,6 @@ class ManagedSession(Session):
         self._slot.record = self._retired = None
         self._begin()
         self._ended = self._committed = True
-
-    def _unless_withheld(self, action: CookieAction) -> CookieAction:
-        if not self._content.cookie.secure or self._visit.is_secure():
-            return action
-        logger.warning(
-            "A session cookie was withheld: it is Secure and the request came over plain http."
-            " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True."
-        )
-        return CookieAction.NONE
 
     def _may_be_created(self, body: bytes) -> bool:
         if self._committed:

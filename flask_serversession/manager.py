@@ -8,8 +8,8 @@ from . import signals
 from .config import Config
 from .config import Secrets
 from .cookie import Clock
-from .cookie import CookieOptions
 from .cookie import system_clock
+from .cookie_options import CookieOptions
 from .lifecycle import ManagedSession
 from .rules import Notify
 from .rules import Rules

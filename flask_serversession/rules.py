@@ -11,7 +11,7 @@ from . import signals
 from .concurrency import Concurrency
 from .concurrency import Resolve
 from .cookie import Clock
-from .cookie import CookieOptions
+from .cookie_options import CookieOptions
 from .errors import StoreError
 from .policy import SavePolicy
 from .serializers import Serializer

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,8 @@ from flask.sessions import SessionMixin
 
 from .cookie import SessionCookie
 from .errors import SessionError
+
+logger = logging.getLogger(__package__)
 
 #: The member of the stored document that holds the cookie, as express-session has it.
 RESERVED = "cookie"
@@ -177,6 +181,17 @@ class Session(SessionMixin):
     @abstractmethod
     def _note_change(self) -> None:
         """Remember that a key was assigned or deleted."""
+
+    @staticmethod
+    def _may_travel(cookie: SessionCookie, is_secure: Callable[[], bool]) -> bool:
+        """Tell whether this connection may carry the cookie; say so in the log if it may not."""
+        if not cookie.secure or is_secure():
+            return True
+        logger.warning(
+            "A session cookie was withheld: it is Secure and the request came over plain http."
+            " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True."
+        )
+        return False
 
     @staticmethod
     def _check_key(key: object) -> None:

@@ -17,10 +17,10 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from flask_serversession.cookie import CookieOptions
 from flask_serversession.cookie import SessionCookie
 from flask_serversession.cookie import system_clock
 from flask_serversession.cookie_header import set_cookie_line
+from flask_serversession.cookie_options import CookieOptions
 from flask_serversession.document import compose
 from flask_serversession.document import decompose
 from flask_serversession.serializers import TypedJSON

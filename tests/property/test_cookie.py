@@ -7,11 +7,11 @@ from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_serversession.cookie import CookieOptions
 from flask_serversession.cookie import SessionCookie
 from flask_serversession.cookie_header import cookie_values
 from flask_serversession.cookie_header import path_matches
 from flask_serversession.cookie_header import set_cookie_line
+from flask_serversession.cookie_options import CookieOptions
 from flask_serversession.signing import CookieSigner
 
 from .values import anything_written

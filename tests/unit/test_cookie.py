@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.cookie import CookieOptions
 from flask_serversession.cookie import SessionCookie
 from flask_serversession.cookie import system_clock
+from flask_serversession.cookie_options import CookieOptions
 
 from .clock import Clock
 from .clock import START

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.cookie import CookieOptions
 from flask_serversession.cookie import SessionCookie
 from flask_serversession.cookie_header import clear_cookie_line
 from flask_serversession.cookie_header import client_cookie_line
 from flask_serversession.cookie_header import cookie_values
 from flask_serversession.cookie_header import path_matches
 from flask_serversession.cookie_header import set_cookie_line
+from flask_serversession.cookie_options import CookieOptions
 from flask_serversession.signing import CookieSigner
 
 from .clock import Clock

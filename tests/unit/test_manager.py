@@ -9,7 +9,7 @@ from flask_serversession import session_destroyed
 from flask_serversession import session_loaded
 from flask_serversession import session_saved
 from flask_serversession.config import Config
-from flask_serversession.cookie import CookieOptions
+from flask_serversession.cookie_options import CookieOptions
 from flask_serversession.errors import ConfigError
 from flask_serversession.manager import SessionManager
 from flask_serversession.policy import CookieAction

@@ -1,0 +1,52 @@
+"""How an application's cookies look before a session has changed anything. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .cookie_attributes import check_domain
+from .cookie_attributes import check_path
+from .cookie_attributes import check_priority
+from .cookie_attributes import check_samesite_option
+
+
+@dataclass(frozen=True, slots=True)
+class CookieOptions:
+    """How a new session's cookie looks: express-session's ``cookie`` option.
+
+    ``secure`` and ``samesite`` may be ``"auto"``; :meth:`resolved` makes them definite.
+    ``max_age`` is in milliseconds.
+    """
+
+    path: str = "/"
+    domain: str | None = None
+    secure: bool | Literal["auto"] | None = None
+    httponly: bool = True
+    samesite: str | bool | None = None
+    partitioned: bool | None = None
+    priority: str | None = None
+    max_age: int | None = None
+
+    def __post_init__(self) -> None:
+        check_path(self.path)
+        check_domain(self.domain)
+        check_samesite_option(self.samesite)
+        check_priority(self.priority)
+
+    def resolved(self, *, is_secure: bool) -> CookieOptions:
+        """Return these options with each ``"auto"`` decided for one request."""
+        if self.secure != "auto" and self.samesite != "auto":
+            return self
+        return CookieOptions(
+            path=self.path,
+            domain=self.domain,
+            secure=is_secure if self.secure == "auto" else self.secure,
+            httponly=self.httponly,
+            samesite=("none" if is_secure else "lax")
+            if self.samesite == "auto"
+            else self.samesite,
+            partitioned=self.partitioned,
+            priority=self.priority,
+            max_age=self.max_age,
+        )
