@@ -23,6 +23,7 @@ The suite in :mod:`flask_serversession.testing` checks all of this.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
@@ -91,6 +92,9 @@ class Store(Protocol):
         compare-and-set in one step. Otherwise nothing changes and the refusal says,
         in the same trip where the backend can, what is there now. An absent or
         expired key is refused with :data:`GONE` and never added.
+
+        A record whose time is over already ends the key: saving :data:`ENDED` is a
+        delete, and with ``replacing`` one that spares what another request wrote.
         """
 
     def touch(self, key: str, expires_at: datetime) -> bool:
@@ -147,6 +151,55 @@ class SupportsClose(Store, Protocol):
 
     def close(self) -> None:
         """Close what this store opened; an application's own client stays open."""
+
+
+class Lock(Protocol):
+    """One holder's claim on a key, used by one thread. It binds whoever asks for it only.
+
+    A lock ends with its holder: at once where the backend notices that a process was
+    killed, else once its ``ttl`` is over. Who outlives that has lost it.
+    """
+
+    def acquire(self, timeout: float) -> bool:
+        """Wait for the others, at most this many seconds; False if they took longer."""
+
+    def renew(self) -> bool:
+        """Begin the ttl again; False if the lock was lost, and maybe taken by another."""
+
+    def release(self) -> None:
+        """Let the next one in; quiet if the lock was lost, and then another's stays."""
+
+
+@runtime_checkable
+class SupportsLock(Store, Protocol):
+    """**Optional.** Locks a key better than :class:`~.record_lock.RecordLock` does.
+
+    That one stands in for it on any store: it asks again and again.
+    """
+
+    def lock(self, key: str, *, ttl: float) -> Lock:
+        """Return a lock, not acquired yet, that ends ``ttl`` seconds after its holder's end.
+
+        The key need not be there, and what is stored under it may change meanwhile.
+        """
+
+
+#: Given the record that is there, returns the one to store; what it raises changes nothing.
+Rebase = Callable[[Record], Record]
+
+
+@runtime_checkable
+class SupportsHold(Store, Protocol):
+    """**Optional**, for backends with transactions: a second attempt that cannot fail."""
+
+    def save_holding(
+        self, key: str, record: Record, *, replacing: Record, rebase: Rebase
+    ) -> Refusal | None:
+        """Save; if another record is there, hold it and save what ``rebase`` makes of it.
+
+        Nobody else changes the record between the call of ``rebase`` and the write, so
+        :data:`GONE` is the only refusal.
+        """
 
 
 class DriverErrors:
@@ -218,3 +271,6 @@ def from_epoch_milliseconds(milliseconds: int) -> datetime:
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+#: The record that ends its key when it is saved.
+ENDED = Record(b"{}", EPOCH)

@@ -19,10 +19,15 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    "flask_serversession.testing.contract", "flask_serversession.testing.stateful"
+    "flask_serversession.testing.contract",
+    "flask_serversession.testing.concurrency",
+    "flask_serversession.testing.stateful",
 )
 
-from .contract import KeysContract as KeysContract  # noqa: E402 - rewriting comes first
+from .concurrency import HoldContract as HoldContract  # noqa: E402 - rewriting comes first
+from .concurrency import LeaseContract as LeaseContract  # noqa: E402
+from .concurrency import LockContract as LockContract  # noqa: E402
+from .contract import KeysContract as KeysContract  # noqa: E402
 from .contract import PingContract as PingContract  # noqa: E402
 from .contract import PruneContract as PruneContract  # noqa: E402
 from .contract import SetupContract as SetupContract  # noqa: E402

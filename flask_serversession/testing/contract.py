@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import pytest
 
+from ..stores.base import ENDED
 from ..stores.base import GONE
 from ..stores.base import Record
 from ..stores.base import Refusal
@@ -239,6 +240,36 @@ class StoreContract:
         assert store.save("key", expired(OTHER_PAYLOAD)) is None
 
         assert store.load("key") is None
+
+    def test_saving_the_end_removes_what_was_loaded(self, store: Store) -> None:
+        store.create("key", live())
+
+        assert store.save("key", ENDED, replacing=store.load("key")) is None
+
+        assert store.load("key") is None
+        assert store.save("key", ENDED) == GONE
+        assert store.create("key", live(OTHER_PAYLOAD)) is True
+        assert store.save("key", ENDED) is None
+        assert store.load("key") is None
+
+    def test_saving_the_end_spares_what_another_wrote(self, store: Store) -> None:
+        store.create("key", live())
+        stale = store.load("key")
+        store.save("key", live(OTHER_PAYLOAD))
+
+        refusal = store.save("key", ENDED, replacing=stale)
+
+        assert refusal is not None
+        assert refusal.current is not None
+        assert refusal.current.payload == OTHER_PAYLOAD
+        assert_payload(store, "key", OTHER_PAYLOAD)
+
+    def test_saving_the_end_of_what_is_gone_is_refused(self, store: Store) -> None:
+        store.create("key", live())
+        loaded = store.load("key")
+        store.delete("key")
+
+        assert store.save("key", ENDED, replacing=loaded) == GONE
 
     def test_touch_moves_the_expiry_and_keeps_the_payload(self, store: Store) -> None:
         store.create("key", live(seconds=60))

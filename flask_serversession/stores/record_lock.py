@@ -1,0 +1,55 @@
+"""A lock on any store: a record that only one of several can create."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from datetime import timedelta
+
+from .base import ENDED
+from .base import Record
+from .base import Store
+from .base import utc_now
+
+_FIRST_PAUSE = 0.002
+_LONGEST_PAUSE = 0.05
+
+
+class RecordLock:
+    """Holds a key for as long as a record of its own beside it lasts.
+
+    Waiting is asking again, at growing intervals that are never the same for two. A holder
+    that was killed is waited for until its ``ttl`` is over.
+
+    :param store: where the record is kept; it is one that ``keys`` lists while it lasts.
+    :param key: what to lock.
+    :param ttl: seconds after which others may take the lock.
+    """
+
+    def __init__(self, store: Store, key: str, *, ttl: float) -> None:
+        self._store = store
+        self._key = f"{key}:lock"
+        self._ttl = timedelta(seconds=ttl)
+        self._payload = b'{"holder":"%s"}' % secrets.token_urlsafe(16).encode()
+
+    def acquire(self, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        pause = _FIRST_PAUSE
+        while not self._store.create(self._key, self._mine()):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(left, pause * random.uniform(0.5, 1)))  # noqa: S311 - no secret
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        return True
+
+    def renew(self) -> bool:
+        mine = self._mine()
+        return self._store.save(self._key, mine, replacing=mine) is None
+
+    def release(self) -> None:
+        self._store.save(self._key, ENDED, replacing=self._mine())
+
+    def _mine(self) -> Record:
+        return Record(self._payload, utc_now() + self._ttl)
