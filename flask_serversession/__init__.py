@@ -7,11 +7,14 @@ from .errors import ServerSessionError as ServerSessionError
 from .errors import SessionConflict as SessionConflict
 from .errors import SessionError as SessionError
 from .errors import SessionGone as SessionGone
+from .errors import SessionLocked as SessionLocked
 from .errors import SessionSerializationError as SessionSerializationError
+from .errors import SessionSuperseded as SessionSuperseded
 from .errors import SessionTooLarge as SessionTooLarge
 from .errors import StoreError as StoreError
 from .errors import StoreUnavailable as StoreUnavailable
 from .extension import ServerSession as ServerSession
+from .locking import session_lock as session_lock
 from .manager import SessionManager as SessionManager
 from .session import Session as Session
 from .signals import session_conflict as session_conflict
@@ -34,13 +37,16 @@ __all__ = [
     "SessionConflict",
     "SessionError",
     "SessionGone",
+    "SessionLocked",
     "SessionSerializationError",
+    "SessionSuperseded",
     "SessionTooLarge",
     "StoreError",
     "StoreUnavailable",
     "ServerSession",
     "SessionManager",
     "Session",
+    "session_lock",
     "session_conflict",
     "session_created",
     "session_destroyed",

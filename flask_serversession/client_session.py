@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from typing import NamedTuple
+from typing import NoReturn
 from typing import Protocol
 
 from .cookie import SessionCookie
@@ -227,6 +228,16 @@ class CookieSession(Session):
         """Send it again with this response, changed or not, so that its life starts anew."""
         self.load()
         self._touched = True
+
+    def lock(self, *, timeout: float = 5.0, ttl: float = 30.0) -> NoReturn:
+        """Refused: the browser sends a copy with every request, and nothing joins them.
+
+        :raises SessionError: always.
+        """
+        raise SessionError(
+            "This session cannot be locked: SESSION_STORE is 'cookie', so each request has a"
+            " copy of its own. Any other SESSION_STORE keeps one, and locks it."
+        )
 
     def commit(self) -> list[str]:
         """Settle it; return the Set-Cookie lines of the response, none where nothing changed.

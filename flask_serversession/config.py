@@ -31,6 +31,8 @@ from .policy import SavePolicy
 from .sid import generate_id
 
 Profile = Literal["flask", "express"]
+#: What a request sees of a failing store: the error, or an empty session.
+StoreErrorPolicy = Literal["raise", "null"]
 Secrets = tuple[str | bytes, ...]
 
 _FLASKS_COOKIE_NAME = "session"
@@ -58,6 +60,8 @@ class Config:
     idle_timeout: int
     permanent_lifetime: int
     touch_interval: int | None
+    regenerate_grace: int
+    store_error: StoreErrorPolicy
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Config:
@@ -119,6 +123,8 @@ class _Reader:
             idle_timeout=self.age("SESSION_IDLE_TIMEOUT", at_least=1),
             permanent_lifetime=self.age("PERMANENT_SESSION_LIFETIME", at_least=1),
             touch_interval=self.optional_age("SESSION_TOUCH_INTERVAL", at_least=0),
+            regenerate_grace=self._grace(),
+            store_error=self.choice("SESSION_STORE_ERROR", "raise", "null"),
         )
 
     def value(self, key: str) -> Any:
@@ -180,6 +186,15 @@ class _Reader:
         return ConfigError(
             f"{key} is {shown or 'of type ' + type(value).__name__}; it must be {allowed}."
         )
+
+    def _grace(self) -> int:
+        grace = self.age("SESSION_REGENERATE_GRACE", at_least=0)
+        if grace and self.value("SESSION_CONCURRENCY") == "overwrite":
+            raise ConfigError(
+                "SESSION_REGENERATE_GRACE needs SESSION_CONCURRENCY to be 'merge' or 'reject':"
+                " with 'overwrite' a slow request would write the old session back to life."
+            )
+        return grace
 
     def _secret(self) -> Secrets | None:
         value = self.value("SESSION_SECRET")

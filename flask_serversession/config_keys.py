@@ -38,6 +38,8 @@ DEFAULTS: Final[dict[str, tuple[Any, Any]]] = {
     "SESSION_TOUCH_INTERVAL": (None, 0),
     "SESSION_CONCURRENCY": ("merge", "overwrite"),
     "SESSION_MERGE": (None, None),
+    "SESSION_REGENERATE_GRACE": (0, 0),
+    "SESSION_STORE_ERROR": ("raise", "raise"),
     "SESSION_DESTROY_EMPTY": (True, False),
     "SESSION_CLEAR_COOKIE": (True, False),
 }

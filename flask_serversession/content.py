@@ -12,6 +12,7 @@ from .cookie_options import CookieOptions
 from .document import compose
 from .document import decompose
 from .document import EMPTY
+from .document import retired_until
 from .rules import Rules
 from .stores.base import epoch_milliseconds
 from .stores.base import from_epoch_milliseconds
@@ -35,6 +36,7 @@ class Content:
     _ends: datetime | None = None
     _cookie: SessionCookie | None = None
     _cookie_document: dict[str, Any] | None = None
+    _retired_until: int | None = None
     _settings: tuple[object, ...] | None = None
     _saved_settings: tuple[object, ...] | None = None
 
@@ -54,7 +56,18 @@ class Content:
         content.original = record.payload
         content._ends = record.expires_at
         content._cookie_document, content.values = decompose(record.payload, rules.serializer)
+        content._retired_until = retired_until(content._cookie_document)
         return content
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether this is the last look at a session that has another id by now."""
+        return self._retired_until is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time for that look is."""
+        return self._retired_until is not None and self._retired_until <= self._rules.clock()
 
     @property
     def cookie(self) -> SessionCookie:
@@ -126,6 +139,11 @@ class Content:
             self._cookie.reset_max_age()
             self._settings = self._saved_settings = self._cookie.settings
         return self.record(self.dump())
+
+    def is_retired_in(self, payload: bytes) -> bool:
+        """Tell whether others gave the session a new id and left this."""
+        cookie, _ = decompose(payload, self._rules.serializer)
+        return retired_until(cookie) is not None
 
     def _make_cookie(self) -> SessionCookie:
         if self._cookie_document is None:

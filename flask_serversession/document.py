@@ -13,6 +13,9 @@ from .session import RESERVED
 
 EMPTY = b"{}"
 
+#: The member of a stored cookie that says that the session has another id by now.
+_RETIRED = "retiredUntil"
+
 
 def compose(cookie: Mapping[str, Any], body: bytes) -> bytes:
     """Return the document of a cookie's stored form and the serialised data."""
@@ -31,3 +34,18 @@ def decompose(payload: bytes, serializer: Serializer) -> tuple[dict[str, Any], d
     if not isinstance(cookie, dict):
         raise PayloadError("A stored session has no cookie object.")
     return cookie, data
+
+
+def retired_form(payload: bytes, until: int, serializer: Serializer) -> bytes:
+    """Return a document as its id's last one: to be read, and not written, until then.
+
+    :param until: milliseconds since 1970.
+    """
+    cookie, data = decompose(payload, serializer)
+    return compose({**cookie, _RETIRED: until}, serializer.dumps(data))
+
+
+def retired_until(cookie: Mapping[str, Any]) -> int | None:
+    """Return when a document that is its id's last one ends, in ms; None for any other."""
+    until = cookie.get(_RETIRED)
+    return until if type(until) is int else None

@@ -6,7 +6,9 @@
     ├─ ConfigError                    also a ValueError
     ├─ SessionError
     │  ├─ SessionGone                 ended elsewhere while this request used it
+    │  │  └─ SessionSuperseded        that is, it got another id there
     │  ├─ SessionConflict             changed elsewhere, and the policy says not to merge
+    │  ├─ SessionLocked               another request holds its lock
     │  ├─ SessionSerializationError   also a TypeError: a value no record can hold
     │  └─ SessionTooLarge             more than a browser keeps in a cookie
     └─ StoreError                     __cause__ is the driver's own exception
@@ -35,8 +37,16 @@ class SessionGone(SessionError):
     """The session is no longer in the store: logged out, expired or regenerated elsewhere."""
 
 
+class SessionSuperseded(SessionGone):
+    """The session goes on under an id that another request gave it."""
+
+
 class SessionConflict(SessionError):
     """Another request changed the session first, so this request's changes were not stored."""
+
+
+class SessionLocked(SessionError):
+    """Another request kept the session's lock for longer than this one would wait."""
 
 
 class SessionSerializationError(SessionError, TypeError):

@@ -36,7 +36,7 @@ def load_session() -> None:
     """
     session: ManagedSession | None = request.environ.get(_OPENED)
     if session is not None:
-        session.load()
+        session.preload()
 
 
 class NoSession(SessionMixin, dict[str, Any]):
@@ -51,7 +51,7 @@ class NoSession(SessionMixin, dict[str, Any]):
         )
 
     __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _refuse
-    regenerate = destroy = reload = save = touch = unset = _refuse
+    regenerate = destroy = reload = save = touch = unset = lock = _refuse
     id = sid = cookie = permanent = property(_refuse, _refuse)
 
 

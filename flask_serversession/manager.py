@@ -51,6 +51,8 @@ class SessionManager:
             idle_timeout=config.idle_timeout,
             permanent_lifetime=config.permanent_lifetime,
             touch_interval=config.touch_interval,
+            regenerate_grace=config.regenerate_grace,
+            null_on_failure=config.store_error == "null",
             notify=notify,
             clock=clock,
         )

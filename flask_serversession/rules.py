@@ -57,6 +57,10 @@ class Rules:
     idle_timeout: int
     permanent_lifetime: int
     touch_interval: int | None
+    #: How long the old id of a regenerated session still reads what it read before.
+    regenerate_grace: int
+    #: A session whose store failed reads as empty.
+    null_on_failure: bool
     notify: Notify
     clock: Clock
 

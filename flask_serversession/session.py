@@ -6,6 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from flask.sessions import SessionMixin
@@ -166,6 +167,21 @@ class Session(SessionMixin):
 
         ``"keep"`` drops this request's changes and leaves store and cookie alone;
         ``"destroy"`` ends the session when the request ends.
+        """
+
+    @abstractmethod
+    def lock(self, *, timeout: float = 5.0, ttl: float = 30.0) -> AbstractContextManager[None]:
+        """Return a ``with`` block that one request at a time is in, of those that use it too.
+
+        What the session holds is read anew when the block begins, and stored when it ends,
+        also by an exception. A session that is not stored yet needs no lock and gets none.
+        Blocks may be nested. Requests without one are not kept out; theirs are merged.
+
+        :param timeout: seconds to wait for the others.
+        :param ttl: seconds for which the lock is sure to be held. Stores that notice the end
+            of a process hold it for as long as the block takes.
+        :raises SessionLocked: if the others took longer.
+        :raises SessionConflict: at the end, if the lock was lost; nothing is stored then.
         """
 
     @property

@@ -1,10 +1,11 @@
-"""One session's place in the store: its record, as one request knows it."""
+"""The store as one request may use it: bounded in failures, and in lost races."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from datetime import datetime
+from typing import Any
 from typing import ParamSpec
 from typing import TypeVar
 
@@ -12,8 +13,12 @@ from .concurrency import Concurrency
 from .errors import PayloadError
 from .errors import SessionConflict
 from .errors import StoreError
+from .stores.base import Lock
 from .stores.base import Record
+from .stores.base import Refusal
 from .stores.base import Store
+from .stores.base import SupportsLock
+from .stores.record_lock import RecordLock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,9 +26,9 @@ T = TypeVar("T")
 #: How often a merge may lose the race before it gives up; each loss means somebody won.
 MERGE_ATTEMPTS = 16
 
-#: Given the payload this request started from and the one that is there now, returns the
-#: record with both sides' changes, or raises SessionConflict.
-Rebase = Callable[[bytes, bytes], Record]
+#: Given the payload this request started from and the record that is there now, returns
+#: the record to store instead; what it raises is passed on and stores nothing.
+Rebase = Callable[[bytes, Record], Record]
 
 
 class Slot:
@@ -33,7 +38,7 @@ class Slot:
     error handler and the end of the request come back to the session.
     """
 
-    __slots__ = ("_compare", "_on_failure", "_store", "failure", "record")
+    __slots__ = ("_compare", "_on_failure", "_store", "failure")
 
     def __init__(
         self, store: Store, concurrency: Concurrency, on_failure: Callable[[StoreError], object]
@@ -41,8 +46,6 @@ class Slot:
         self._store = store
         self._compare = concurrency != "overwrite"
         self._on_failure = on_failure
-        #: What the store holds, as far as this request knows; None for nothing.
-        self.record: Record | None = None
         #: Why the store is left alone for the rest of the request.
         self.failure: StoreError | None = None
 
@@ -52,35 +55,44 @@ class Slot:
             raise self.failure
 
     def load(self, key: str) -> Record | None:
-        """Return the record that is there now, and take it for the one to replace."""
-        self.record = self._ask(self._store.load, key)
-        return self.record
+        """Return the record that is there now."""
+        return self._ask(self._store.load, key)
 
     def create(self, key: str, record: Record) -> bool:
         """Insert the record; False if the key is taken."""
-        created = self._ask(self._store.create, key, record)
-        if created:
-            self.record = record
-        return created
+        return self._ask(self._store.create, key, record)
 
-    def replace(self, key: str, known: Record, record: Record, rebase: Rebase) -> bool:
-        """Replace the known record, rebasing as often as others get there first.
+    def replace(self, key: str, known: Record, record: Record, rebase: Rebase) -> Record | None:
+        """Replace the known record and return what was stored; None if the key is gone.
 
-        Returns False if the key is gone.
+        Where others changed it meanwhile, what ``rebase`` makes of theirs is stored: by a
+        second attempt that cannot fail, if the store has one.
 
-        :raises SessionConflict: when ``rebase`` refuses, or after losing too often.
+        :raises SessionConflict: after losing too often.
         """
+        hold = getattr(self._store, "save_holding", None)
+        if hold is None or not self._compare:
+            return self.swap(key, known, record, rebase)
+        stored = record
+
+        def rebase_held(current: Record) -> Record:
+            nonlocal stored
+            stored = rebase(known.payload, current)
+            return stored
+
+        refusal = self._ask(hold, key, record, replacing=known, rebase=rebase_held)
+        return None if refusal else stored
+
+    def swap(self, key: str, known: Record, record: Record, rebase: Rebase) -> Record | None:
+        """Do as :meth:`replace` does, holding nothing: ``rebase`` may use the store itself."""
         for _ in range(MERGE_ATTEMPTS):
-            base = known if self._compare else None
-            refusal = self._ask(self._store.save, key, record, replacing=base)
+            refusal = self._save(key, record, known)
             if refusal is None:
-                self.record = record
-                return True
+                return record
             if refusal.current is None:
-                self.record = None
-                return False
+                return None
             if refusal.current.payload != known.payload:
-                record = rebase(known.payload, refusal.current.payload)
+                record = rebase(known.payload, refusal.current)
             known = refusal.current
         raise SessionConflict(
             "The session was changed by other requests faster than this one could merge its"
@@ -89,14 +101,24 @@ class Slot:
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         """Move the expiry and leave the payload alone; False if the key is gone."""
-        touched = self._ask(self._store.touch, key, expires_at)
-        if touched and self.record is not None:
-            self.record = replace(self.record, expires_at=expires_at)
-        return touched
+        return self._ask(self._store.touch, key, expires_at)
 
     def delete(self, key: str) -> bool:
         """Remove a record; False if there was none."""
         return self._ask(self._store.delete, key)
+
+    def lock(self, key: str, *, ttl: float) -> Lock:
+        """Return a lock on a key, not acquired yet."""
+        return _Lock(self._lock_of(key, ttl), self._ask)
+
+    def _lock_of(self, key: str, ttl: float) -> Lock:
+        if isinstance(self._store, SupportsLock):
+            return self._store.lock(key, ttl=ttl)
+        return RecordLock(self._store, key, ttl=ttl)
+
+    def _save(self, key: str, record: Record, known: Record) -> Refusal | None:
+        base = known if self._compare else None
+        return self._ask(self._store.save, key, record, replacing=base)
 
     def _ask(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         self.raise_failure()
@@ -108,3 +130,25 @@ class Slot:
             self.failure = error
             self._on_failure(error)
             raise
+
+
+class _Lock:
+    """A store's lock, asked in the slot's bounded way."""
+
+    def __init__(self, lock: Lock, ask: Callable[..., Any]) -> None:
+        self._lock = lock
+        self._ask = ask
+
+    def acquire(self, timeout: float) -> bool:
+        acquired: bool = self._ask(self._lock.acquire, timeout)
+        return acquired
+
+    def renew(self) -> bool:
+        renewed: bool = self._ask(self._lock.renew)
+        return renewed
+
+    def release(self) -> None:
+        # Unlike the other verbs it tries after a failure, which may have been of another
+        # kind, and has nothing to say about its own: the lock ends by itself.
+        with suppress(StoreError):
+            self._lock.release()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from werkzeug.test import TestResponse
 from flask_serversession import session_store_error
 from flask_serversession import StoreError
 from flask_serversession import StoreUnavailable
+from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import browser_of
@@ -273,3 +275,82 @@ def apologise(error: Exception) -> ResponseReturnValue:
 
 def assert_failed_without_cookie(response: TestResponse) -> None:
     assert (response.status_code, cookie_lines(response)) == (500, [])
+
+
+class TestNull:
+    """``SESSION_STORE_ERROR = "null"``: what only reads its session is answered."""
+
+    @pytest.fixture(params=PROFILES, ids=["flask", "express"])
+    def app(self, request: pytest.FixtureRequest, make_dead_app: MakeApp) -> Flask:
+        return make_dead_app(SESSION_STORE_ERROR="null", **request.param)
+
+    def test_a_session_reads_as_empty(self, member: Browser, server: DeadServer) -> None:
+        def read() -> str:
+            assert session.get("user") is None
+            assert "user" not in session
+            assert session.new
+            assert not session.modified
+            assert not session.permanent
+            assert session.copy() == {}
+            return "hello"
+
+        response = member.run(read)
+
+        assert response.text == "hello"
+        assert cookie_lines(response) == []
+        assert member.sid == SID
+        assert server.attempts == 1
+
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda: session.update(user="eve"),
+            lambda: session.setdefault("user", "eve"),
+            lambda: session.clear(),
+            lambda: session.destroy(),
+            lambda: session.regenerate(),
+            lambda: session.regenerate(keep_data=True),
+            lambda: session.reload(),
+            lambda: session.save(),
+            lambda: session.lock().__enter__(),
+            lambda: session.id,
+        ],
+    )
+    def test_what_needs_the_store_raises(
+        self, member: Browser, server: DeadServer, write: Callable[[], object]
+    ) -> None:
+        def view() -> str:
+            session.get("user")
+            with pytest.raises(StoreUnavailable):
+                write()
+            return "told"
+
+        response = member.run(view)
+
+        assert response.text == "told"
+        assert cookie_lines(response) == []
+        assert server.attempts == 1
+
+    def test_a_write_that_nobody_catches_is_a_500_and_no_logout(self, member: Browser) -> None:
+        response = member.run(lambda: session.update(user="eve"))
+
+        assert response.status_code == 500
+        assert cookie_lines(response) == []
+        assert member.sid == SID
+
+
+def test_a_reader_is_answered_where_its_touch_fails_and_reads_may(make_app: MakeApp) -> None:
+    class Fading(MemoryStore):
+        def touch(self, key: str, expires_at: datetime) -> bool:
+            raise StoreUnavailable("not any more")
+
+    def reader(**config: Any) -> Browser:
+        browser = browser_of(make_app(SESSION_STORE=Fading(), SESSION_TOUCH_INTERVAL=0, **config))
+        browser.run(lambda: session.update(user="ada"))
+        return browser
+
+    browser = reader(SESSION_STORE_ERROR="null")
+    assert browser.run(lambda: session["user"]).text == "ada"
+    browser = reader()
+    with pytest.raises(StoreUnavailable):
+        browser.run(lambda: session["user"])

@@ -160,7 +160,7 @@ def test_a_login_that_keeps_the_data_costs_three_calls(
 ) -> None:
     browser.run(lambda: session.regenerate(keep_data=True))
 
-    assert store.calls == ["load", "create", "delete"]
+    assert store.calls == ["load", "create", "save"]
 
 
 def test_destroying_without_reading_costs_one_call(browser: Browser, store: CountingStore) -> None:
@@ -194,7 +194,8 @@ def test_showing_the_only_message_costs_two_calls(app: Flask, store: CountingSto
 
     browser.run(lambda: str(get_flashed_messages()))
 
-    assert store.calls == ["load", "delete"]
+    assert store.calls == ["load", "save"]
+    assert store.load(browser.sid) is None
 
 
 def test_an_id_that_the_store_does_not_know_costs_one_call(

@@ -29,7 +29,7 @@ TABLE = {
     "/ignore": ([], []),
     "/read": (["get", "pttl"], ["SELECT"]),
     "/change": (["get", "pttl", "evalsha"], ["SELECT", "UPDATE"]),
-    "/regenerate": (["get", "pttl", "set", "del"], ["SELECT", "INSERT", "DELETE"]),
+    "/regenerate": (["get", "pttl", "set", "evalsha"], ["SELECT", "INSERT", "DELETE"]),
     "/destroy": (["del"], ["DELETE"]),
 }
 
@@ -53,7 +53,7 @@ def redis_log(redis_url: str) -> Log:
         for name in ("info", "client|setinfo", "client|maint_notifications", "hello", "auth"):
             del spent[name]
         if "evalsha" in spent:
-            spent -= Counter(["get", "set"])
+            spent -= Counter(["get", "del" if "del" in spent else "set"])
         received += spent.elements()
 
     yield log

@@ -35,6 +35,8 @@ def make_rules(clock: Clock) -> Callable[..., Rules]:
             "idle_timeout": DAY,
             "permanent_lifetime": 31 * DAY,
             "touch_interval": None,
+            "regenerate_grace": 0,
+            "null_on_failure": False,
             "notify": lambda signal, /, **values: None,
             "clock": clock,
         }

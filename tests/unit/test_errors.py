@@ -23,7 +23,9 @@ from flask_serversession.errors import ServerSessionError
 from flask_serversession.errors import SessionConflict
 from flask_serversession.errors import SessionError
 from flask_serversession.errors import SessionGone
+from flask_serversession.errors import SessionLocked
 from flask_serversession.errors import SessionSerializationError
+from flask_serversession.errors import SessionSuperseded
 from flask_serversession.errors import SessionTooLarge
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
@@ -82,6 +84,22 @@ def reload_what_was_ended_elsewhere() -> None:
     session = session_of(store)
     store.delete(SECRET)
     session.reload()
+
+
+def save_what_another_request_gave_a_new_id() -> None:
+    store = MemoryStore()
+    session, other = session_of(store), session_of(store)
+    other.regenerate(keep_data=True)
+    other.save()
+    session.regenerate(keep_data=True)
+    session.save()
+
+
+def lock_what_is_locked() -> None:
+    store = MemoryStore()
+    session, other = session_of(store), session_of(store)
+    with session.lock(), other.lock(timeout=0):
+        pass
 
 
 def save_what_is_always_changed_first() -> None:
@@ -175,6 +193,8 @@ PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
     (SessionConflict, save_what_is_always_changed_first),
     (SessionGone, save_what_was_ended_elsewhere),
     (SessionGone, reload_what_was_ended_elsewhere),
+    (SessionSuperseded, save_what_another_request_gave_a_new_id),
+    (SessionLocked, lock_what_is_locked),
     (SessionTooLarge, send_what_no_browser_keeps),
     (StoreUnavailable, lambda: fail_in_a_driver(ConnectionError(SECRET))),
     (StoreError, lambda: fail_in_a_driver(RuntimeError(SECRET))),

@@ -12,6 +12,7 @@ from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
 from flask_serversession.slot import MERGE_ATTEMPTS
 from flask_serversession.slot import Slot
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import utc_now
@@ -22,8 +23,8 @@ def record(payload: bytes) -> Record:
     return Record(payload, utc_now() + timedelta(hours=1))
 
 
-def append(base: bytes, theirs: bytes) -> Record:
-    return record(theirs + b"+mine")
+def append(base: bytes, theirs: Record) -> Record:
+    return record(theirs.payload + b"+mine")
 
 
 class Interrupted:
@@ -41,6 +42,14 @@ class Interrupted:
         self.saves += 1
         refusal = self._interrupt(self.store, self.saves)
         return refusal or self.store.save(key, record, replacing=replacing)
+
+
+class FiveVerbs:
+    """A memory store of which only what every store has can be seen."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.load, self.create, self.save = store.load, store.create, store.save
+        self.touch, self.delete = store.touch, store.delete
 
 
 class Failing:
@@ -72,53 +81,30 @@ def payload_in(store: MemoryStore, key: str = "key") -> bytes | None:
     return found.payload if found else None
 
 
-def never(base: bytes, theirs: bytes) -> Record:
+def never(base: bytes, theirs: Record) -> Record:
     raise AssertionError("nobody else wrote")
 
 
-def known(slot: Slot) -> Record:
-    """Return what the slot takes to be in the store."""
-    assert slot.record is not None
-    return slot.record
+BASE = record(b"base")
 
 
-def test_it_knows_the_record_it_loaded(store: MemoryStore, slot: Slot) -> None:
-    first = record(b"1")
-    store.create("key", first)
+def test_it_replaces_the_record_it_is_told(store: MemoryStore, slot: Slot) -> None:
+    assert slot.create("key", BASE)
+    assert not slot.create("key", record(b"again"))
+    second = record(b"2")
 
-    assert slot.load("key") == first
-    assert slot.record == first
-    assert slot.load("nobody's") is None
-    assert slot.record is None
-
-
-def test_it_knows_the_record_it_created_but_not_one_it_could_not(
-    store: MemoryStore, slot: Slot
-) -> None:
-    store.create("taken", record(b"theirs"))
-
-    assert not slot.create("taken", record(b"mine"))
-    assert slot.record is None
-    assert slot.create("key", record(b"mine"))
-    assert slot.record == store.load("key")
-
-
-def test_it_replaces_the_record_it_knows(store: MemoryStore, slot: Slot) -> None:
-    slot.create("key", record(b"1"))
-
-    assert slot.replace("key", known(slot), record(b"2"), never)
+    assert slot.replace("key", BASE, second, never) is second
     assert payload_in(store) == b"2"
-    assert slot.replace("key", known(slot), record(b"3"), never)
+    assert slot.replace("key", second, record(b"3"), never)
     assert payload_in(store) == b"3"
 
 
 def test_it_rebases_on_what_another_request_wrote(store: MemoryStore, slot: Slot) -> None:
-    slot.create("key", record(b"base"))
+    slot.create("key", BASE)
     store.save("key", record(b"theirs"))
 
-    assert slot.replace("key", known(slot), record(b"mine"), append)
+    assert slot.replace("key", BASE, record(b"mine"), append) == store.load("key")
     assert payload_in(store) == b"theirs+mine"
-    assert slot.record == store.load("key")
 
 
 def test_each_rebase_starts_from_what_the_last_one_saw() -> None:
@@ -128,14 +114,14 @@ def test_each_rebase_starts_from_what_the_last_one_saw() -> None:
 
     store = Interrupted(write_twice)
     slot = Slot(store, "merge", lambda error: None)
-    slot.create("key", record(b"base"))
+    slot.create("key", BASE)
     seen = []
 
-    def rebase(base: bytes, theirs: bytes) -> Record:
-        seen.append((base, theirs))
+    def rebase(base: bytes, theirs: Record) -> Record:
+        seen.append((base, theirs.payload))
         return append(base, theirs)
 
-    assert slot.replace("key", known(slot), record(b"mine"), rebase)
+    assert slot.replace("key", BASE, record(b"mine"), rebase)
     assert seen == [(b"base", b"theirs1"), (b"theirs1", b"theirs2")]
     assert payload_in(store.store) == b"theirs2+mine"
 
@@ -148,42 +134,41 @@ def test_it_does_not_rebase_on_its_own_base() -> None:
 
     store = Interrupted(touch_once)
     slot = Slot(store, "merge", lambda error: None)
-    slot.create("key", record(b"base"))
+    slot.create("key", BASE)
 
-    assert slot.replace("key", known(slot), record(b"mine"), never)
+    assert slot.replace("key", BASE, record(b"mine"), never)
     assert payload_in(store.store) == b"mine"
     assert store.saves == 2
 
 
 def test_overwriting_compares_nothing(store: MemoryStore) -> None:
     slot = Slot(store, "overwrite", lambda error: None)
-    slot.create("key", record(b"base"))
+    slot.create("key", BASE)
     store.save("key", record(b"theirs"))
 
-    assert slot.replace("key", known(slot), record(b"mine"), never)
+    assert slot.replace("key", BASE, record(b"mine"), never)
     assert payload_in(store) == b"mine"
 
 
 @pytest.mark.parametrize("concurrency", ["merge", "overwrite", "reject"])
 def test_it_never_brings_back_what_is_gone(store: MemoryStore, concurrency: Any) -> None:
     slot = Slot(store, concurrency, lambda error: None)
-    slot.create("key", record(b"base"))
+    slot.create("key", BASE)
     store.delete("key")
 
-    assert not slot.replace("key", known(slot), record(b"mine"), never)
-    assert slot.record is None
+    assert slot.replace("key", BASE, record(b"mine"), never) is None
     assert payload_in(store) is None
 
 
 def test_a_rebase_that_refuses_leaves_their_record(store: MemoryStore, slot: Slot) -> None:
-    slot.create("key", record(b"base"))
+    slot.create("key", BASE)
     store.save("key", record(b"theirs"))
 
-    def refuse(base: bytes, theirs: bytes) -> Record:
+    def refuse(base: bytes, theirs: Record) -> Record:
         raise SessionConflict("not to be merged")
 
     with pytest.raises(SessionConflict, match="not to be merged"):
-        slot.replace("key", known(slot), record(b"mine"), refuse)
+        slot.replace("key", BASE, record(b"mine"), refuse)
 
     assert payload_in(store) == b"theirs"
 
@@ -194,37 +179,89 @@ def test_it_gives_up_after_losing_too_often_and_leaves_their_record() -> None:
 
     store = Interrupted(always_first)
     slot = Slot(store, "merge", lambda error: None)
-    slot.create("key", record(b"base"))
+    slot.create("key", BASE)
 
     with pytest.raises(SessionConflict, match="faster"):
-        slot.replace("key", known(slot), record(b"mine"), append)
+        slot.replace("key", BASE, record(b"mine"), append)
 
     assert store.saves == MERGE_ATTEMPTS
     assert payload_in(store.store) == b"theirs%d" % MERGE_ATTEMPTS
 
 
-def test_a_touch_moves_the_expiry_of_the_record_it_knows(store: MemoryStore, slot: Slot) -> None:
-    slot.create("key", record(b"1"))
+def test_touching_says_whether_there_was_a_record(store: MemoryStore, slot: Slot) -> None:
     later = utc_now() + timedelta(hours=2)
+    slot.create("key", record(b"1"))
 
     assert slot.touch("key", later)
-    assert slot.record == store.load("key") == Record(b"1", later)
+    assert store.load("key") == Record(b"1", later)
+    assert not slot.touch("nobody's", later)
 
 
-def test_a_touch_of_what_it_never_read_leaves_it_knowing_nothing(
-    store: MemoryStore, slot: Slot
-) -> None:
-    store.create("key", record(b"1"))
+def test_what_ends_a_key_is_saved_like_any_record(store: MemoryStore, slot: Slot) -> None:
+    slot.create("key", BASE)
+    store.save("key", record(b"theirs"))
 
-    assert slot.touch("key", utc_now() + timedelta(hours=2))
-    assert slot.record is None
+    assert slot.swap("key", BASE, ENDED, lambda base, theirs: ENDED) is ENDED
+    assert payload_in(store) is None
 
 
-def test_a_touch_of_what_is_gone_says_so(store: MemoryStore, slot: Slot) -> None:
-    slot.create("key", record(b"1"))
-    store.delete("key")
+class Holding(MemoryStore):
+    """A memory store with a second attempt that holds the record."""
 
-    assert not slot.touch("key", utc_now() + timedelta(hours=2))
+    def save_holding(
+        self, key: str, record: Record, *, replacing: Record, rebase: Callable[[Record], Record]
+    ) -> Refusal | None:
+        with self._lock:
+            refusal = self.save(key, record, replacing=replacing)
+            if refusal is None or refusal.current is None:
+                return refusal
+            return self.save(key, rebase(refusal.current))
+
+
+class TestAStoreThatHolds:
+    @pytest.fixture
+    def store(self) -> MemoryStore:
+        return Holding()
+
+    def test_it_is_asked_once(self, store: MemoryStore, slot: Slot) -> None:
+        slot.create("key", BASE)
+        store.save("key", record(b"theirs"))
+
+        assert slot.replace("key", BASE, record(b"mine"), append) == store.load("key")
+        assert payload_in(store) == b"theirs+mine"
+
+    def test_it_is_not_asked_to_compare_when_overwriting(self, store: MemoryStore) -> None:
+        slot = Slot(store, "overwrite", lambda error: None)
+        slot.create("key", BASE)
+        store.save("key", record(b"theirs"))
+
+        assert slot.replace("key", BASE, record(b"mine"), never)
+        assert payload_in(store) == b"mine"
+
+    def test_it_does_not_bring_back_what_is_gone(self, slot: Slot) -> None:
+        assert slot.replace("key", BASE, record(b"mine"), never) is None
+
+
+def test_a_store_without_a_lock_of_its_own_is_given_one(store: MemoryStore) -> None:
+    slot = Slot(FiveVerbs(store), "merge", lambda error: None)
+    mine, other = slot.lock("key", ttl=60), slot.lock("key", ttl=60)
+
+    assert mine.acquire(0)
+    assert not other.acquire(0)
+    assert mine.renew()
+    mine.release()
+    assert other.acquire(0)
+
+
+def test_a_lock_that_cannot_be_released_is_left_to_end_by_itself() -> None:
+    store = Failing(StoreUnavailable("no answer"))
+    lock = Slot(store, "merge", lambda error: None).lock("key", ttl=60)
+
+    with pytest.raises(StoreUnavailable):
+        lock.acquire(0)
+    lock.release()
+
+    assert store.calls == 2
 
 
 def test_deleting_says_whether_there_was_a_record(store: MemoryStore, slot: Slot) -> None:

@@ -1,0 +1,288 @@
+"""``session.lock()`` and ``@session_lock``: one request at a time, of those that ask for it."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import flask
+import pytest
+from flask import Flask
+
+from flask_serversession import ConfigError
+from flask_serversession import ServerSession
+from flask_serversession import session_lock
+from flask_serversession import SessionConflict
+from flask_serversession import SessionError
+from flask_serversession import SessionLocked
+from flask_serversession.stores.memory import MemoryStore
+
+from .browser import Browser
+from .browser import browser_of
+from .browser import session
+from .browser import View
+from .conftest import MakeBrowser
+from .counting import CountingStore
+
+
+@pytest.fixture
+def browser(browser: Browser, store: CountingStore) -> Browser:
+    browser.run(lambda: session.update(n=0))
+    store.calls.clear()
+    return browser
+
+
+def count() -> None:
+    session["n"] = session["n"] + 1
+
+
+def locked(view: View = count, **options: Any) -> View:
+    return session_lock(**options)(view)
+
+
+def test_a_counter_is_exact_however_many_count_at_once(browser: Browser) -> None:
+    def count_five_times(browser: Browser) -> None:
+        for _ in range(5):
+            browser.run(locked(timeout=60))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count_five_times, [browser.twin() for _ in range(8)]))
+
+    assert browser.data() == {"n": 40}
+
+
+def test_whoever_waits_too_long_is_told(browser: Browser) -> None:
+    def slow() -> None:
+        with pytest.raises(SessionLocked, match="timeout="):
+            browser.twin().run(locked(timeout=0))
+
+    browser.run(locked(slow))
+
+    browser.run(locked(timeout=0))
+    assert browser.data() == {"n": 1}
+
+
+def test_it_may_be_written_without_parentheses(browser: Browser) -> None:
+    browser.run(session_lock(count))
+
+    assert browser.data() == {"n": 1}
+
+
+def test_the_view_keeps_its_name_and_its_arguments() -> None:
+    @session_lock
+    def view(one: int, *, two: int) -> str:
+        """Say something."""
+        return f"{one}{two}"
+
+    assert view.__name__ == "view"
+    assert view.__doc__ == "Say something."
+
+
+def test_a_coroutine_may_be_locked(app: Flask) -> None:
+    @app.get("/async")
+    @session_lock
+    async def view() -> str:
+        with pytest.raises(SessionLocked):
+            browser.twin().run(locked(timeout=0))
+        session["n"] = 1
+        return "counted"
+
+    browser = browser_of(app)
+    browser.run(lambda: session.update(n=0))
+
+    assert browser.get("/async").text == "counted"
+    assert browser.data() == {"n": 1}
+
+
+def test_what_a_view_did_before_it_raised_is_stored_and_its_lock_released(
+    browser: Browser,
+) -> None:
+    def fail() -> None:
+        count()
+        raise LookupError("the view's own")
+
+    with pytest.raises(LookupError, match="the view's own"):
+        browser.run(locked(fail))
+
+    browser.run(locked(timeout=0))
+    assert browser.data() == {"n": 2}
+
+
+def test_what_was_read_before_the_lock_is_read_again(browser: Browser) -> None:
+    def look_and_count() -> None:
+        assert session["n"] == 0
+        session["seen"] = True
+        browser.twin().run(locked())
+        with session.lock():
+            assert session["n"] == 1
+            count()
+
+    browser.run(look_and_count)
+
+    assert browser.data() == {"n": 2, "seen": True}
+
+
+def test_a_session_that_ended_before_the_lock_is_a_new_one_under_it(
+    browser: Browser, memory: MemoryStore
+) -> None:
+    def look_and_lock() -> None:
+        session["n"] = 5
+        browser.twin().run(lambda: session.destroy())
+        with session.lock():
+            assert session.copy() == {}
+            assert session.new
+
+    browser.run(look_and_lock)
+
+    assert memory.count() == 0
+
+
+def test_locks_may_be_nested(browser: Browser) -> None:
+    def nested() -> None:
+        with session.lock():
+            count()
+        with pytest.raises(SessionLocked):
+            browser.twin().run(locked(timeout=0))
+
+    browser.run(locked(nested))
+
+    assert browser.data() == {"n": 1}
+
+
+def test_a_new_session_needs_no_lock(make_browser: MakeBrowser, store: CountingStore) -> None:
+    browser = make_browser()
+
+    browser.run(locked(lambda: session.update(n=1)))
+
+    assert browser.data() == {"n": 1}
+    assert store.calls == ["create", "load"]
+
+
+def test_a_reader_writes_nothing(browser: Browser, store: CountingStore) -> None:
+    browser.run(locked(lambda: str(session["n"])))
+
+    assert store.calls.count("load") == 1
+    assert [call for call in store.calls if call not in ("load", "create", "save")] == []
+
+
+def test_what_is_stored_under_the_lock_is_not_stored_again(
+    browser: Browser, store: CountingStore
+) -> None:
+    browser.run(locked())
+    # The lock of a store with five verbs: a record of its own, created, renewed and ended.
+    assert store.calls == ["create", "load", "save", "save", "save"]
+
+
+def test_a_lost_lock_is_noticed_before_anything_is_stored(
+    browser: Browser, memory: MemoryStore
+) -> None:
+    sid = str(browser.sid)
+
+    def lose_it() -> None:
+        count()
+        memory.delete(f"{sid}:lock")
+
+    with pytest.raises(SessionConflict, match="ttl"):
+        browser.run(locked(lose_it))
+
+    assert browser.data() == {"n": 0}
+
+
+def test_a_lost_lock_does_not_hide_what_the_view_raised(
+    browser: Browser, memory: MemoryStore
+) -> None:
+    sid = str(browser.sid)
+
+    def lose_it_and_fail() -> None:
+        count()
+        memory.delete(f"{sid}:lock")
+        raise LookupError("the view's own")
+
+    with pytest.raises(LookupError, match="the view's own"):
+        browser.run(locked(lose_it_and_fail))
+
+    assert browser.data() == {"n": 0}
+
+
+def test_a_new_id_is_stored_under_the_lock_of_the_old_one(
+    browser: Browser, memory: MemoryStore
+) -> None:
+    old = str(browser.sid)
+
+    def log_in() -> None:
+        session.regenerate(keep_data=True)
+        count()
+
+    browser.run(locked(log_in))
+
+    assert browser.sid != old
+    assert memory.count() == 1
+    assert browser.data() == {"n": 1}
+
+
+def test_a_logout_under_the_lock_is_a_logout(browser: Browser, memory: MemoryStore) -> None:
+    browser.run(locked(lambda: session.destroy()))
+
+    assert memory.count() == 0
+    assert browser.sid is None
+
+
+def test_what_is_unset_under_the_lock_is_not_stored(browser: Browser) -> None:
+    browser.run(locked(lambda: (count(), session.unset())[1]))
+
+    assert browser.data() == {"n": 0}
+
+
+def test_changes_of_requests_without_a_lock_are_merged(browser: Browser) -> None:
+    def count_while_another_writes() -> None:
+        count()
+        browser.twin().run(lambda: session.update(theme="dark"))
+
+    browser.run(locked(count_while_another_writes))
+
+    assert browser.data() == {"n": 1, "theme": "dark"}
+
+
+@pytest.mark.parametrize("options", [{"timeout": -1}, {"ttl": 0}])
+def test_times_that_cannot_work_are_refused_at_once(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="session_lock"):
+        session_lock(**options)
+
+
+def test_it_needs_a_server_side_session() -> None:
+    app = Flask(__name__)
+    app.secret_key = "key"
+
+    with app.test_request_context(), pytest.raises(ConfigError, match="ServerSession"):
+        session_lock(lambda: "")()
+
+
+def test_a_session_that_travels_in_its_cookie_cannot_be_locked() -> None:
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="key", SESSION_STORE="cookie")
+    ServerSession(app)
+
+    with app.test_request_context(), pytest.raises(SessionError, match="cookie"):
+        flask.session.lock()  # type: ignore[attr-defined]
+
+
+def test_outside_the_cookies_path_there_is_nothing_to_lock(make_browser: MakeBrowser) -> None:
+    browser = make_browser(SESSION_COOKIE_PATH="/shop")
+
+    with pytest.raises(SessionError, match="SESSION_COOKIE_PATH"):
+        browser.run(locked(), "/")
+
+
+def test_a_session_that_is_gone_is_not_revived_by_its_lock(
+    browser: Browser, memory: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    def count_while_another_logs_out() -> None:
+        count()
+        browser_of(browser.application)
+        browser.twin().run(lambda: session.destroy())
+
+    with caplog.at_level(logging.INFO), pytest.raises(SessionError, match="ended elsewhere"):
+        browser.run(locked(count_while_another_logs_out))
+
+    assert memory.count() == 0
