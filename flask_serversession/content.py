@@ -12,6 +12,7 @@ from .cookie_options import CookieOptions
 from .document import compose
 from .document import decompose
 from .document import EMPTY
+from .document import ends_with_data
 from .document import retired_until
 from .rules import Rules
 from .stores.base import epoch_milliseconds
@@ -34,6 +35,8 @@ class Content:
 
     #: When the record ends; a touch moves this, and not the payload.
     _ends: datetime | None = None
+    #: How many keys the data had at first.
+    _size = 0
     _cookie: SessionCookie | None = None
     _cookie_document: dict[str, Any] | None = None
     _retired_until: int | None = None
@@ -56,6 +59,7 @@ class Content:
         content.original = record.payload
         content._ends = record.expires_at
         content._cookie_document, content.values = decompose(record.payload, rules.serializer)
+        content._size = len(content.values)
         content._retired_until = retired_until(content._cookie_document)
         return content
 
@@ -102,9 +106,9 @@ class Content:
         """Tell whether the data, dumped as ``body``, are stored differently than at first."""
         if self.forced:
             return True
-        if self.original is None or self._cookie_document is None:
+        if self.original is None:
             return body != EMPTY
-        if self.original == compose(self._cookie_document, body):
+        if len(self.values) == self._size and ends_with_data(self.original, body):
             return False
         if self.assigned:
             return True

@@ -88,7 +88,8 @@ class SessionCookie:
         cookie = cls.__new__(cls)
         cookie._clock = clock
         get = document.get
-        cookie._path = _if_valid(check_path, get("path", "/")) or "/"
+        path = get("path", "/")
+        cookie._path = path if path == "/" else _if_valid(check_path, path) or "/"
         cookie._domain = _if_valid(check_domain, get("domain"))
         cookie._samesite = _if_valid(check_samesite, get("sameSite"))
         cookie._priority = _if_valid(check_priority, get("priority"))
@@ -267,6 +268,8 @@ class SessionCookie:
 
 
 def _if_valid(check: Callable[[Any], None], value: Any) -> Any:
+    if value is None:
+        return None
     try:
         check(value)
     except ValueError:

@@ -21,6 +21,8 @@ from .cookie_attributes import SAME_SITE
 #: What encodeURIComponent leaves alone beside letters, digits and ``-_.~``.
 _UNRESERVED = "-_.!~*'()"
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+#: All that a signed id usually has: of its prefix, and of base64.
+_USUAL_ESCAPES = (("%3A", ":"), ("%2B", "+"), ("%2F", "/"), ("%3D", "="))
 #: What browsers keep of one cookie (RFC 6265 §6.1); a longer one is not from us.
 _LONGEST_VALUE = 4096
 
@@ -111,8 +113,11 @@ def raw_cookie_values(header: str, name: str) -> Iterator[str]:
 
 def _decoded(value: str) -> str:
     """Undo encodeURIComponent; what is not its work stays as it is."""
-    if "%" not in value:
-        return value
+    plain = value
+    for escape, character in _USUAL_ESCAPES:
+        plain = plain.replace(escape, character)
+    if "%" not in plain:
+        return plain
     if _BAD_ESCAPE.search(value):
         return value
     try:

@@ -36,6 +36,17 @@ def decompose(payload: bytes, serializer: Serializer) -> tuple[dict[str, Any], d
     return cookie, data
 
 
+def ends_with_data(document: bytes, body: bytes) -> bool:
+    """Tell whether a document's last members are these serialised data.
+
+    If they are as many as it has beside the cookie, they are all it has. No document needs
+    to be composed for that, nor its cookie looked at.
+    """
+    if body == EMPTY:
+        return True
+    return document[-len(body) : -len(body) + 1] == b"," and document.endswith(body[1:])
+
+
 def retired_form(payload: bytes, until: int, serializer: Serializer) -> bytes:
     """Return a document as its id's last one: to be read, and not written, until then.
 

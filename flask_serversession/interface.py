@@ -81,7 +81,7 @@ class ServerSessionInterface(SessionInterface):
         if action is not CookieAction.NONE:
             self._send(session, action, response)
         if session.accessed or action is not CookieAction.NONE:
-            response.vary.add("Cookie")
+            _vary_by_cookie(response)
 
     def get_cookie_name(self, app: Flask) -> str:
         """Return the name in use, which the profile may have chosen."""
@@ -98,6 +98,13 @@ class ServerSessionInterface(SessionInterface):
         if "Cache-Control" not in response.headers:
             # A shared cache may keep the page, but not one user's cookie with it.
             response.headers["Cache-Control"] = 'no-cache="Set-Cookie"'
+
+
+def _vary_by_cookie(response: Response) -> None:
+    if "Vary" in response.headers:
+        response.vary.add("Cookie")
+    else:  # the same, without parsing nothing
+        response.headers["Vary"] = "Cookie"
 
 
 def _replace_line(response: Response, before: str | None, line: str) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from . import signals
+from .content import Content
 from .cookie import SessionCookie
 from .document import EMPTY
 from .entries import Entries
@@ -210,7 +211,7 @@ class ManagedSession(Session):
             raise
 
     def _settle(self, entry: Entry) -> CookieAction:
-        body = entry.content.dump()
+        body = self._changed_body(entry.content)
         facts = self._facts(entry, body)
         if entry.content.is_retired and not (facts.changed or facts.regenerated):
             return CookieAction.NONE
@@ -225,7 +226,12 @@ class ManagedSession(Session):
         may_travel = self._may_travel(entry.content.cookie, self._visit.is_secure)
         return cookie if may_travel else CookieAction.NONE
 
-    def _facts(self, entry: Entry, body: bytes) -> Facts:
+    def _changed_body(self, content: Content) -> bytes | None:
+        """Return the data as they would be stored; None where nobody can have changed them."""
+        touched = self._handed_out or content.assigned or content.forced
+        return content.dump() if touched or self._saved is not None else None
+
+    def _facts(self, entry: Entry, body: bytes | None) -> Facts:
         content = entry.content
         sent_id = self._enter().sent_id
         return Facts(
@@ -233,7 +239,7 @@ class ManagedSession(Session):
             cookie_sent=sent_id is not None or self.sent_line is not None,
             loaded=content.original is not None,
             regenerated=self._regenerated,
-            changed=self._has_changed or content.differs(body),
+            changed=self._has_changed or (body is not None and content.differs(body)),
             saved=None if self._saved is None else self._saved == body and not content.forced,
             empty=not content.values,
             cookie_changed=content.cookie_changed,
@@ -245,7 +251,7 @@ class ManagedSession(Session):
             unset=self._unset,
         )
 
-    def _carry_out(self, action: StoreAction, entry: Entry, body: bytes) -> None:
+    def _carry_out(self, action: StoreAction, entry: Entry, body: bytes | None) -> None:
         if action is StoreAction.NONE:
             return
         if action is StoreAction.DESTROY:
@@ -253,7 +259,7 @@ class ManagedSession(Session):
             return
         entry.content.cookie.reset_max_age()
         if action is StoreAction.WRITE:
-            entry.write(body)
+            entry.write(entry.content.dump() if body is None else body)
             return
         try:
             entry.extend()

@@ -19,6 +19,8 @@ logger = logging.getLogger(__package__)
 #: The member of the stored document that holds the cookie, as express-session has it.
 RESERVED = "cookie"
 
+_UNCHANGING = frozenset({str, int, float, bool, type(None)})
+
 
 class Session(SessionMixin):
     """``flask.session``: a mutable mapping that is read from the store on first use.
@@ -30,10 +32,12 @@ class Session(SessionMixin):
 
     #: Whether anything looked at it. Flask's context sets it too (since 3.1.3).
     accessed = False
+    #: Whether the application holds a value that it could change by itself.
+    _handed_out = False
 
     def __getitem__(self, key: str) -> Any:
         self.accessed = True
-        return self._data[key]
+        return self._hand_out(self._data[key])
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.accessed = True
@@ -64,7 +68,7 @@ class Session(SessionMixin):
 
     def get(self, key: str, default: Any = None) -> Any:
         self.accessed = True
-        return self._data.get(key, default)
+        return self._hand_out(self._data.get(key, default))
 
     def clear(self) -> None:
         self.accessed = True
@@ -79,7 +83,7 @@ class Session(SessionMixin):
 
     def copy(self) -> dict[str, Any]:
         """Return the data as a dict of its own."""
-        self.accessed = True
+        self.accessed = self._handed_out = True
         return dict(self._data)
 
     @property
@@ -208,6 +212,11 @@ class Session(SessionMixin):
             " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True."
         )
         return False
+
+    def _hand_out(self, value: Any) -> Any:
+        if type(value) not in _UNCHANGING:
+            self._handed_out = True
+        return value
 
     @staticmethod
     def _check_key(key: object) -> None:

@@ -8,14 +8,13 @@ share a secret therefore accept each other's cookies.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Sequence
 
 from itsdangerous import BadSignature
 from itsdangerous import Signer
 from itsdangerous.encoding import want_bytes
-from itsdangerous.signer import HMACAlgorithm
+from itsdangerous.signer import SigningAlgorithm
 
 #: Marks a cookie value as signed.
 PREFIX = "s:"
@@ -48,13 +47,18 @@ class CookieSigner:
             return None
 
 
+class _HMACSHA256(SigningAlgorithm):
+    """HMAC in one call of the standard library, a third of what an object of its own takes."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return hmac.digest(key, value, "sha256")
+
+
 class _CookieSignature(Signer):
     """itsdangerous's signer with the secret as the key and cookie-signature's base64."""
 
     def __init__(self, secrets: list[bytes]) -> None:
-        super().__init__(
-            secrets, sep=".", key_derivation="none", algorithm=HMACAlgorithm(hashlib.sha256)
-        )
+        super().__init__(secrets, sep=".", key_derivation="none", algorithm=_HMACSHA256())
 
     def get_signature(self, value: str | bytes) -> bytes:
         return self._signature_by(self.secret_key, value)
