@@ -7,6 +7,7 @@ Nothing here knows HTTP: what must be known of the request is asked of a
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -22,7 +23,6 @@ from .entry import Entry
 from .errors import SessionConflict
 from .errors import SessionError
 from .errors import SessionGone
-from .errors import SessionLocked
 from .errors import SessionSerializationError
 from .errors import SessionSuperseded
 from .errors import StoreError
@@ -34,7 +34,6 @@ from .policy import StoreAction
 from .rules import Rules
 from .rules import Visit
 from .session import Session
-from .stores.base import Lock
 
 logger = logging.getLogger(__package__)
 
@@ -52,10 +51,9 @@ class ManagedSession(Session):
     #: The data as an explicit save wrote them.
     _saved: bytes | None = None
     _ended_cookie: SessionCookie | None = None
-    _lock: Lock | None = None
     #: An explicit save failed, and the application knows.
     _told = False
-    _committed = _broken = _has_changed = _regenerated = _cleared = False
+    _committed = _broken = _locked = _has_changed = _regenerated = _cleared = False
     _ended = _unset = _touched = False
 
     def __init__(self, rules: Rules, visit: Visit) -> None:
@@ -156,28 +154,22 @@ class ManagedSession(Session):
     def lock(self, *, timeout: float = 5.0, ttl: float = 30.0) -> Iterator[None]:
         entries = self._enter()
         sid = self._entry.stored_id if self._entry else entries.sent_id
-        if sid is None or self._lock is not None:
+        if sid is None or self._locked:
             yield  # nobody else knows a new session; and one lock is enough
             return
-        lock = entries.slot.lock(sid, ttl=ttl)
-        if not lock.acquire(timeout):
-            raise SessionLocked(
-                f"Another request kept the session's lock for more than {timeout} seconds."
-                " Wait longer (timeout=), or do less under the lock."
-            )
-        self._lock = lock
-        try:
+        with entries.slot.locked(sid, timeout=timeout, ttl=ttl) as renew:
             self._look_again()
-            yield
-        except BaseException:
-            with suppress(SessionError, StoreError):  # the view's own error says more
-                self._save_under(lock)
-            raise
-        else:
-            self._save_under(lock)
-        finally:
-            self._lock = None
-            lock.release()
+            self._locked = True
+            try:
+                yield
+            except BaseException:
+                with suppress(SessionError, StoreError):  # the view's own error says more
+                    self._save_under(renew)
+                raise
+            else:
+                self._save_under(renew)
+            finally:
+                self._locked = False
 
     def commit(self) -> CookieAction:
         """Settle it: at most one call to the store, and what to do to the cookie.
@@ -320,11 +312,11 @@ class ManagedSession(Session):
         self._saved = entry.content.dump()
         entry.content.settled()
 
-    def _save_under(self, lock: Lock) -> None:
+    def _save_under(self, renew: Callable[[], bool]) -> None:
         """Store what changed while the lock was held, and only if it still is."""
         if not (self.modified or self._regenerated) or self._unset or self._broken:
             return
-        if not lock.renew():
+        if not renew():
             self._broken = True
             raise SessionConflict(
                 "The session's lock was lost before the changes under it were stored, so they"

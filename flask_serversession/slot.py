@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
 from typing import ParamSpec
 from typing import TypeVar
 
 from .concurrency import Concurrency
 from .errors import PayloadError
 from .errors import SessionConflict
+from .errors import SessionLocked
 from .errors import StoreError
 from .stores.base import Lock
 from .stores.base import Record
@@ -107,9 +109,24 @@ class Slot:
         """Remove a record; False if there was none."""
         return self._ask(self._store.delete, key)
 
-    def lock(self, key: str, *, ttl: float) -> Lock:
-        """Return a lock on a key, not acquired yet."""
-        return _Lock(self._lock_of(key, ttl), self._ask)
+    @contextmanager
+    def locked(self, key: str, *, timeout: float, ttl: float) -> Iterator[Callable[[], bool]]:
+        """Hold a key's lock; the value renews it, and is False once it was lost.
+
+        :raises SessionLocked: if others kept it for longer than ``timeout``.
+        """
+        lock = self._lock_of(key, ttl)
+        if not self._ask(lock.acquire, timeout):
+            raise SessionLocked(
+                f"Another request kept the session's lock for more than {timeout} seconds."
+                " Wait longer (timeout=), or do less under the lock."
+            )
+        try:
+            yield lambda: self._ask(lock.renew)
+        finally:
+            # Tried after a failure too, and silent about its own: the lock ends by itself.
+            with suppress(StoreError):
+                lock.release()
 
     def _lock_of(self, key: str, ttl: float) -> Lock:
         if isinstance(self._store, SupportsLock):
@@ -130,25 +147,3 @@ class Slot:
             self.failure = error
             self._on_failure(error)
             raise
-
-
-class _Lock:
-    """A store's lock, asked in the slot's bounded way."""
-
-    def __init__(self, lock: Lock, ask: Callable[..., Any]) -> None:
-        self._lock = lock
-        self._ask = ask
-
-    def acquire(self, timeout: float) -> bool:
-        acquired: bool = self._ask(self._lock.acquire, timeout)
-        return acquired
-
-    def renew(self) -> bool:
-        renewed: bool = self._ask(self._lock.renew)
-        return renewed
-
-    def release(self) -> None:
-        # Unlike the other verbs it tries after a failure, which may have been of another
-        # kind, and has nothing to say about its own: the lock ends by itself.
-        with suppress(StoreError):
-            self._lock.release()

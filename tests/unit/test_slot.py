@@ -8,6 +8,7 @@ import pytest
 
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionConflict
+from flask_serversession.errors import SessionLocked
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
 from flask_serversession.slot import MERGE_ATTEMPTS
@@ -244,24 +245,36 @@ class TestAStoreThatHolds:
 
 def test_a_store_without_a_lock_of_its_own_is_given_one(store: MemoryStore) -> None:
     slot = Slot(FiveVerbs(store), "merge", lambda error: None)
-    mine, other = slot.lock("key", ttl=60), slot.lock("key", ttl=60)
 
-    assert mine.acquire(0)
-    assert not other.acquire(0)
-    assert mine.renew()
-    mine.release()
-    assert other.acquire(0)
+    with slot.locked("key", timeout=0, ttl=60) as renew:
+        assert renew()
+        with pytest.raises(SessionLocked), slot.locked("key", timeout=0, ttl=60):
+            pass
+        assert renew()
+        store.clear()
+        assert not renew()
+    with slot.locked("key", timeout=0, ttl=60) as renew:
+        assert renew()
 
 
-def test_a_lock_that_cannot_be_released_is_left_to_end_by_itself() -> None:
-    store = Failing(StoreUnavailable("no answer"))
-    lock = Slot(store, "merge", lambda error: None).lock("key", ttl=60)
+def test_a_lock_is_released_although_the_store_failed_meanwhile(store: MemoryStore) -> None:
+    slot = Slot(store, "merge", lambda error: None)
 
-    with pytest.raises(StoreUnavailable):
-        lock.acquire(0)
-    lock.release()
+    with slot.locked("key", timeout=0, ttl=60):
+        slot.failure = StoreUnavailable("no answer")
 
-    assert store.calls == 2
+    with Slot(store, "merge", lambda error: None).locked("key", timeout=0, ttl=60):
+        pass
+
+
+def test_a_lock_that_cannot_be_released_is_left_to_end_by_itself(store: MemoryStore) -> None:
+    verbs = FiveVerbs(store)
+    slot = Slot(verbs, "merge", lambda error: None)
+
+    with slot.locked("key", timeout=0, ttl=60):
+        verbs.save = Failing(StoreUnavailable("no answer")).save
+
+    assert store.count() == 1
 
 
 def test_deleting_says_whether_there_was_a_record(store: MemoryStore, slot: Slot) -> None:
