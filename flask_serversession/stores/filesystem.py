@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +16,17 @@ from urllib.parse import urlsplit
 from ..errors import ConfigError
 from .base import DriverErrors
 from .base import GONE
+from .base import is_expired
+from .base import Lock
 from .base import Record
 from .base import Refusal
 from .filesystem_layouts import layout_named
 from .filesystem_layouts import open_privately
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from .filesystem_lock import FileLock
+from .filesystem_lock import HAS_FLOCK
+from .filesystem_lock import lock_path
+from .filesystem_lock import lock_paths
+from .filesystem_lock import locked
 
 _LONGEST_NAME = 255
 #: Starts a name that only hashes its key. No percent-encoded key holds "%s".
@@ -40,6 +41,9 @@ class FileSystemStore:
     whole version. The other verbs hold ``flock`` on one of 64 lock files while they check
     and write. The kernel frees the lock of a process that is killed; what it had half
     written goes with the next write under that lock, or with :meth:`prune`.
+
+    A session's lock is ``flock`` on a file of its own, which is there while it is held: it
+    ends with its holder, at once, so a ``ttl`` has no part in it and there is none to renew.
 
     In the native layout a record is ``<key>.session``, the payload alone, and the file's
     modification time is the expiry: a touch rewrites nothing, and a search for expired
@@ -82,7 +86,7 @@ class FileSystemStore:
         create: bool = True,
         lock_timeout: float = 5.0,
     ) -> None:
-        if fcntl is None:
+        if not HAS_FLOCK:
             raise ConfigError("Windows has no flock for the file store: use sqlite:/// there.")
         if not os.fspath(directory):
             raise ConfigError("The file store needs a directory, such as /var/lib/app/sessions.")
@@ -133,7 +137,10 @@ class FileSystemStore:
                 return GONE
             if replacing and not self._layout.are_same(current.payload, replacing.payload):
                 return Refusal(current)
-            self._write(scratch, path, record)
+            if is_expired(record.expires_at):
+                self._erase(path)
+            else:
+                self._write(scratch, path, record)
             return None
 
     def touch(self, key: str, expires_at: datetime) -> bool:
@@ -145,9 +152,13 @@ class FileSystemStore:
         path = self._path(key)
         with self._errors, self._locked(_shard(path)):
             alive = self._layout.is_live(path)
-            _unlink(path)
-            self._sync_directory()
+            self._erase(path)
             return alive
+
+    def lock(self, key: str, *, ttl: float) -> Lock:
+        with self._errors:
+            self._prepare()
+        return FileLock(lock_path(self._path(key)), self._errors)
 
     def keys(self) -> Iterator[str]:
         """Yield the keys of live records, except those too long to be a file's name.
@@ -171,6 +182,7 @@ class FileSystemStore:
         for shard in _SHARDS:
             with self._errors, self._locked(shard) as scratch:
                 _unlink(scratch)
+        self._remove_left_locks()
         return sum(self._remove(path, unless_live=True) for path in self._paths(live=False))
 
     def setup(self) -> None:
@@ -208,27 +220,8 @@ class FileSystemStore:
     def _locked(self, shard: str) -> Iterator[str]:
         # Gives the path of the shard's scratch file, which is the lock holder's alone.
         self._prepare()
-        lock = open_privately(
-            os.path.join(self._directory, f".{shard}.lock"), os.O_RDWR | os.O_CREAT
-        )
-        try:
-            self._wait_for(lock)
+        with locked(os.path.join(self._directory, f".{shard}.lock"), self._lock_timeout):
             yield os.path.join(self._directory, f".{shard}.scratch")
-        finally:
-            # A process that another thread has forked meanwhile keeps the file open.
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            os.close(lock)
-
-    def _wait_for(self, lock: int) -> None:
-        deadline = time.monotonic() + self._lock_timeout
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:  # flock can wait by itself, but only for ever
-                if time.monotonic() > deadline:
-                    raise TimeoutError("another process holds the lock") from None
-            time.sleep(0.001)
 
     def _write(self, scratch: str, path: str, record: Record) -> None:
         _unlink(scratch)
@@ -243,6 +236,18 @@ class FileSystemStore:
     def _remove(self, path: str, *, unless_live: bool = False) -> bool:
         with self._errors, self._locked(_shard(path)):
             return not (unless_live and self._layout.is_live(path)) and _unlink(path)
+
+    def _erase(self, path: str) -> None:
+        _unlink(path)
+        self._sync_directory()
+
+    def _remove_left_locks(self) -> None:
+        with self._errors:
+            paths = lock_paths(self._directory)
+        for path in paths:
+            lock = FileLock(path, self._errors)
+            if lock.acquire(0):
+                lock.release()
 
     def _sync_directory(self) -> None:
         if not self._fsync:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from datetime import timezone
+from functools import cached_property
 from typing import Any
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ from ..errors import PayloadError
 from .base import DriverErrors
 from .base import GONE
 from .base import is_expired
+from .base import Lock
 from .base import Record
 from .base import Refusal
 from .base import utc_now
 from .mongodb_layouts import layout_named
+from .record_lock import RecordLock
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -39,6 +42,9 @@ class MongoDBStore:
     ``$set`` of ``expires`` alone. MongoDB's TTL monitor removes the expired about once a
     minute; until then every verb takes them for absent.
 
+    A session's lock is a document of its own in ``<collection>_locks``, which others ask for
+    again and again; that of a killed holder is free once its ``ttl`` is over.
+
     Reads go to the primary and dates are UTC, whatever the client is set to. The write
     concern is the client's; one that waits for no acknowledgement is refused. A session
     is at most 16 MB, MongoDB's limit. After a ``fork`` PyMongo opens new connections
@@ -57,7 +63,7 @@ class MongoDBStore:
     :param collection: the name of a collection for sessions only.
     :param layout: ``"native"``, ``"connect-mongo"`` and ``"express"`` are the same; or
         ``"connect-mongo-subdocument"``.
-    :param create: make the TTL index before the first session is created.
+    :param create: make the TTL indexes, before the first session and the first lock.
     """
 
     def __init__(
@@ -74,7 +80,7 @@ class MongoDBStore:
 
         self._client = client
         self._owns_client = False
-        self._needs_setup = create
+        self._creates_index = self._needs_setup = create
         self._sessions = _sessions(client, database, collection)
         self._layout = layout_named(layout, ObjectId)
         self._taken = errors.DuplicateKeyError
@@ -135,10 +141,14 @@ class MongoDBStore:
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
         # $in takes a subdocument for a value; on its own it could be an operator.
         same = {} if replacing is None else {"session": {"$in": [self._session_of(replacing)]}}
-        document = self._document(key, record)
+        wanted = _live(_id=key, **same)
         with self._errors:
-            result = self._sessions.replace_one(_live(_id=key, **same), document)
-        if result.matched_count:
+            if is_expired(record.expires_at):
+                done = self._sessions.delete_one(wanted).deleted_count
+            else:
+                document = self._document(key, record)
+                done = self._sessions.replace_one(wanted, document).matched_count
+        if done:
             return None
         return GONE if replacing is None else Refusal(self.load(key))
 
@@ -150,6 +160,9 @@ class MongoDBStore:
     def delete(self, key: str) -> bool:
         with self._errors:
             return self._sessions.delete_one(_live(_id=key)).deleted_count > 0
+
+    def lock(self, key: str, *, ttl: float) -> Lock:
+        return RecordLock(self._locks, key, ttl=ttl)
 
     def keys(self) -> Iterator[str]:
         with self._errors:
@@ -180,6 +193,15 @@ class MongoDBStore:
     def close(self) -> None:
         if self._owns_client:
             self._client.close()
+
+    @cached_property
+    def _locks(self) -> MongoDBStore:
+        return MongoDBStore(
+            self._client,
+            database=self._sessions.database.name,
+            collection=f"{self._sessions.name}_locks",
+            create=self._creates_index,
+        )
 
     def _document(self, key: str, record: Record) -> dict[str, Any]:
         document = {"_id": key, "session": self._layout.dump(record.payload)}

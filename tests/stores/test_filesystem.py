@@ -26,6 +26,7 @@ from flask_serversession.errors import ConfigError
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import from_epoch_milliseconds
@@ -486,6 +487,18 @@ class TestSessionFileStoreWithFsync(StoreContract):
     @pytest.fixture
     def store(self, folder: Path) -> FileSystemStore:
         return FileSystemStore(folder, layout="session-file-store", fsync=True)
+
+
+@pytest.mark.parametrize("fsync", [False, True])
+@pytest.mark.parametrize("layout", ["native", "session-file-store"])
+def test_saving_the_end_leaves_no_file(folder: Path, layout: str, fsync: bool) -> None:
+    store = FileSystemStore(folder, layout=layout, fsync=fsync)
+    store.create("key", live())
+    before = {path.suffix for path in folder.iterdir()}
+
+    assert store.save("key", ENDED, replacing=store.load("key")) is None
+
+    assert {path.suffix for path in folder.iterdir()} == before & {".lock"}
 
 
 class TestSymbolicLinks:

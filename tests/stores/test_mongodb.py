@@ -27,10 +27,14 @@ from flask_serversession.errors import ConfigError
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
+from flask_serversession.stores.base import SupportsLock
 from flask_serversession.stores.mongodb import MongoDBStore
 from flask_serversession.testing import KeysContract
+from flask_serversession.testing import LeaseContract
+from flask_serversession.testing import LockContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
@@ -88,6 +92,7 @@ def collection(client: Client) -> Iterator[str]:
     name = f"sessions_{uuid.uuid4().hex}"
     yield name
     client[DATABASE].drop_collection(name)
+    client[DATABASE].drop_collection(f"{name}_locks")
 
 
 @pytest.fixture
@@ -104,6 +109,59 @@ def other_store(client: Client, collection: str) -> Iterator[MongoDBStore]:
 
 class TestMongoDBStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
     pass
+
+
+class TestLock(LockContract, LeaseContract):
+    def test_the_store_claims_locks(self, store: MongoDBStore) -> None:
+        assert isinstance(store, SupportsLock)
+
+    def test_it_is_in_a_collection_that_holds_no_sessions(
+        self, store: MongoDBStore, client: Client, collection: str
+    ) -> None:
+        lock = store.lock("key", ttl=60)
+        assert lock.acquire(0) is True
+
+        assert client[DATABASE][f"{collection}_locks"].count_documents({}) == 1
+        assert (list(store.keys()), store.count(), store.clear(), store.prune()) == ([], 0, 0, 0)
+        assert lock.renew() is True
+
+        lock.release()
+        assert client[DATABASE][f"{collection}_locks"].count_documents({}) == 0
+
+    def test_the_first_one_brings_the_ttl_index(
+        self, store: MongoDBStore, client: Client, collection: str
+    ) -> None:
+        store.create("key", live())
+        lock = store.lock("key", ttl=60)
+        assert f"{collection}_locks" not in client[DATABASE].list_collection_names()
+
+        lock.acquire(0)
+
+        assert len(ttl_indexes(client, f"{collection}_locks")) == 1
+        lock.release()
+
+    def test_after_the_first_one_each_is_one_command_to_take_and_one_to_release(
+        self, mongodb_url: str, collection: str
+    ) -> None:
+        commands = Commands()
+        with Client(mongodb_url, event_listeners=[commands]) as client:
+            store = MongoDBStore(client, database=DATABASE, collection=collection)
+            for _ in range(2):
+                commands.sent.clear()
+                lock = store.lock("key", ttl=60)
+                lock.acquire(0)
+                lock.release()
+            sent_by_second = list(commands.sent)
+
+        assert [next(iter(sent)) for sent in sent_by_second] == ["update", "delete"]
+
+    def test_without_create_it_has_no_index(self, client: Client, collection: str) -> None:
+        store = MongoDBStore(client, database=DATABASE, collection=collection, create=False)
+        lock = store.lock("key", ttl=60)
+        lock.acquire(0)
+
+        assert ttl_indexes(client, f"{collection}_locks") == []
+        lock.release()
 
 
 class TestConnectMongoSubdocument(
@@ -326,6 +384,17 @@ def test_a_saved_document_keeps_no_field_of_anyone_else(
     assert document is not None
     assert document.keys() == {"_id", "session", "expires"}
     assert type(document["expires"]) is datetime
+
+
+@pytest.mark.parametrize("layout", ["native", "connect-mongo-subdocument"])
+def test_saving_the_end_leaves_no_document(client: Client, collection: str, layout: str) -> None:
+    store = MongoDBStore(client, database=DATABASE, collection=collection, layout=layout)
+    store.create("key", live())
+    store.create("other", live())
+
+    assert store.save("key", ENDED, replacing=store.load("key")) is None
+
+    assert [document["_id"] for document in client[DATABASE][collection].find()] == ["other"]
 
 
 def test_a_document_without_an_expiry_lives_on(

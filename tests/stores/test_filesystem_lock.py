@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+
+import pytest
+
+from flask_serversession.errors import StoreError
+from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import SupportsLock
+from flask_serversession.stores.filesystem import FileSystemStore
+from flask_serversession.testing import LockContract
+from flask_serversession.testing.concurrency import PATIENCE
+
+# Forking is what these tests are about, whatever threads other tests have left behind.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
+LONG = "k" * 300
+HOUR = 3600.0
+fork = multiprocessing.get_context("fork")
+Holder = tuple[ForkProcess, int]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "sessions"
+
+
+@pytest.fixture(params=["native", "session-file-store"])
+def store(request: pytest.FixtureRequest, folder: Path) -> FileSystemStore:
+    return FileSystemStore(folder, layout=request.param)
+
+
+class TestFileLock(LockContract):
+    def test_the_store_claims_locks(self, store: FileSystemStore) -> None:
+        assert isinstance(store, SupportsLock)
+
+
+class TestFile:
+    def test_it_is_there_while_the_lock_is_held(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        lock = store.lock("key", ttl=HOUR)
+        assert list(folder.iterdir()) == []
+
+        lock.acquire(0)
+        assert len(list(folder.iterdir())) == 1
+
+        lock.release()
+        assert list(folder.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        "key", ["key", LONG, "", "..", "/etc/passwd", "00", ".00.lock", "\ud800"]
+    )
+    def test_it_is_no_record_of_ours_or_of_nodes(
+        self, store: FileSystemStore, folder: Path, key: str
+    ) -> None:
+        lock = store.lock(key, ttl=HOUR)
+        assert lock.acquire(0) is True
+
+        assert (list(store.keys()), store.count(), store.clear(), store.prune()) == ([], 0, 0, 0)
+        assert list(folder.glob("*.json")) == []
+        assert lock.renew() is True
+        assert list(folder.parent.iterdir()) == [folder]
+        lock.release()
+
+    def test_no_two_sessions_have_the_same(self, store: FileSystemStore) -> None:
+        keys = [LONG, LONG + "k", "Key", "key", "key ", *(f"key{number}" for number in range(200))]
+        locks = [store.lock(key, ttl=HOUR) for key in keys]
+
+        assert {lock.acquire(0) for lock in locks} == {True}
+
+        for lock in locks:
+            lock.release()
+
+    def test_without_it_the_lock_is_lost(self, store: FileSystemStore, folder: Path) -> None:
+        first, second = store.lock("key", ttl=HOUR), store.lock("key", ttl=HOUR)
+        first.acquire(0)
+        for path in folder.iterdir():
+            path.unlink()
+
+        assert first.renew() is False
+        assert second.acquire(0) is True
+        first.release()
+        assert second.renew() is True
+        assert store.lock("key", ttl=HOUR).acquire(0) is False
+        second.release()
+
+    def test_nothing_is_written_through_a_link_in_its_place(
+        self, store: FileSystemStore, folder: Path, tmp_path: Path
+    ) -> None:
+        lock = store.lock("key", ttl=HOUR)
+        lock.acquire(0)
+        [path] = folder.iterdir()
+        lock.release()
+        path.symlink_to(tmp_path / "target")
+
+        with pytest.raises(StoreError):
+            lock.acquire(0)
+
+        assert not (tmp_path / "target").exists()
+        assert store.prune() == 0
+
+    def test_a_directory_that_vanished_is_an_outage(
+        self, store: FileSystemStore, folder: Path
+    ) -> None:
+        held, lock = store.lock("key", ttl=HOUR), store.lock("other", ttl=HOUR)
+        held.acquire(0)
+        folder.rename(folder.with_name("elsewhere"))
+
+        with pytest.raises(StoreUnavailable) as caught:
+            lock.acquire(0)
+        assert "other" not in str(caught.value)
+        assert held.renew() is False
+        held.release()
+
+
+class TestKilledHolder:
+    def test_its_lock_is_free_at_once(self, store: FileSystemStore) -> None:
+        for _ in range(10):
+            with another_holder(store) as (holder, _):
+                kill(holder)
+                lock = store.lock("key", ttl=HOUR)
+                assert lock.acquire(0) is True
+                lock.release()
+
+    def test_who_waits_for_its_lock_gets_it(self, store: FileSystemStore) -> None:
+        with another_holder(store) as (holder, _):
+            lock = store.lock("key", ttl=HOUR)
+            assert lock.acquire(0.1) is False
+            killer = threading.Timer(0.1, kill, [holder])
+            killer.start()
+
+            assert lock.acquire(PATIENCE) is True
+
+            lock.release()
+            killer.join(PATIENCE)
+
+    def test_a_child_of_its_does_not_keep_the_lock(self, store: FileSystemStore) -> None:
+        with another_holder(store, with_child=True) as (holder, child):
+            kill(holder)
+
+            lock = store.lock("key", ttl=HOUR)
+            assert lock.acquire(0) is True
+            os.kill(child, 0)  # raises if it is gone
+            lock.release()
+
+    def test_a_prune_removes_what_it_left(self, store: FileSystemStore, folder: Path) -> None:
+        with another_holder(store) as (holder, _):
+            [left] = folder.iterdir()
+            store.prune()
+            assert left.exists()
+            kill(holder)
+
+        assert store.prune() == 0
+
+        assert not left.exists()
+
+
+class TestFork:
+    def test_a_child_does_not_hold_its_parents_lock(self, store: FileSystemStore) -> None:
+        lock = store.lock("key", ttl=HOUR)
+        lock.acquire(0)
+
+        def use_the_copy() -> None:
+            assert lock.renew() is False
+            lock.release()
+            assert lock.acquire(0) is False
+
+        in_a_child(use_the_copy)
+
+        assert lock.renew() is True
+        lock.release()
+
+    def test_threads_of_a_child_can_lock_whenever_it_was_forked(
+        self, store: FileSystemStore
+    ) -> None:
+        def lock_in_two_threads() -> None:
+            with locking(store, "child's one"):
+                lock_once(store, "child's other")
+
+        with locking(store, "one", "two"):
+            for _ in range(20):
+                in_a_child(lock_in_two_threads)
+
+    def test_a_write_ends_its_lock_although_a_program_being_started_has_a_copy(
+        self, store: FileSystemStore
+    ) -> None:
+        before = open_descriptors()
+        with store._locked("00"):
+            [copy] = [os.dup(number) for number in open_descriptors() - before]
+
+        with store._locked("00"):
+            os.close(copy)
+
+    def test_a_child_has_no_copy_whenever_it_was_forked(self, store: FileSystemStore) -> None:
+        before = open_descriptors()
+        copies = 0
+        with locking(store, "one", "two", "three"):
+            for _ in range(300):
+                child = os.fork()
+                if child == 0:
+                    os._exit(len(open_descriptors() - before))
+                copies += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        assert copies == 0
+
+
+def test_increments_by_four_processes_are_all_counted(
+    store: FileSystemStore, tmp_path: Path
+) -> None:
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+
+    def count() -> None:
+        for _ in range(200):
+            lock = store.lock("key", ttl=HOUR)
+            deadline = time.monotonic() + PATIENCE
+            while not lock.acquire(0):  # far more often than a wait would ask
+                assert time.monotonic() < deadline
+            counter.write_text(str(int(counter.read_text()) + 1))
+            assert lock.renew() is True
+            lock.release()
+
+    processes = [fork.Process(target=count, daemon=True) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(PATIENCE)
+
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert counter.read_text() == "800"
+
+
+@contextmanager
+def another_holder(store: FileSystemStore, *, with_child: bool = False) -> Iterator[Holder]:
+    """Have another process hold the lock of ``key``; give it and its child's id, or 0."""
+    ours, theirs = fork.Pipe()
+    holder = fork.Process(target=_hold, args=(store, theirs, with_child), daemon=True)
+    holder.start()
+    theirs.close()
+    with ours:
+        assert ours.poll(PATIENCE)
+        child: int = ours.recv()
+    try:
+        yield holder, child
+    finally:
+        kill(holder)
+        if child:
+            os.kill(child, signal.SIGKILL)
+
+
+def _hold(store: FileSystemStore, told: Connection, with_child: bool) -> None:
+    lock = store.lock("key", ttl=HOUR)
+    assert lock.acquire(0) is True
+    if not with_child:
+        told.send(0)
+    elif os.fork() == 0:
+        told.send(os.getpid())
+    time.sleep(2 * PATIENCE)
+
+
+def kill(process: ForkProcess) -> None:
+    process.kill()
+    process.join()  # with a timeout, it would wait for a child as well
+
+
+def in_a_child(work: Callable[[], object]) -> None:
+    child = fork.Process(target=work, daemon=True)
+    child.start()
+    child.join(PATIENCE)
+    assert child.exitcode == 0
+
+
+def lock_once(store: FileSystemStore, key: str) -> None:
+    lock = store.lock(key, ttl=HOUR)
+    assert lock.acquire(PATIENCE) is True
+    lock.release()
+
+
+@contextmanager
+def locking(store: FileSystemStore, *keys: str) -> Iterator[None]:
+    """Lock and release each key again and again, in a thread of its own, beside the block."""
+    over = threading.Event()
+
+    def lock_on(key: str) -> None:
+        while not over.is_set():
+            lock_once(store, key)
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        loops = [pool.submit(lock_on, key) for key in keys]
+        try:
+            yield
+        finally:
+            over.set()
+    for loop in loops:
+        loop.result()
+
+
+def open_descriptors() -> set[int]:
+    return {number for number in range(256) if _is_open(number)}
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
