@@ -1,0 +1,1 @@
+"""What session systems do when requests overlap: seven questions, put over HTTP."""
