@@ -1,0 +1,97 @@
+"""A store of every kind, and processes that use it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing
+from contextlib import ExitStack
+from multiprocessing.connection import Client
+from pathlib import Path
+
+import pytest
+
+from flask_serversession import Store
+from flask_serversession.stores import open_store
+from flask_serversession.stores.base import SupportsClose
+from flask_serversession.stores.base import SupportsKeys
+
+from ..servers.base import running
+from .places import OURS
+from .places import Place
+from .places import SHARED
+from .process import Process
+
+ROOT = Path(__file__).parents[2]
+
+StartProcess = Callable[..., Process]
+
+
+@pytest.fixture(scope="session")
+def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/sessions.db"
+
+
+@pytest.fixture(scope="session")
+def files_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"file://{tmp_path_factory.mktemp('files')}"
+
+
+@pytest.fixture(scope="session", params=SHARED)
+def place(request: pytest.FixtureRequest) -> Place:
+    """Where the sessions are; a test that asks for it runs on every store."""
+    url, option = SHARED[request.param]
+    options = {option: OURS} if option else {}
+    return Place(request.param, request.getfixturevalue(url), options)
+
+
+@pytest.fixture(scope="session")
+def store(place: Place) -> Iterator[Store]:
+    """The same store, as this process sees it."""
+    store = open_store(place.store, place.options)
+    yield store
+    if isinstance(store, SupportsKeys):
+        store.clear()
+    if isinstance(store, SupportsClose):
+        store.close()
+
+
+@pytest.fixture(scope="session")
+def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where processes are to be had: each connection is to a new one."""
+    folder = tmp_path_factory.mktemp("worker")
+    path = f"{folder}/socket"
+    with running(
+        ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", f"{__package__}.worker", path],
+        ready=lambda: Client(path, family="AF_UNIX").close(),
+        folder=folder,
+    ):
+        yield path
+
+
+@pytest.fixture
+def start_process(socket: str, place: Place) -> Iterator[StartProcess]:
+    """Start a process whose app has these config keys."""
+    with ExitStack() as stack:
+        yield lambda **config: stack.enter_context(closing(Process(socket, place, config)))
+
+
+@pytest.fixture
+def slow(start_process: StartProcess) -> Process:
+    """A process whose request is open while another's is answered."""
+    return start_process()
+
+
+@pytest.fixture
+def quick(start_process: StartProcess) -> Process:
+    """The process that answers meanwhile."""
+    return start_process()
+
+
+@pytest.fixture
+def sid(quick: Process) -> str:
+    """The id of a session that a browser has."""
+    answer = quick.visit(None, "update", user="ada")
+    assert answer.sid is not None
+    return answer.sid

@@ -1,0 +1,54 @@
+"""A process that forks after it used its store, and goes on beside its children."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+
+from flask import Flask
+
+from ..flask.browser import browser_of
+from ..flask.browser import session
+
+#: Seconds after which a child that hangs ends itself.
+LONGEST_LIFE = 60
+
+
+def use_beside_children(app: Flask, sids: list[str], times: int) -> list[str]:
+    """Have this process and its children each use a session, all through one client.
+
+    Returns what went wrong in each: an empty text for nothing.
+    """
+    own, *others = sids
+    _use(app, own, 0, 1)  # connected before the fork
+    ends = [_fork(app, sid, times) for sid in others]
+    return [_use(app, own, 1, times), *(end.recv() for end in ends)]
+
+
+def _fork(app: Flask, sid: str, times: int) -> Connection:
+    end, childs_end = Pipe(duplex=False)
+    if os.fork() == 0:
+        signal.alarm(LONGEST_LIFE)
+        childs_end.send(_use(app, sid, 0, times))
+        os._exit(0)
+    childs_end.close()
+    return end
+
+
+def _use(app: Flask, sid: str, start: int, end: int) -> str:
+    browser = browser_of(app)
+    browser.hold(sid)
+
+    def count(number: int) -> None:
+        assert session.copy() == {"owner": sid, "count": number}
+        session["count"] = number + 1
+
+    try:
+        for number in range(start, end):
+            browser.run(partial(count, number))
+    except Exception as error:
+        return repr(error)
+    return ""

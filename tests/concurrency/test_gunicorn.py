@@ -1,0 +1,101 @@
+"""Eight clients with one cookie, two gunicorn workers: every request's change is kept."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from contextlib import closing
+from contextlib import contextmanager
+from dataclasses import asdict
+from http.client import HTTPConnection
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from ..servers.base import free_port
+from ..servers.base import running
+from ..servers.base import unavailable
+from .conftest import ROOT
+from .places import Place
+
+CLIENTS = [f"client-{number}" for number in range(8)]
+
+#: Requests a client sends at least, and at most until both workers have answered some.
+TIMES = 5
+MOST_TIMES = 100
+
+
+class Reply(NamedTuple):
+    body: bytes
+    #: What the browser sends from then on; empty if no cookie was set.
+    cookie: str
+
+
+Serve = Callable[..., AbstractContextManager[str]]
+
+
+@pytest.fixture
+def serve(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Serve:
+    """Run two workers with these options of gunicorn; give their address once both answer."""
+    if find_spec("gunicorn") is None:
+        unavailable(request.config, "gunicorn", "pip install gunicorn")
+
+    @contextmanager
+    def serve(*options: str) -> Iterator[str]:
+        address = f"127.0.0.1:{free_port()}"
+        pids: set[bytes] = set()
+
+        def both_answer() -> None:
+            pids.add(_send(address, "GET", "/pid").body)
+            assert len(pids) == 2
+
+        with running(
+            [
+                # gunicorn keeps a socket of its own in its user's home.
+                *("env", f"HOME={tmp_path}", f"PYTHONPATH={ROOT}"),
+                f"SESSIONS={json.dumps(asdict(place))}",
+                *(sys.executable, "-m", "gunicorn", "--workers=2", *options),
+                *("--bind", address, f"{__package__}.served:app"),
+            ],
+            ready=both_answer,
+            folder=tmp_path,
+        ):
+            yield address
+
+    return serve
+
+
+@pytest.mark.parametrize("fork", [["--preload"], []], ids=["preload", "no-preload"])
+@pytest.mark.parametrize("threads", [[], ["--threads=4"]], ids=["sync", "gthread"])
+def test_two_workers_keep_what_eight_clients_count(
+    serve: Serve, threads: list[str], fork: list[str]
+) -> None:
+    served: set[bytes] = set()
+    sent = 0
+    with serve(*threads, *fork) as address, ThreadPoolExecutor(len(CLIENTS)) as pool:
+        cookie = _send(address, "POST", "/count/first").cookie
+        while sent < TIMES or (len(served) < 2 and sent < MOST_TIMES):
+            replies = [
+                pool.submit(_send, address, "POST", f"/count/{name}", cookie) for name in CLIENTS
+            ]
+            served.update(reply.result().body for reply in replies)
+            sent += 1
+        counts = json.loads(_send(address, "GET", "/counts", cookie).body)
+
+    assert counts == {"first": 1, **dict.fromkeys(CLIENTS, sent)}
+    assert len(served) == 2
+
+
+def _send(address: str, method: str, path: str, cookie: str = "") -> Reply:
+    with closing(HTTPConnection(address, timeout=30)) as connection:
+        connection.request(method, path, headers={"Cookie": cookie})
+        response = connection.getresponse()
+        assert response.status == 200
+        set_cookie = response.getheader("Set-Cookie", "")
+        return Reply(response.read(), set_cookie.partition(";")[0])

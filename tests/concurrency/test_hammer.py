@@ -1,0 +1,78 @@
+"""Eight processes write to one session as fast as they can, and nothing is lost."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from ..servers.base import report
+from .hammer import hammer
+from .hammer import left
+from .hammer import Tally
+from .hammer import TASKS
+from .hammer import WRITERS
+from .places import Place
+from .process import Process
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one task came to."""
+
+    asked: int
+    left: int
+    tally: Tally
+
+    @property
+    def lost(self) -> int:
+        """Changes that are not there, although nobody was told so."""
+        return self.asked - self.tally.given_up - self.left
+
+    def __str__(self) -> str:
+        return (
+            f"lost {self.lost} of {self.asked}, gave up {self.tally.given_up},"
+            f" merged {self.tally.merged} (one request {self.tally.most})"
+        )
+
+
+@pytest.fixture(scope="module")
+def rounds(place: Place, socket: str) -> dict[str, Round]:
+    """What every task came to, done once for all tests of a store."""
+    with ExitStack() as stack:
+        writers = {
+            writer: stack.enter_context(closing(Process(socket, place, {}))) for writer in WRITERS
+        }
+        rounds = {task: _play(task, writers) for task in TASKS}
+    lines = "; ".join(f"{task}: {outcome}" for task, outcome in rounds.items())
+    report(f"8 writers, {place.name}", lines)
+    return rounds
+
+
+def _play(task: str, writers: dict[str, Process]) -> Round:
+    first = writers[WRITERS[0]]
+    sid = first.visit(None, "update", user="ada").sid
+    assert sid is not None
+    for process in writers.values():
+        process.data(sid)  # connected, so that all begin at the same time
+    for writer, process in writers.items():
+        process.start(hammer, sid, task, writer)
+    tally = Tally.of([process.result() for process in writers.values()])
+    return Round(len(WRITERS) * TASKS[task].times, left(task, first.data(sid)), tally)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_no_change_is_lost(rounds: dict[str, Round], task: str) -> None:
+    assert rounds[task].lost == 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_none_of_eight_writers_gives_up(rounds: dict[str, Round], task: str) -> None:
+    assert rounds[task].tally.given_up == 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_writers_did_get_in_each_others_way(rounds: dict[str, Round], task: str) -> None:
+    assert rounds[task].tally.merged > 0

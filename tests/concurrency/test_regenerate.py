@@ -1,0 +1,119 @@
+"""A session whose id changes has one life, whoever else uses the old id meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_serversession import Store
+
+from .conftest import StartProcess
+from .process import Process
+
+ROUNDS = 5
+
+
+@pytest.mark.parametrize("keep_data", [True, False])
+def test_a_writer_with_the_old_id_changes_neither_session(
+    slow: Process, quick: Process, store: Store, sid: str, keep_data: bool
+) -> None:
+    slow.open(sid)
+    slow.do("update", role="visitor")
+
+    quick.open(sid)
+    quick.do("regenerate", keep_data=keep_data)
+    quick.do("update", role="admin")
+    new_sid = quick.end().sid
+    answer = slow.end()
+
+    assert new_sid is not None
+    assert new_sid != sid
+    assert answer.signals == ["conflict gone"]
+    assert answer.sid is None
+    assert store.load(sid) is None
+    assert quick.data(new_sid)["role"] == "admin"
+
+
+def test_a_reader_with_the_old_id_does_not_keep_it_alive(
+    start_process: StartProcess, quick: Process, store: Store, sid: str
+) -> None:
+    slow = start_process(SESSION_TOUCH_INTERVAL=0)
+    slow.open(sid)
+    slow.do("get", "user")
+
+    new_sid = quick.visit(sid, "regenerate", keep_data=True).sid
+    answer = slow.end()
+
+    assert new_sid is not None
+    assert answer.sid is None
+    assert store.load(sid) is None
+    assert quick.data(new_sid) == {"user": "ada"}
+
+
+@pytest.mark.parametrize("first_to_change", ["slow", "quick"])
+def test_of_two_regenerations_at_once_the_first_to_end_makes_the_session(
+    slow: Process, quick: Process, store: Store, sid: str, first_to_change: str
+) -> None:
+    processes = [slow, quick] if first_to_change == "slow" else [quick, slow]
+    for process in processes:
+        process.open(sid)
+        process.do("get", "user")
+    for process in processes:
+        process.do("regenerate", keep_data=True)
+    lost_sid = slow.do("id")
+
+    winner, loser = quick.end(), slow.end()
+
+    assert winner.sid is not None
+    assert loser.sid is None
+    assert loser.signals[-1] == "conflict gone"
+    assert [store.load(gone) for gone in (sid, lost_sid)] == [None, None]
+    assert quick.data(winner.sid) == {"user": "ada"}
+
+
+def test_a_regeneration_that_drops_the_data_ends_the_one_that_keeps_them(
+    slow: Process, quick: Process, store: Store, sid: str
+) -> None:
+    slow.open(sid)
+    slow.do("regenerate", keep_data=True)
+    kept_sid = slow.do("id")
+
+    quick.visit(sid, "regenerate")
+    answer = slow.end()
+
+    assert answer.sid is None
+    assert [store.load(gone) for gone in (sid, kept_sid)] == [None, None]
+
+
+def test_a_logout_ends_a_regeneration_that_is_under_way(
+    slow: Process, quick: Process, store: Store, sid: str
+) -> None:
+    slow.open(sid)
+    slow.do("regenerate", keep_data=True)
+    new_sid = slow.do("id")
+
+    quick.visit(sid, "destroy")
+    answer = slow.end()
+
+    assert answer.sid is None
+    assert [store.load(gone) for gone in (sid, new_sid)] == [None, None]
+
+
+def test_four_regenerations_in_a_race_leave_one_session(
+    start_process: StartProcess, store: Store, sid: str
+) -> None:
+    processes = [start_process() for _ in range(4)]
+    for _ in range(ROUNDS):
+        for process in processes:
+            process.open(sid)
+            process.do("regenerate", keep_data=True)
+        new_sids = [process.do("id") for process in processes]
+        for process in processes:
+            process.tell_to_end()
+        answers = [process.result() for process in processes]
+
+        alive = [new_sid for new_sid in new_sids if store.load(new_sid) is not None]
+        assert [answer.sid for answer in answers if answer.sid is not None] == alive
+        assert store.load(sid) is None
+        [sid] = alive
+
+    assert processes[0].data(sid) == {"user": "ada"}

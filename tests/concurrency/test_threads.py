@@ -1,0 +1,51 @@
+"""memory and cachelib, which only the threads of one process may share, lose nothing there."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cachelib import FileSystemCache
+from cachelib import SimpleCache
+
+from flask_serversession.stores.cachelib import CacheLibStore
+from flask_serversession.stores.memory import MemoryStore
+
+from ..flask.browser import browser_of
+from ..flask.browser import session
+from .app import make_app
+from .hammer import hammer
+from .hammer import left
+from .hammer import Tally
+from .hammer import TASKS
+from .hammer import WRITERS
+from .places import Place
+
+
+@pytest.fixture(params=["memory", "SimpleCache", "FileSystemCache"])
+def local_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where the sessions of one process are."""
+    make_store = {
+        "memory": MemoryStore,
+        "SimpleCache": lambda: CacheLibStore(SimpleCache(threshold=sys.maxsize)),
+        "FileSystemCache": lambda: CacheLibStore(FileSystemCache(str(tmp_path), threshold=0)),
+    }
+    return Place(request.param, make_store[request.param]())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_eight_threads_lose_nothing(local_place: Place, task: str) -> None:
+    browser = browser_of(make_app(local_place))
+    browser.run(lambda: session.update(user="ada"))
+
+    def write(writer: str) -> Tally:
+        return hammer(make_app(local_place), browser.sid or "", task, writer)
+
+    with ThreadPoolExecutor(len(WRITERS)) as pool:
+        tally = Tally.of(list(pool.map(write, WRITERS)))
+
+    assert tally.given_up == 0
+    assert tally.merged > 0
+    assert left(task, browser.data()) == len(WRITERS) * TASKS[task].times

@@ -1,0 +1,64 @@
+"""The program that a process of the tests runs: an app, and whoever tells it what to do.
+
+``python -m tests.concurrency.worker SOCKET`` never uses a store and has one thread. It forks
+for every connection it accepts, so a test's processes start within milliseconds and share
+no client.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from multiprocessing.connection import Connection
+from multiprocessing.connection import Listener
+
+from .app import make_app
+from .request import outcome_of
+from .request import take_orders
+
+#: Seconds after which a process that hangs ends itself.
+LONGEST_LIFE = 120
+
+#: Imported before the forks: it takes longer than most tests.
+PACKAGES = ["redis.cluster", "sqlalchemy", "psycopg", "pymysql", "pymongo", "pymemcache"]
+
+
+def main(socket: str) -> None:
+    for package in PACKAGES:
+        with suppress(ImportError):
+            import_module(package)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with Listener(socket, family="AF_UNIX") as listener:
+        while True:
+            with listener.accept() as connection:
+                if os.fork() == 0:
+                    _be_a_process(connection)
+
+
+def _be_a_process(connection: Connection) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.alarm(LONGEST_LIFE)
+    try:
+        with suppress(EOFError):  # told no more: the test is over
+            _serve(connection)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(0)
+
+
+def _serve(connection: Connection) -> None:
+    place, config = connection.recv()
+    app = make_app(place, **config)
+    while True:
+        job, *args = connection.recv()
+        given = (app, connection) if job is take_orders else (app,)
+        connection.send(outcome_of(partial(job, *given, *args)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
