@@ -26,7 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 #: How often a merge may lose the race before it gives up; each loss means somebody won.
-MERGE_ATTEMPTS = 16
+MERGE_ATTEMPTS = 64
 
 #: Given the payload this request started from and the record that is there now, returns
 #: the record to store instead; what it raises is passed on and stores nothing.
