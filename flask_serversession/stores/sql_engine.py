@@ -5,16 +5,29 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from typing import Any
 from typing import NamedTuple
+from typing import TypeVar
 from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ..errors import ConfigError
+from .base import DriverErrors
+
+T = TypeVar("T")
+
+ERRORS = DriverErrors(
+    "SQLAlchemy",
+    unavailable=(exc.OperationalError, exc.InterfaceError, exc.TimeoutError),
+    failed=(exc.SQLAlchemyError,),
+)
 
 #: MariaDB is a name of its own in a ``mariadb+…://`` URL.
 MYSQL = ("mysql", "mariadb")
@@ -22,6 +35,11 @@ MYSQL = ("mysql", "mariadb")
 #: Seconds within which a connection that died in the pool is found dead. A failure that
 #: took longer was a timeout, which trying again would double.
 _AT_ONCE = 1.0
+
+#: How a transaction begins whose first statement is to hold rows. PostgreSQL would, in a
+#: stricter one, fail where another changed them first. SQLite would refuse, and not wait,
+#: if it were to write only after it has read.
+_BEGIN = {"postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED", "sqlite": "BEGIN IMMEDIATE"}
 
 
 class Outcome(NamedTuple):
@@ -68,13 +86,51 @@ class Database:
 
     def send(self, statement: sa.Executable, **parameters: object) -> Outcome:
         """Execute a statement; if its connection died in the pool, once more on a new one."""
+        return self.healed(lambda: self._send_once(statement, parameters))
+
+    def healed(self, call: Callable[[], T]) -> T:
+        """Do what uses a connection; if that had died in the pool, once more on a new one."""
         started = time.monotonic()
         try:
-            return self._send_once(statement, parameters)
+            return call()
         except exc.DBAPIError as error:
             if not error.connection_invalidated or time.monotonic() - started > _AT_ONCE:
                 raise
-        return self._send_once(statement, parameters)
+        return call()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Give a connection in a transaction, which the end of the block commits.
+
+        What the block raises rolls it back, and comes out as it is.
+        """
+        with ERRORS:
+            connection = self.healed(self._begun)
+        try:
+            yield connection
+            with ERRORS:
+                connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+        finally:
+            with ERRORS:
+                connection.close()
+
+    def detached(self) -> sa.Connection:
+        """Return a connection outside the pool, whose place there is free again."""
+        connection = self.engine.connect()
+        connection.detach()
+        return connection
+
+    def _begun(self) -> sa.Connection:
+        connection = self.engine.connect()
+        try:
+            connection.exec_driver_sql(_BEGIN.get(self.engine.dialect.name, "BEGIN"))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _send_once(self, statement: sa.Executable, parameters: Mapping[str, object]) -> Outcome:
         with self.engine.connect() as connection:
@@ -83,6 +139,13 @@ class Database:
             if self._commits:
                 connection.commit()
             return Outcome(rows, result.rowcount)
+
+
+def _roll_back(connection: sa.Connection) -> None:
+    try:
+        connection.exec_driver_sql("ROLLBACK")
+    except exc.SQLAlchemyError:
+        connection.invalidate()  # else the next to use it would be in this transaction
 
 
 def _new_engine(url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -> sa.Engine:
@@ -145,7 +208,9 @@ def _connect_timeouts(driver: str, seconds: float) -> dict[str, Any]:
         return {
             "connect_timeout": whole,
             "tcp_user_timeout": milliseconds,
-            "options": f"-c statement_timeout={milliseconds}",
+            # Stricter ones refuse an UPDATE that had to wait for another, even a lone one.
+            "options": f"-c statement_timeout={milliseconds}"
+            r" -c default_transaction_isolation=read\ committed",
         }
     if driver in ("pymysql", "mysqldb"):
         return {"connect_timeout": whole, "read_timeout": whole, "write_timeout": whole}

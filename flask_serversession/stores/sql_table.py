@@ -272,12 +272,14 @@ class Statements:
         new = {"payload": sa.bindparam("new_payload"), **new_expiry}
 
         self.load = sa.select(table.c.payload, table.c.expires_at).where(live_key)
+        self.hold = self.load.with_for_update()  # nothing more than load on SQLite
         self.insert = sa.insert(table).values(id=key, **new)
         self.replace_dead = sa.update(table).where(dead_key).values(new)
         self.save = sa.update(table).where(live_key).values(new)
         self.save_replacing = self.save.where(table.c.payload == old)
         self.touch = sa.update(table).where(live_key).values(new_expiry)
         self.delete = sa.delete(table).where(live_key)
+        self.delete_replacing = self.delete.where(table.c.payload == old)
         self.delete_dead = sa.delete(table).where(dead_key)
 
         self.count = sa.select(sa.func.count()).select_from(table).where(live)

@@ -6,30 +6,30 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import datetime
-from datetime import timezone
 from functools import cached_property
 from typing import Any
 
 from ..errors import ConfigError
-from .base import DriverErrors
-from .base import epoch_milliseconds
 from .base import from_epoch_milliseconds
 from .base import GONE
+from .base import Lock
+from .base import Rebase
 from .base import Record
 from .base import Refusal
-from .base import utc_now
+from .record_lock import RecordLock
 
 try:
     import sqlalchemy as sa
     from sqlalchemy import exc
 
     from .sql_engine import Database
-    from .sql_engine import Outcome
+    from .sql_engine import ERRORS
     from .sql_layouts import Wanted
+    from .sql_lock import CONNECTION_LOCKS
+    from .sql_rows import first_record
+    from .sql_rows import now
+    from .sql_rows import Rows
     from .sql_table import BATCH
-    from .sql_table import Layout
-    from .sql_table import make_missing
-    from .sql_table import Statements
 except ModuleNotFoundError:
     _INSTALLED = False
 else:
@@ -37,7 +37,6 @@ else:
 
 #: Seconds between two batches of a prune, in which waiting writers get in.
 _PAUSE = 0.005
-_NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
 
 class SQLAlchemyStore:
@@ -46,6 +45,7 @@ class SQLAlchemyStore:
     Every verb is one statement that commits by itself, whatever transaction the
     application has open. A second one follows where the first found no row to change: a
     ``create`` of a taken key, a refused ``save`` or ``touch``, a ``delete`` of nothing.
+    Only ``save_holding`` then opens a transaction, and keeps one connection until its end.
 
     A pooled connection that turns out to be dead is replaced, and the statement sent once
     more. If the server had carried it out and died before it said so, ``create`` and
@@ -87,25 +87,18 @@ class SQLAlchemyStore:
         time_zone: str | None = None,
     ) -> None:
         _need_sqlalchemy()
-        self._wanted = Wanted(layout, table, schema, time_zone)
-        self._given: Database | Callable[[], sa.Engine]
+        wanted = Wanted(layout, table, schema, time_zone)
         if isinstance(engine, sa.Engine):
-            self._given = Database.of_application(engine)
-            self._wanted.on(self._dialect)  # says at once what cannot work
+            self._rows = Rows(wanted, lambda: engine, create=create)
+            self._rows.use(Database.of_application(engine))
         elif callable(engine):
-            self._given = engine
+            self._rows = Rows(wanted, engine, create=create)
         else:
             raise ConfigError(
                 "The SQL store needs a synchronous SQLAlchemy Engine, or a function that"
                 " returns one: lambda: db.engine."
             )
-        self._setup_due = create
         self._own: Database | None = None
-        self._errors = DriverErrors(
-            "SQLAlchemy",
-            unavailable=(exc.OperationalError, exc.InterfaceError, exc.TimeoutError),
-            failed=(exc.SQLAlchemyError,),
-        )
 
     @classmethod
     def from_url(
@@ -147,142 +140,130 @@ class SQLAlchemyStore:
             create=create,
             time_zone=time_zone,
         )
-        store._given = store._own = database
-        store._wanted.on(store._dialect)  # says at once what cannot work
+        store._own = database
+        store._rows.use(database)
         return store
 
     @cached_property
     def table(self) -> sa.Table:
         """The table, for an application whose migrations make it (with ``create=False``)."""
-        return self._layout.table
+        return self._rows.layout.table
 
     def load(self, key: str) -> Record | None:
-        for payload, expires_at in self._run(self._sql.load, key=key, now=_now()).rows:
-            return Record(payload, from_epoch_milliseconds(expires_at))
-        return None
+        return first_record(self._rows.run(self._rows.sql.load, key=key, now=now()).rows)
 
     def create(self, key: str, record: Record) -> bool:
-        new = self._new(record)
-        with self._errors:
+        new, sql = self._rows.values(record), self._rows.sql
+        with ERRORS:
             try:
-                self._send(self._sql.insert, key=key, **new)
+                self._rows.send(sql.insert, key=key, **new)
                 return True
             except exc.IntegrityError:
-                dead = self._sql.replace_dead
-                return self._send(dead, key=key, now=_now(), **new).row_count > 0
+                dead = self._rows.send(sql.replace_dead, key=key, now=now(), **new)
+                return dead.row_count > 0
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
-        new = self._new(record)
-        if replacing is None:
-            outcome = self._run(self._sql.save, key=key, now=_now(), **new)
-        else:
-            old = replacing.payload
-            outcome = self._run(
-                self._sql.save_replacing, key=key, now=_now(), old_payload=old, **new
-            )
-        if outcome.row_count:
+        if self._rows.replace(key, record, replacing).row_count:
             return None
         current = self.load(key)
         if current is None:
             return GONE
         expected = replacing is None or replacing.payload == current.payload
-        if expected and self._new(current) == new:
+        if expected and self._rows.values(current) == self._rows.values(record):
             return None  # Outcome says when such a row is not counted.
         return GONE if replacing is None else Refusal(current)
 
+    def save_holding(
+        self, key: str, record: Record, *, replacing: Record, rebase: Rebase
+    ) -> Refusal | None:
+        """Save, or hold the row in a transaction, on one connection, while ``rebase`` runs."""
+        if self._rows.replace(key, record, replacing).row_count:
+            return None
+        with self._rows.held(key) as row:
+            if row.record is None:
+                return GONE
+            expected = row.record.payload == replacing.payload  # Outcome says when.
+            row.replace(record if expected else rebase(row.record))
+        return None
+
     def touch(self, key: str, expires_at: datetime) -> bool:
-        moment = self._layout.rounded(epoch_milliseconds(expires_at))
-        if self._run(self._sql.touch, key=key, now=_now(), new_expires_at=moment).row_count:
+        moment = self._rows.rounded(expires_at)
+        touch = self._rows.sql.touch
+        if self._rows.run(touch, key=key, now=now(), new_expires_at=moment).row_count:
             return True
         current = self.load(key)
         return current is not None and current.expires_at == from_epoch_milliseconds(moment)
 
     def delete(self, key: str) -> bool:
-        if self._run(self._sql.delete, key=key, now=_now()).row_count:
+        if self._rows.run(self._rows.sql.delete, key=key, now=now()).row_count:
             return True
-        self._run(self._sql.delete_dead, key=key, now=_now())
+        self._rows.run(self._rows.sql.delete_dead, key=key, now=now())
         return False
+
+    def lock(self, key: str, *, ttl: float) -> Lock:
+        """Return a lock of the server; on SQLite a row of ``<table>_locks``, made on first use.
+
+        The server's, PostgreSQL's advisory lock or MySQL's GET_LOCK, has no ttl: it ends
+        with its connection. Whoever holds it or waits for it has one outside the pool, and
+        beyond the pool's limit. PgBouncer has to leave a client its session
+        (``pool_mode=session``); with ``transaction`` nobody would hold the lock.
+        """
+        dialect = self._rows.database.engine.dialect.name
+        if dialect in CONNECTION_LOCKS:
+            return CONNECTION_LOCKS[dialect](self._rows.database, self.table.name, key)
+        return RecordLock(self._locks, key, ttl=ttl)
 
     def keys(self) -> Iterator[str]:
         """Yield the live keys, a batch a statement; no connection is held between them."""
         last = ""
         while True:
-            rows = self._run(self._sql.keys, now=_now(), after=last).rows
+            rows = self._rows.run(self._rows.sql.keys, now=now(), after=last).rows
             for (last,) in rows:
                 yield last
             if len(rows) < BATCH:
                 return
 
     def count(self) -> int:
-        ((number,),) = self._run(self._sql.count, now=_now()).rows
+        ((number,),) = self._rows.run(self._rows.sql.count, now=now()).rows
         return int(number)
 
     def clear(self) -> int:
-        return self._run(self._sql.clear).row_count
+        return self._rows.run(self._rows.sql.clear).row_count
 
     def prune(self) -> int:
-        now = _now()
+        run, sql, moment = self._rows.run, self._rows.sql, now()
         removed = 0
         while True:
             # Looking first locks nothing. A DELETE that looks for itself locks the index on
             # MySQL, and a create that comes across it may be the victim of a deadlock.
-            keys = [key for (key,) in self._run(self._sql.dead_keys, now=now).rows]
+            keys = [key for (key,) in run(sql.dead_keys, now=moment).rows]
             if keys:
-                removed += self._run(self._sql.delete_dead_keys, keys=keys, now=now).row_count
+                removed += run(sql.delete_dead_keys, keys=keys, now=moment).row_count
             if len(keys) < BATCH:
                 return removed
             time.sleep(_PAUSE)
 
     def setup(self) -> None:
         """Make the table and its index if they are not there."""
-        with self._errors, self._database.engine.connect() as connection:
-            make_missing(connection, self._layout)
-        self._setup_due = False
+        self._rows.setup()
 
     def ping(self) -> None:
-        with self._errors:
-            self._database.send(sa.select(1))
+        with ERRORS:
+            self._rows.database.send(sa.select(1))
 
     def close(self) -> None:
         if self._own is not None:
             self._own.engine.dispose()
 
     @cached_property
-    def _database(self) -> Database:
-        if isinstance(self._given, Database):
-            return self._given
-        with self._errors:
-            return Database.of_application(self._given())
-
-    def _dialect(self) -> str:
-        return self._database.engine.dialect.name
-
-    @cached_property
-    def _layout(self) -> Layout:
-        return self._wanted.on(self._dialect)
-
-    @cached_property
-    def _sql(self) -> Statements:
-        return Statements(self.table)
-
-    @cached_property
-    def _constants(self) -> dict[str, object]:
-        if not self._layout.local:
-            return {}
-        return {"time_zone": self._wanted.time_zone(self._database)}
-
-    def _run(self, statement: sa.Executable, **parameters: object) -> Outcome:
-        with self._errors:
-            return self._send(statement, **parameters)
-
-    def _send(self, statement: sa.Executable, **parameters: object) -> Outcome:
-        if self._setup_due:
-            self.setup()
-        return self._database.send(statement, **parameters, **self._constants)
-
-    def _new(self, record: Record) -> dict[str, object]:
-        expires_at = self._layout.rounded(epoch_milliseconds(record.expires_at or _NEVER))
-        return {"new_payload": record.payload, "new_expires_at": expires_at}
+    def _locks(self) -> SQLAlchemyStore:
+        rows, table = self._rows, self.table
+        locks = SQLAlchemyStore(
+            lambda: rows.database.engine, table=f"{table.name}_locks", schema=table.schema
+        )
+        locks._rows.use(rows.database)
+        locks.prune()  # what killed holders have left
+        return locks
 
 
 def _need_sqlalchemy() -> None:
@@ -290,7 +271,3 @@ def _need_sqlalchemy() -> None:
         raise ConfigError(
             "The SQL store needs SQLAlchemy: pip install Flask-ServerSession[sqlalchemy]"
         )
-
-
-def _now() -> int:
-    return epoch_milliseconds(utc_now())

@@ -24,8 +24,10 @@ import sqlalchemy as sa
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.sql_table import BATCH
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
@@ -180,6 +182,16 @@ VERBS: dict[str, tuple[Callable[[SQLAlchemyStore], object], list[str]]] = {
         lambda store: store.save("key", live(), replacing=live(OTHER_PAYLOAD)),
         ["UPDATE", "SELECT"],
     ),
+    "save the end": (lambda store: store.save("key", ENDED), ["DELETE"]),
+    "save the end replacing": (
+        lambda store: store.save("key", ENDED, replacing=live()),
+        ["DELETE"],
+    ),
+    "save the end refused": (
+        lambda store: store.save("key", ENDED, replacing=live(OTHER_PAYLOAD)),
+        ["DELETE", "SELECT"],
+    ),
+    "save holding": (lambda store: _save_holding(store, live()), ["UPDATE"]),
     "touch": (lambda store: store.touch("key", in_(60)), ["UPDATE"]),
     "delete": (lambda store: store.delete("key"), ["DELETE"]),
     "ping": (lambda store: store.ping(), ["SELECT"]),
@@ -203,6 +215,44 @@ def test_a_verb_is_one_statement_and_no_transaction(
     assert seen == statements
 
 
+@pytest.mark.parametrize("rebased", [live(b"{}"), ENDED], ids=["live", "ended"])
+def test_a_second_attempt_is_one_transaction(
+    rebased: Record, store: SQLAlchemyStore, received: Received
+) -> None:
+    store.create("key", live())
+
+    with received() as seen:
+        _save_holding(store, live(OTHER_PAYLOAD), rebased)
+
+    assert seen == [
+        "UPDATE",
+        *("BEGIN", "SELECT", "DELETE" if rebased is ENDED else "UPDATE", "COMMIT"),
+    ]
+
+
+def test_a_second_attempt_at_what_is_gone_asks_once(
+    store: SQLAlchemyStore, received: Received
+) -> None:
+    store.setup()
+
+    with received() as seen:
+        _save_holding(store, live())
+
+    assert seen == ["UPDATE", "BEGIN", "SELECT", "COMMIT"]
+
+
+@ON_A_SERVER
+def test_a_free_lock_is_two_statements(store: SQLAlchemyStore, received: Received) -> None:
+    store.setup()
+    lock = store.lock("key", ttl=60)
+
+    with received() as seen:
+        lock.acquire(5)
+        lock.release()
+
+    assert seen == ["SELECT"] * 2
+
+
 def test_an_applications_engine_adds_little(
     engine: sa.Engine, table: str, received: Received
 ) -> None:
@@ -216,6 +266,17 @@ def test_an_applications_engine_adds_little(
         "sqlite": ["UPDATE", "PRAGMA"],  # which asks no server
         "postgresql": ["UPDATE"],
         "mysql": ["UPDATE", "COMMIT", "ROLLBACK"],
+    }
+    assert seen == expected[engine.dialect.name]
+
+    with received() as seen:
+        _save_holding(store, live(OTHER_PAYLOAD))
+
+    transaction = ["BEGIN", "SELECT", "UPDATE", "COMMIT"]
+    expected = {
+        "sqlite": ["UPDATE", "PRAGMA", *transaction, "PRAGMA"],
+        "postgresql": ["UPDATE", *transaction],
+        "mysql": ["UPDATE", "COMMIT", "ROLLBACK", *transaction, "ROLLBACK"],
     }
     assert seen == expected[engine.dialect.name]
 
@@ -398,7 +459,7 @@ def test_prune_looks_only_at_the_expired_rows_of_the_index(
     _insert(engine, store, [f"alive{number}" for number in range(5000)], seconds=3600)
     _insert(engine, store, [f"dead{number}" for number in range(20)], seconds=-60)
     (index,) = store.table.indexes
-    statement = store._sql.dead_keys.compile(engine)
+    statement = store._rows.sql.dead_keys.compile(engine)
     parameters: Any = statement.construct_params({"now": epoch_milliseconds(utc_now())})
     if statement.positiontup:
         parameters = tuple(parameters[name] for name in statement.positiontup)
@@ -635,7 +696,7 @@ def test_a_pool_that_is_used_up_is_not_waited_for_longer_than_the_timeout(
     store = make_store(timeout=1, pool_size=1, max_overflow=0)
     store.create("key", live())
 
-    with store._database.engine.connect(), at_most(2), pytest.raises(StoreUnavailable):
+    with store._rows.database.engine.connect(), at_most(2), pytest.raises(StoreUnavailable):
         store.load("key")
 
     assert_payload(store, "key", PAYLOAD)
@@ -810,7 +871,7 @@ def test_the_url_and_connect_args_go_before_the_timeout(
 ) -> None:
     def statement_timeout(url: str, **options: Any) -> str:
         store = SQLAlchemyStore.from_url(url, create=False, **options)
-        with store._database.engine.connect() as connection:
+        with store._rows.database.engine.connect() as connection:
             shown = str(connection.exec_driver_sql("SHOW statement_timeout").scalar())
         store.close()
         return shown
@@ -847,6 +908,13 @@ def _save(store: SQLAlchemyStore, key: str, record: Record) -> None:
 
 def _load(store: SQLAlchemyStore, key: str, _record: Record) -> None:
     store.load(key)
+
+
+def _save_holding(
+    store: SQLAlchemyStore, replacing: Record, rebased: Record | None = None
+) -> Refusal | None:
+    new = rebased or live(b"{}")
+    return store.save_holding("key", live(), replacing=replacing, rebase=lambda _: new)
 
 
 @contextmanager
@@ -898,7 +966,7 @@ def _kill_the_pooled_connection(store: SQLAlchemyStore, killer: sa.Engine) -> No
             "SELECT id FROM information_schema.processlist",
         ),
     }[killer.dialect.name]
-    with store._database.engine.connect() as pooled:
+    with store._rows.database.engine.connect() as pooled:
         victim = pooled.exec_driver_sql(own_id).scalar()
     # In a transaction PostgreSQL goes on showing the activity it saw first.
     with killer.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:

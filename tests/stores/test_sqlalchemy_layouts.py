@@ -24,9 +24,11 @@ import sqlalchemy as sa
 
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import StoreError
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 from flask_serversession.testing import contract
+from flask_serversession.testing import HoldContract
 from flask_serversession.testing import KeysContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
@@ -251,7 +253,7 @@ def store(make_store: MakeStore) -> SQLAlchemyStore:
     return make_store()
 
 
-class TestEveryLayout(StoreContract, KeysContract, PruneContract, SetupContract):
+class TestEveryLayout(StoreContract, KeysContract, PruneContract, SetupContract, HoldContract):
     @pytest.fixture(autouse=True)
     def _the_second_before_is_precise_enough(
         self, node: Node, monkeypatch: pytest.MonkeyPatch
@@ -365,6 +367,21 @@ def test_an_expired_leftover_is_deleted_too(
     store.create("key", expired())
 
     assert store.delete("key") is False
+
+    assert text_of_rows(engine, node) == []
+
+
+def test_saving_the_end_leaves_no_row(
+    node: Node, store: SQLAlchemyStore, engine: sa.Engine
+) -> None:
+    for key in ("saved", "replaced", "held", "rebased"):
+        store.create(key, live())
+    stale = live(OTHER_PAYLOAD)
+
+    assert store.save("saved", ENDED) is None
+    assert store.save("replaced", ENDED, replacing=live()) is None
+    assert store.save_holding("held", ENDED, replacing=live(), rebase=lambda now: now) is None
+    assert store.save_holding("rebased", live(), replacing=stale, rebase=lambda _: ENDED) is None
 
     assert text_of_rows(engine, node) == []
 
@@ -487,7 +504,7 @@ def test_a_key_is_found_by_mysqls_index(
     for number in range(50):
         store.create(f"key{number}", live())
 
-    statement = store._sql.load.compile(engine)
+    statement = store._rows.sql.load.compile(engine)
     parameters = {"key": "key7", "now": "2001-01-01" if "expires" not in node.row else 0}
     with engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings().one()
@@ -681,7 +698,7 @@ def test_the_server_is_asked_for_its_time_zone_once(store: SQLAlchemyStore) -> N
         asked.append(statement)
 
     store.setup()
-    sa.event.listen(store._database.engine, "before_cursor_execute", note)
+    sa.event.listen(store._rows.database.engine, "before_cursor_execute", note)
     store.create("key", live())
     store.load("key")
 
