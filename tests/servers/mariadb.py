@@ -21,8 +21,8 @@ from .base import unavailable
 
 PASSWORD = "mysql-password-of-the-tests"
 FIRST_STATEMENTS = f"""\
-CREATE DATABASE sessions;
-CREATE USER 'tests'@'%' IDENTIFIED BY '{PASSWORD}';
+CREATE DATABASE IF NOT EXISTS sessions;
+CREATE USER IF NOT EXISTS 'tests'@'%' IDENTIFIED BY '{PASSWORD}';
 GRANT ALL PRIVILEGES ON *.* TO 'tests'@'%';
 """
 
@@ -49,28 +49,45 @@ def mysql_url(
 def running_mariadb(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a server until the block ends; give its URL and its process."""
     port = free_port()
-    first_statements = folder / "first.sql"
-    first_statements.write_text(FIRST_STATEMENTS)
-    # Without --user a server that root starts looks for an account of its own.
-    own = [f"--datadir={folder}/data", *(["--user=root"] if os.geteuid() == 0 else [])]
-    install = find_program("mariadb-install-db") or "mariadb-install-db"
+    install_mariadb(folder)
+    with mariadb_server(folder, port, "--innodb-flush-log-at-trx-commit=0") as process:
+        yield mariadb_address(port), process
+
+
+def install_mariadb(folder: Path) -> None:
+    """Make a server's data folder."""
     subprocess.run(
-        [install, "--no-defaults", "--skip-test-db", *own],
+        [
+            find_program("mariadb-install-db") or "mariadb-install-db",
+            *("--no-defaults", "--skip-test-db", *_own(folder)),
+        ],
         check=True,
         capture_output=True,
         cwd=folder,
     )
+
+
+@contextmanager
+def mariadb_server(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server in its folder and on a port until the block ends."""
+    first_statements = folder / "first.sql"
+    first_statements.write_text(FIRST_STATEMENTS)
     with running(
         [
-            *(find_program("mariadbd") or "mariadbd", "--no-defaults", *own),
+            *(find_program("mariadbd") or "mariadbd", "--no-defaults", *_own(folder)),
             *("--skip-networking=off", "--bind-address=127.0.0.1", f"--port={port}"),
             *(f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--tmpdir={folder}"),
-            *(f"--init-file={first_statements}", "--innodb-flush-log-at-trx-commit=0"),
+            *(f"--init-file={first_statements}", *options),
         ],
         ready=lambda: _connect(port).close(),
         folder=folder,
     ) as process:
-        yield f"mysql+pymysql://tests:{PASSWORD}@127.0.0.1:{port}/sessions", process
+        yield process
+
+
+def mariadb_address(port: int) -> str:
+    """Return the URL of a server of our own."""
+    return f"mysql+pymysql://tests:{PASSWORD}@127.0.0.1:{port}/sessions"
 
 
 @contextmanager
@@ -93,6 +110,11 @@ def mysql_log(url: str) -> Iterator[list[str]]:
             " AND thread_id <> connection_id() ORDER BY event_time"
         )
         words += [statement.split()[0] for statement in received.scalars()]
+
+
+def _own(folder: Path) -> list[str]:
+    # Without --user a server that root starts looks for an account of its own.
+    return [f"--datadir={folder}/data", *(["--user=root"] if os.geteuid() == 0 else [])]
 
 
 def _connect(port: int) -> pymysql.Connection[pymysql.cursors.Cursor]:

@@ -40,12 +40,22 @@ def running_memcached(
     folder: Path, *options: str
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a memcached until the block ends; give its URL and its process."""
-    url = f"memcached://127.0.0.1:{free_port()}"
-    port = url.rpartition(":")[2]
-    command = [find_program("memcached") or "memcached", "-l", "127.0.0.1", "-p", port, *options]
-    user = unprivileged_user("memcache")
-    with running(command, ready=lambda: _version(url), folder=folder, user=user) as process:
-        yield url, process
+    port = free_port()
+    with memcached_server(folder, port, *options) as process:
+        yield f"memcached://127.0.0.1:{port}", process
+
+
+@contextmanager
+def memcached_server(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a memcached on a port until the block ends."""
+    here = ["-l", "127.0.0.1", "-p", str(port)]
+    with running(
+        [find_program("memcached") or "memcached", *here, *options],
+        ready=lambda: _version(f"memcached://127.0.0.1:{port}"),
+        folder=folder,
+        user=unprivileged_user("memcache"),
+    ) as process:
+        yield process
 
 
 def _version(url: str) -> str:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,12 +56,24 @@ def mongodb_url(
 @contextmanager
 def running_mongodb(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a server until the block ends; give its URL and its process."""
-    port = str(free_port())
-    url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+    port = free_port()
+    with mongodb_server(folder, port) as process:
+        yield mongodb_address(port), process
+
+
+@contextmanager
+def mongodb_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server on a port until the block ends; nx-27017 keeps nothing on disk."""
     mongod = find_program("mongod")
-    command = _mongod(mongod, port, folder) if mongod else _nx(port, folder)
-    with running(command, ready=lambda: _build(url), folder=folder) as process:
-        yield url, process
+    command = _mongod(mongod, str(port), folder) if mongod else _nx(str(port), folder)
+    ready = partial(_build, mongodb_address(port))
+    with running(command, ready=ready, folder=folder) as process:
+        yield process
+
+
+def mongodb_address(port: int) -> str:
+    """Return the URL of a server of our own."""
+    return f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
 
 def is_nx(url: str) -> bool:

@@ -53,21 +53,52 @@ def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
 @contextmanager
 def running_postgresql() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a server until the block ends; give its URL and its process."""
-    user = unprivileged_user("postgres")
     port = free_port()
-    address = f"tests:{PASSWORD}@127.0.0.1:{port}/postgres"
     # pytest's own temporary folders are closed to every other user, and the server is one.
     with tempfile.TemporaryDirectory(prefix="postgresql-") as name:
         folder = Path(name)
-        _initialise(folder, user)
-        postgres = find_program("postgres") or "postgres"
-        with running(
-            [postgres, "-D", str(folder / "data"), "-p", str(port), *SETTINGS],
-            ready=lambda: psycopg.connect(f"postgresql://{address}").close(),
-            folder=folder,
-            user=user,
-        ) as process:
-            yield f"postgresql+psycopg://{address}", process
+        install_postgresql(folder)
+        with postgresql_server(folder, port) as process:
+            yield postgresql_address(port), process
+
+
+def install_postgresql(folder: Path) -> None:
+    """Make a server's data folder, and hand the folder to the user that the server runs as."""
+    user = unprivileged_user("postgres")
+    password = folder / "password"
+    password.write_text(PASSWORD)
+    if user:
+        shutil.chown(folder, user)
+        shutil.chown(password, user)
+    subprocess.run(
+        [
+            *(find_program("initdb") or "initdb", "--pgdata", folder / "data", "--no-sync"),
+            *("--username=tests", "--pwfile", password, "--auth=scram-sha-256"),
+            "--encoding=UTF8",
+        ],
+        check=True,
+        capture_output=True,
+        cwd=folder,
+        user=user,
+    )
+
+
+@contextmanager
+def postgresql_server(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server in its folder and on a port until the block ends."""
+    postgres = find_program("postgres") or "postgres"
+    with running(
+        [postgres, "-D", str(folder / "data"), "-p", str(port), *SETTINGS, *options],
+        ready=lambda: psycopg.connect(f"postgresql://{_address(port)}").close(),
+        folder=folder,
+        user=unprivileged_user("postgres"),
+    ) as process:
+        yield process
+
+
+def postgresql_address(port: int) -> str:
+    """Return the URL of a server of our own."""
+    return f"postgresql+psycopg://{_address(port)}"
 
 
 @contextmanager
@@ -92,23 +123,8 @@ def postgresql_log(url: str) -> Iterator[list[str]]:
     words += re.findall(r"LOG:  (?:statement|execute [^:]*): (\w+)", between)[:-1]
 
 
-def _initialise(folder: Path, user: str | None) -> None:
-    password = folder / "password"
-    password.write_text(PASSWORD)
-    if user:
-        shutil.chown(folder, user)
-        shutil.chown(password, user)
-    subprocess.run(
-        [
-            *(find_program("initdb") or "initdb", "--pgdata", folder / "data", "--no-sync"),
-            *("--username=tests", "--pwfile", password, "--auth=scram-sha-256"),
-            "--encoding=UTF8",
-        ],
-        check=True,
-        capture_output=True,
-        cwd=folder,
-        user=user,
-    )
+def _address(port: int) -> str:
+    return f"tests:{PASSWORD}@127.0.0.1:{port}/postgres"
 
 
 def _version(url: str) -> str:
