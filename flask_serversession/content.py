@@ -93,7 +93,16 @@ class Content:
     @property
     def lifetime(self) -> int:
         """How long a touch makes the session last, in milliseconds."""
-        return self.cookie.lifetime(self._rules.idle_timeout)
+        idle_timeout = self._rules.idle_timeout
+        if self._cookie is None and self._cookie_document is not None:
+            return SessionCookie.stored_lifetime(self._cookie_document, idle_timeout)
+        return self.cookie.lifetime(idle_timeout)
+
+    @property
+    def is_as_found(self) -> bool:
+        """Whether nobody assigned anything, nor so much as looked at the cookie."""
+        untouched = self._cookie is None and not (self.assigned or self.forced)
+        return untouched and self.original is not None
 
     def dump(self) -> bytes:
         """Return the data as they are stored.

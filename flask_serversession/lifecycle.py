@@ -203,6 +203,9 @@ class ManagedSession(Session):
             raise
 
     def _settle(self, entry: Entry) -> CookieAction:
+        if self._was_only_read(entry):
+            self._committed = True
+            return CookieAction.NONE
         body = self._changed_body(entry.content)
         facts = self._facts(entry, body)
         if entry.content.is_retired and not (facts.changed or facts.regenerated):
@@ -217,6 +220,12 @@ class ManagedSession(Session):
         entry.content.cookie.reset_max_age()
         may_travel = self._may_travel(entry.content.cookie, self._visit.is_secure)
         return cookie if may_travel else CookieAction.NONE
+
+    def _was_only_read(self, entry: Entry) -> bool:
+        """Tell, for the most common of requests, that decide() has nothing to do."""
+        told = self._regenerated or self._unset or self._saved is not None
+        unchanged = entry.content.is_as_found and not (self._handed_out or told)
+        return unchanged and self._rules.policy.leaves_readers_alone and not entry.is_stale
 
     def _changed_body(self, content: Content) -> bytes | None:
         """Return the data as they would be stored; None where nobody can have changed them."""

@@ -11,7 +11,6 @@ import base64
 import hmac
 from collections.abc import Sequence
 
-from itsdangerous import BadSignature
 from itsdangerous import Signer
 from itsdangerous.encoding import want_bytes
 from itsdangerous.signer import SigningAlgorithm
@@ -41,10 +40,12 @@ class CookieSigner:
         """
         if not signed.startswith(PREFIX):
             return None
+        value, _, signature = signed[len(PREFIX) :].rpartition(".")
         try:
-            return self._signer.unsign(signed[len(PREFIX) :]).decode() or None
-        except (BadSignature, UnicodeError):
+            is_ours = self._signer.verify_signature(value, signature)
+        except UnicodeError:
             return None
+        return value if value and is_ours else None
 
 
 class _HMACSHA256(SigningAlgorithm):
@@ -61,17 +62,16 @@ class _CookieSignature(Signer):
         super().__init__(secrets, sep=".", key_derivation="none", algorithm=_HMACSHA256())
 
     def get_signature(self, value: str | bytes) -> bytes:
-        return self._signature_by(self.secret_key, value)
+        return self._signature_by(self.secret_key, want_bytes(value))
 
     def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
         # Compared as text, like cookie-signature does: base64 has several spellings of the
         # same bytes and only one of them is a signature.
-        given = want_bytes(sig)
-        return any(
-            hmac.compare_digest(self._signature_by(secret, value), given)
-            for secret in reversed(self.secret_keys)
-        )
+        value, given = want_bytes(value), want_bytes(sig)
+        for secret in reversed(self.secret_keys):
+            if hmac.compare_digest(self._signature_by(secret, value), given):
+                return True
+        return False
 
-    def _signature_by(self, secret: bytes, value: str | bytes) -> bytes:
-        digest = self.algorithm.get_signature(secret, want_bytes(value))
-        return base64.b64encode(digest).rstrip(b"=")
+    def _signature_by(self, secret: bytes, value: bytes) -> bytes:
+        return base64.b64encode(self.algorithm.get_signature(secret, value)).rstrip(b"=")
