@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
-from typing import NamedTuple
 from typing import TypeVar
 from weakref import WeakSet
 
@@ -20,6 +18,9 @@ from sqlalchemy import exc
 
 from ..errors import ConfigError
 from .base import DriverErrors
+from .sql_kept import KeptStatement
+from .sql_kept import Outcome
+from .sql_psycopg import bound_answers
 
 T = TypeVar("T")
 
@@ -32,8 +33,8 @@ ERRORS = DriverErrors(
 #: MariaDB is a name of its own in a ``mariadb+…://`` URL.
 MYSQL = ("mysql", "mariadb")
 
-#: Seconds within which a connection that died in the pool is found dead. A failure that
-#: took longer was a timeout, which trying again would double.
+#: Seconds, or half the timeout, within which a connection that died in the pool is found
+#: dead. A failure that took longer was a timeout, which trying again would double.
 _AT_ONCE = 1.0
 
 #: How a transaction begins whose first statement is to hold rows. PostgreSQL would, in a
@@ -42,25 +43,29 @@ _AT_ONCE = 1.0
 _BEGIN = {"postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED", "sqlite": "BEGIN IMMEDIATE"}
 
 
-class Outcome(NamedTuple):
-    """What a statement found and how many rows it changed."""
-
-    rows: Sequence[Sequence[Any]]
-    #: Found rows, as SQLAlchemy asks of MySQL. An engine whose own ``creator`` does not ask
-    #: counts changed rows there, and not the ones that are as they should be already.
-    row_count: int
-
-
 class Database:
     """Sends statements through an engine, each in a transaction of its own.
 
     :param engine: in autocommit mode, unless ``commits``.
     :param commits: commit after every statement.
+    :param timeout: seconds that its engine waits for an answer.
+    :param keeps: give statements to the driver as they were compiled once. An engine's
+        events of execution see nothing of them then.
     """
 
-    def __init__(self, engine: sa.Engine, *, commits: bool = False) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        commits: bool = False,
+        keeps: bool = False,
+        timeout: float = math.inf,
+    ) -> None:
         self.engine = engine
         self._commits = commits
+        self._keeps = keeps
+        self._at_once = min(_AT_ONCE, timeout / 2)
+        self._kept: dict[sa.Executable, KeptStatement | None] = {}
         _engines.add(engine)
 
     @classmethod
@@ -70,7 +75,9 @@ class Database:
         _refuse_what_cannot_work(engine)
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _let_readers_and_a_writer_in)
-        return cls(engine)
+        if engine.dialect.driver == "psycopg":
+            bound_answers(engine, timeout)
+        return cls(engine, keeps=True, timeout=timeout)
 
     @classmethod
     def of_application(cls, engine: sa.Engine) -> Database:
@@ -85,8 +92,23 @@ class Database:
         return cls(borrowed, commits=commits)
 
     def send(self, statement: sa.Executable, **parameters: object) -> Outcome:
-        """Execute a statement; if its connection died in the pool, once more on a new one."""
-        return self.healed(lambda: self._send_once(statement, parameters))
+        """Execute a statement; if its connection died in the pool, once more on a new one.
+
+        :param statement: one of a fixed number, since what is made of it is kept.
+        """
+        kept = self._kept.get(statement)
+        if kept is not None:
+            started = time.monotonic()
+            try:
+                return kept.send(self.engine, parameters)
+            except exc.DBAPIError as error:
+                if not self._died_in_the_pool(error, started):
+                    raise
+        outcome = self.healed(lambda: self._send_once(statement, parameters))
+        if self._keeps and statement not in self._kept:
+            # Only now is the dialect sure to know its server.
+            self._kept[statement] = KeptStatement.of(statement, self.engine.dialect)
+        return outcome
 
     def healed(self, call: Callable[[], T]) -> T:
         """Do what uses a connection; if that had died in the pool, once more on a new one."""
@@ -94,7 +116,7 @@ class Database:
         try:
             return call()
         except exc.DBAPIError as error:
-            if not error.connection_invalidated or time.monotonic() - started > _AT_ONCE:
+            if not self._died_in_the_pool(error, started):
                 raise
         return call()
 
@@ -122,6 +144,9 @@ class Database:
         connection = self.engine.connect()
         connection.detach()
         return connection
+
+    def _died_in_the_pool(self, error: exc.DBAPIError, started: float) -> bool:
+        return error.connection_invalidated and time.monotonic() - started <= self._at_once
 
     def _begun(self) -> sa.Connection:
         connection = self.engine.connect()

@@ -17,6 +17,7 @@ from sqlalchemy import exc
 from .sql_engine import Database
 from .sql_engine import ERRORS
 from .sql_engine import MYSQL
+from .sql_psycopg import more_patience
 
 #: Seconds of one wait on MySQL. A driver may be told to wait no longer than one for an answer.
 _SLICE = 0.5
@@ -121,7 +122,8 @@ class AdvisoryLock(ConnectionLock):
         deadline = time.monotonic() + timeout
         connection.execute(self._limit, {"milliseconds": str(math.ceil(timeout * 1000))}).close()
         try:
-            connection.execute(self._wait_for, self._lock).close()
+            with more_patience(connection, timeout):
+                connection.execute(self._wait_for, self._lock).close()
         except exc.DBAPIError as error:
             if error.connection_invalidated or time.monotonic() < deadline:
                 raise

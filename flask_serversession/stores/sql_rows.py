@@ -20,7 +20,7 @@ from .base import Record
 from .base import utc_now
 from .sql_engine import Database
 from .sql_engine import ERRORS
-from .sql_engine import Outcome
+from .sql_kept import Outcome
 from .sql_layouts import Wanted
 from .sql_table import Layout
 from .sql_table import make_missing

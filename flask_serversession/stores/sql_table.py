@@ -282,6 +282,7 @@ class Statements:
         self.delete_replacing = self.delete.where(table.c.payload == old)
         self.delete_dead = sa.delete(table).where(dead_key)
 
+        self.ping = sa.select(sa.literal(1))
         self.count = sa.select(sa.func.count()).select_from(table).where(live)
         self.clear = sa.delete(table)
         keys = sa.select(table.c.id).limit(BATCH)

@@ -121,11 +121,10 @@ class SQLAlchemyStore:
 
         :param timeout: seconds to wait for a connection, for an answer and for SQLite's
             lock; known for psycopg, psycopg2, PyMySQL, mysqlclient and sqlite3, and at
-            least 2 for a new connection of psycopg. libpq itself waits for an answer
-            without end: the server is told to give a statement up, and a network that
-            acknowledges nothing ends the connection, but a PostgreSQL process that hangs
-            on a machine that is well is waited for. PgBouncer refuses a statement
-            timeout; ``connect_args={"options": ""}`` leaves it out.
+            least 2 for a new connection of psycopg. psycopg2 waits without end for a
+            PostgreSQL process that hangs on a machine that is well; psycopg is stopped.
+            PgBouncer refuses the statement timeout that the server is told as well;
+            ``connect_args={"options": ""}`` leaves it out.
         :param engine_options: further arguments of :func:`sqlalchemy.create_engine`.
             What ``connect_args`` or the URL say goes before ``timeout``.
         :raises ConfigError: for a URL or options that cannot work, or a missing driver.
@@ -249,7 +248,7 @@ class SQLAlchemyStore:
 
     def ping(self) -> None:
         with ERRORS:
-            self._rows.database.send(sa.select(1))
+            self._rows.database.send(self._rows.sql.ping)
 
     def close(self) -> None:
         if self._own is not None:

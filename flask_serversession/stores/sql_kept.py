@@ -1,0 +1,130 @@
+"""A statement compiled once, and then given to its driver with nothing in between.
+
+SQLAlchemy makes the text, the connection and its pool. What it does besides at each
+execution takes several times what SQLite takes to find a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+Process = Callable[[Any], Any]
+
+
+class Outcome(NamedTuple):
+    """What a statement found and how many rows it changed."""
+
+    rows: Sequence[Sequence[Any]]
+    #: Found rows, as SQLAlchemy asks of MySQL. An engine whose own ``creator`` does not ask
+    #: counts changed rows there, and not the ones that are as they should be already.
+    row_count: int
+
+
+class Bind(NamedTuple):
+    """A value in a statement, and what makes the driver's of it."""
+
+    #: What the statement's text calls it.
+    name: str
+    #: What its parameter is called.
+    key: str
+    default: object
+    process: Process | None
+
+
+class KeptStatement:
+    """Executes a statement on connections of one engine, which is in autocommit mode.
+
+    :param compiled: of a statement whose text does not depend on its parameters.
+    """
+
+    def __init__(self, compiled: Any) -> None:
+        self._dialect: sa.Dialect = compiled.dialect
+        self._text: str = compiled.string
+        self._is_positional: bool = compiled.positional
+        by_name = {name: bind for bind, name in compiled.bind_names.items()}
+        names = compiled.positiontup if self._is_positional else by_name
+        self._binds = [_bind(name, by_name[name], self._dialect) for name in names]
+        statement = compiled.statement
+        columns = statement.selected_columns if isinstance(statement, sa.Select) else ()
+        self._columns = [_result_process(column.type, self._dialect) for column in columns]
+
+    @classmethod
+    def of(cls, statement: sa.Executable, dialect: sa.Dialect) -> KeptStatement | None:
+        """Return a statement's kept form; None if it has to be made for each execution."""
+        if not isinstance(statement, (sa.Select, sa.Insert, sa.Update, sa.Delete)):
+            return None
+        compiled: Any = statement.compile(dialect=dialect)
+        depends = compiled.post_compile_params or compiled.literal_execute_params
+        # Defaults that are functions of the application.
+        depends = depends or getattr(compiled, "insert_prefetch", ())
+        depends = depends or getattr(compiled, "update_prefetch", ())
+        return None if depends else cls(compiled)
+
+    def send(self, engine: sa.Engine, parameters: Mapping[str, object]) -> Outcome:
+        """Execute it.
+
+        :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy does, without parameters.
+        """
+        driver: Any = self._dialect.loaded_dbapi
+        connection: Any = None
+        try:
+            connection = engine.raw_connection()
+            cursor = connection.cursor()
+            cursor.execute(self._text, self._values(parameters))
+            rows = self._rows(cursor.fetchall()) if self._columns else ()
+            outcome = Outcome(rows, cursor.rowcount)
+            cursor.close()
+            return outcome
+        except driver.Error as error:
+            raise self._translated(error, connection) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _values(self, parameters: Mapping[str, object]) -> Any:
+        values = [
+            process(parameters.get(key, default)) if process else parameters.get(key, default)
+            for _, key, default, process in self._binds
+        ]
+        if self._is_positional:
+            return values
+        return {bind.name: value for bind, value in zip(self._binds, values, strict=True)}
+
+    def _rows(self, fetched: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        return [
+            [
+                process(value) if process else value
+                for value, process in zip(row, self._columns, strict=True)
+            ]
+            for row in fetched
+        ]
+
+    def _translated(self, error: Any, connection: Any) -> Any:
+        is_dead = connection is None or self._dialect.is_disconnect(error, connection, None)
+        if is_dead and connection is not None:
+            connection.invalidate(error)
+        return exc.DBAPIError.instance(
+            self._text,
+            None,
+            error,
+            self._dialect.loaded_dbapi.Error,
+            hide_parameters=True,
+            connection_invalidated=is_dead and connection is not None,
+            dialect=self._dialect,
+        )
+
+
+def _bind(name: str, bind: Any, dialect: sa.Dialect) -> Bind:
+    process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    return Bind(name, bind.key, bind.value, process)
+
+
+def _result_process(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Process | None:
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
