@@ -1,0 +1,45 @@
+"""express-session on Node, which can only be measured through HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.servers.base import find_program
+from tests.servers.base import free_port
+from tests.servers.base import running
+
+from ...http import ask
+from ...scenarios import LIFETIME
+from ...scenarios import PAYLOADS
+from ...scenarios import USER
+
+NAME: Final = "express-session"
+BARE: Final = "bare Express"
+STORES: Final = ("redis", "postgresql")
+
+
+@contextmanager
+def serving(url: str, folder: Path, *, processes: int = 1) -> Iterator[int]:
+    """Run the application until the block ends; give its port.
+
+    :param url: the store's; without it there are no sessions.
+    """
+    port = free_port()
+    options = {
+        "port": port,
+        "url": url.replace("+psycopg", ""),
+        "processes": processes,
+        "payloads": PAYLOADS,
+        "user": USER,
+        "lifetime": LIFETIME,
+    }
+    chosen = folder / "options.json"
+    chosen.write_text(json.dumps(options))
+    program = Path(__file__).with_name("server.js")
+    command = [find_program("node") or "node", str(program), str(chosen)]
+    with running(command, ready=lambda: ask(port, "/ignore"), folder=folder):
+        yield port
