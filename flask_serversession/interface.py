@@ -62,14 +62,17 @@ class ServerSessionInterface(SessionInterface):
 
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
+        config = manager.config
+        self._is_everywhere = config.cookie.path == "/" and config.cookie_per_request is None
+        self._is_eager = config.policy.needs_every_session
 
     def open_session(self, app: Flask, request: Request) -> ManagedSession | None:
         """Return the session, unread; None outside the cookie's path (RFC 6265 §5.1.4)."""
         visit = RequestVisit(self._manager, request)
-        if visit.cookie_path != "/" and not path_matches(visit.path, visit.cookie_path):
+        if not (self._is_everywhere or path_matches(visit.path, visit.cookie_path)):
             return None
         session = self._manager.open(visit)
-        if self._manager.config.policy.needs_every_session:
+        if self._is_eager:
             request.environ[_OPENED] = session
         return session
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
-from functools import partial
 from typing import Any
+
+from blinker import Signal
 
 from . import signals
 from .content import Content
@@ -59,7 +60,6 @@ class ManagedSession(Session):
     def __init__(self, rules: Rules, visit: Visit) -> None:
         self._rules = rules
         self._visit = visit
-        self._notify = partial(rules.notify, session=self)
 
     @property
     def id(self) -> str:
@@ -280,6 +280,9 @@ class ManagedSession(Session):
         self._ended_cookie = self._ended_cookie or entry.content.cookie
         self._begin()
         return True
+
+    def _notify(self, signal: Signal, /, **values: object) -> None:
+        self._rules.notify(signal, session=self, **values)
 
     def _enter(self) -> Entries:
         """Return the way to the store, not taken yet; raise if it failed before."""
