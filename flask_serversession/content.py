@@ -91,6 +91,11 @@ class Content:
         return self._cookie is not None and self._cookie.settings != self._saved_settings
 
     @property
+    def has_expiry(self) -> bool:
+        """Express's ``cookie.expires != null``."""
+        return not self._ends_with_the_browser and self.cookie.has_expiry
+
+    @property
     def lifetime(self) -> int:
         """How long a touch makes the session last, in milliseconds."""
         idle_timeout = self._rules.idle_timeout
@@ -103,6 +108,11 @@ class Content:
         """Whether nobody assigned anything, nor so much as looked at the cookie."""
         untouched = self._cookie is None and not (self.assigned or self.forced)
         return untouched and self.original is not None
+
+    def restart(self) -> None:
+        """Start its life again, as a touch does."""
+        if not self._ends_with_the_browser:
+            self.cookie.reset_max_age()
 
     def dump(self) -> bytes:
         """Return the data as they are stored.
@@ -132,8 +142,14 @@ class Content:
 
     def record(self, body: bytes) -> Record:
         """Return the data, dumped as ``body``, as a record to store."""
-        ends = from_epoch_milliseconds(self.cookie.expires_at(self._rules.idle_timeout))
-        return Record(compose(self.cookie.to_document(), body), ends)
+        return Record(compose(self._cookie_to_store(), body), self.ends())
+
+    def ends(self) -> datetime:
+        """Return when its record is to end, if its life starts again now."""
+        idle_timeout = self._rules.idle_timeout
+        if self._ends_with_the_browser:
+            return from_epoch_milliseconds(self._rules.clock() + idle_timeout)
+        return from_epoch_milliseconds(self.cookie.expires_at(idle_timeout))
 
     def rebase(self, base: bytes, theirs: bytes) -> Record:
         """Take over what another request stored meanwhile, and keep this request's changes.
@@ -157,6 +173,19 @@ class Content:
         """Tell whether others gave the session a new id and left this."""
         cookie, _ = decompose(payload, self._rules.serializer)
         return retired_until(cookie) is not None
+
+    @property
+    def _ends_with_the_browser(self) -> bool:
+        """Whether the stored cookie says so; making it, which takes time, is not needed then."""
+        document = self._cookie_document
+        if self._cookie is not None or document is None:
+            return False
+        return document.get("expires") is None and document.get("originalMaxAge") is None
+
+    def _cookie_to_store(self) -> dict[str, Any]:
+        if self._cookie is None and self._cookie_document is not None:
+            return self._cookie_document
+        return self.cookie.to_document()
 
     def _make_cookie(self) -> SessionCookie:
         if self._cookie_document is None:

@@ -112,7 +112,7 @@ class Entry:
 
         :raises SessionGone: if others ended it.
         """
-        ends = from_epoch_milliseconds(self.content.cookie.expires_at(self._rules.idle_timeout))
+        ends = self.content.ends()
         if not self._slot.touch(self.id, ends):
             raise SessionGone("The session was ended elsewhere, so it was not extended.")
         self.record = replace(self._known, expires_at=ends)

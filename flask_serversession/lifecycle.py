@@ -245,7 +245,7 @@ class ManagedSession(Session):
             empty=not content.values,
             cookie_changed=content.cookie_changed,
             cookie_unsaved=content.cookie_unsaved,
-            expires=content.cookie.has_expiry,
+            expires=content.has_expiry,
             stale=self._touched or entry.is_stale,
             used=self.accessed,
             ended=self._ended and not content.values,
@@ -258,7 +258,7 @@ class ManagedSession(Session):
         if action is StoreAction.DESTROY:
             self._discard()
             return
-        entry.content.cookie.reset_max_age()
+        entry.content.restart()
         if action is StoreAction.WRITE:
             entry.write(entry.content.dump() if body is None else body)
             return

@@ -29,6 +29,7 @@ from flask_serversession import SessionError
 from flask_serversession import StoreError
 from flask_serversession.cookie import system_clock
 from flask_serversession.stores.base import EPOCH
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.memory import MemoryStore
 
@@ -77,7 +78,10 @@ class RecordingStore:
         return self._store.create(key, record)
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
-        self._note("set", key, record.payload.decode())
+        if record is ENDED:
+            self._note("destroy", key)
+        else:
+            self._note("set", key, record.payload.decode())
         return self._store.save(key, record, replacing=replacing)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
