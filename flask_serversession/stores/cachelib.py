@@ -45,6 +45,9 @@ class CacheLibStore:
     logout. Where several processes serve, use RedisStore, FileSystemStore, MongoDBStore
     or MemcachedStore on the same backend.
 
+    A session's lock is an entry of its own, and no better than that: it keeps the threads of
+    one process apart, and other processes only by luck.
+
     Whatever the cache raises becomes StoreUnavailable, for cachelib does not tell an
     outage from a refusal. What it hides stays hidden: an unreadable file of
     FileSystemCache is an absent session. A touch rewrites the payload. cachelib lists no

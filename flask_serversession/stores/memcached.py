@@ -44,6 +44,9 @@ class MemcachedStore:
     belongs to one of them, and while that one is down its sessions are unavailable:
     falling over to another would bring back the logged out ones later.
 
+    A session's lock is an item of its own, which others ask for again and again; a killed
+    holder's is free once its ``ttl`` is over.
+
     A key is stored after the prefix, its printable ASCII as it is and the rest, with
     ``%``, percent-encoded; past memcached's 250 bytes as ``%sha256:`` and its digest.
 

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from .base import GONE
+from .base import Lock
 from .base import Record
 from .base import Refusal
 from .base import utc_now
+from .memory_lock import MemoryLock
+from .memory_lock import Places
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,7 @@ class MemoryStore:
         self._records: OrderedDict[str, Record] = OrderedDict()
         self._creates_until_sweep = _SWEEP_AT_LEAST_EVERY
         self._lock = threading.RLock()
+        self._places = Places()
         self._process = os.getpid()
 
     def load(self, key: str) -> Record | None:
@@ -62,6 +66,7 @@ class MemoryStore:
             if replacing is not None and current.payload != replacing.payload:
                 return Refusal(current)
             self._records[key] = record
+            self._live(key)  # which removes what has ended
             return None
 
     def touch(self, key: str, expires_at: datetime) -> bool:
@@ -77,6 +82,9 @@ class MemoryStore:
             alive = self._live(key) is not None
             self._records.pop(key, None)
             return alive
+
+    def lock(self, key: str, *, ttl: float) -> Lock:
+        return MemoryLock(self._places, key, ttl=ttl)
 
     def keys(self) -> Iterator[str]:
         with self._lock:

@@ -25,6 +25,8 @@ from flask_serversession.errors import StoreUnavailable
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.cachelib import CacheLibStore
+from flask_serversession.testing import LeaseContract
+from flask_serversession.testing import LockContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
 from flask_serversession.testing.contract import assert_payload
@@ -46,19 +48,19 @@ def file_cache(folder: Path) -> FileSystemCache:
     return FileSystemCache(str(folder), threshold=0)
 
 
-class TestOnSimpleCache(StoreContract):
+class TestOnSimpleCache(StoreContract, LockContract, LeaseContract):
     @pytest.fixture
     def store(self) -> CacheLibStore:
         return CacheLibStore(simple_cache())
 
 
-class TestOnFileSystemCache(StoreContract):
+class TestOnFileSystemCache(StoreContract, LockContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> CacheLibStore:
         return CacheLibStore(file_cache(tmp_path))
 
 
-class TestOnRedisCache(StoreContract):
+class TestOnRedisCache(StoreContract, LockContract, LeaseContract):
     @pytest.fixture
     def store(self, redis_url: str) -> Iterator[CacheLibStore]:
         prefix = f"test-{uuid.uuid4().hex}:"

@@ -28,6 +28,8 @@ from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import SupportsKeys
 from flask_serversession.stores.memcached import MemcachedStore
+from flask_serversession.testing import LeaseContract
+from flask_serversession.testing import LockContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
@@ -101,7 +103,7 @@ def urls(memcached_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield [memcached_url, second]
 
 
-class TestMemcachedStore(StoreContract, PingContract):
+class TestMemcachedStore(StoreContract, PingContract, LockContract, LeaseContract):
     pass
 
 

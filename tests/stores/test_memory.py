@@ -5,9 +5,12 @@ import os
 
 import pytest
 
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.memory import MemoryStore
 from flask_serversession.testing import KeysContract
+from flask_serversession.testing import LeaseContract
+from flask_serversession.testing import LockContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
@@ -15,7 +18,7 @@ from flask_serversession.testing.contract import expired
 from flask_serversession.testing.contract import live
 
 
-class TestMemoryStore(StoreContract, KeysContract, PruneContract):
+class TestMemoryStore(StoreContract, KeysContract, PruneContract, LockContract, LeaseContract):
     @pytest.fixture
     def store(self) -> MemoryStore:
         return MemoryStore()
@@ -91,3 +94,28 @@ def test_a_forked_process_says_that_it_does_not_share_its_sessions(
 
     store.create("key", live())
     assert caplog.text == ""
+
+
+def test_a_lock_that_nobody_holds_or_waits_for_takes_no_memory() -> None:
+    store = MemoryStore()
+    first, second = store.lock("key", ttl=60), store.lock("key", ttl=60)
+    assert first.acquire(0)
+    assert not second.acquire(0.01)
+    first.release()
+    lost, next_one = store.lock("other", ttl=0.001), store.lock("other", ttl=60)
+    assert lost.acquire(0)
+    assert next_one.acquire(30)
+    lost.release()
+    assert not lost.renew()
+    next_one.release()
+
+    assert store._places.by_key == {}
+
+
+def test_what_has_ended_is_not_kept() -> None:
+    store = MemoryStore()
+    store.create("key", live())
+
+    store.save("key", ENDED)
+
+    assert store.clear() == 0

@@ -29,6 +29,8 @@ from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.redis import RedisStore
 from flask_serversession.testing import KeysContract
+from flask_serversession.testing import LeaseContract
+from flask_serversession.testing import LockContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
@@ -77,7 +79,7 @@ def prefix() -> str:
     return f"test:{uuid.uuid4().hex}:"
 
 
-class RedisContract(StoreContract, KeysContract, PingContract):
+class RedisContract(StoreContract, KeysContract, PingContract, LockContract, LeaseContract):
     """What holds wherever Redis runs. Needs ``url``."""
 
     @pytest.fixture
@@ -263,6 +265,62 @@ class TestWhatTheServerSees:
                 commands = "evalsha get pttl"
 
             assert served(servers, lambda: call(store)) == (1, commands.split())
+
+
+class TestLock:
+    def test_taking_and_releasing_it_is_one_trip_each(self, server: Servers) -> None:
+        with a_store(server) as store:
+            lock = store.lock("key", ttl=60)
+            served(server, lambda: (lock.acquire(0), lock.renew(), lock.release()))
+            trips, ran = served(server, lambda: (lock.acquire(0), lock.renew(), lock.release()))
+
+        assert trips == 3
+        assert ran.count("evalsha") == 2
+        assert ran.count("set") == 1
+
+    def test_those_who_wait_sleep(self, server: Servers) -> None:
+        with a_store(server) as store:
+            holder = store.lock("key", ttl=60)
+            assert holder.acquire(0)
+            waiting = [store.lock("key", ttl=60).acquire] * 4
+
+            def wait() -> None:
+                assert at_the_same_time([lambda a=a: a(1.0) for a in waiting]) == [False] * 4
+
+            _, ran = served(server, wait)
+            holder.release()
+
+        # Each asks, and asks again after a sleep or two: not hundreds of times.
+        assert len(ran) < 60
+
+    def test_it_is_no_key_of_the_store_and_survives_its_clearing(self, server: Servers) -> None:
+        with a_store(server) as store:
+            lock = store.lock("key", ttl=60)
+            assert lock.acquire(0)
+
+            assert store.clear() == 0
+            assert lock.renew()
+
+            lock.release()
+
+    @pytest.mark.parametrize("key", ["a{b}c", "a}b", "{}", "{a", "100%", "é"])
+    def test_braces_in_a_key_do_not_tear_its_lock_apart(self, cluster: Servers, key: str) -> None:
+        with a_store(cluster) as store:
+            lock = store.lock(key, ttl=60)
+            assert lock.acquire(0)
+            assert not store.lock(key, ttl=60).acquire(0)
+            lock.release()
+            assert lock.acquire(0)
+            lock.release()
+
+    def test_a_server_that_hangs_is_waited_for_no_longer_than_for_other_answers(
+        self, server: Servers
+    ) -> None:
+        with a_store(server) as store:
+            holder = store.lock("key", ttl=60)
+            assert holder.acquire(0)
+            with stopped(server.processes[0]), waited_for_once():
+                store.lock("key", ttl=60).acquire(60)
 
 
 class TestKeysUnderAPrefix:

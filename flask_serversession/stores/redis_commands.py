@@ -1,0 +1,99 @@
+"""How commands reach Redis: several in one trip, and scripts by their digest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+from typing import Protocol
+
+#: A command and its arguments.
+Command = tuple[str | bytes | int | float, ...]
+
+
+class Commands(Protocol):
+    """Sends commands."""
+
+    def send(self, *commands: Command) -> Sequence[Any]:
+        """Return the reply to each, as Redis gave it; raise the first that is an error."""
+
+
+class ClientCommands:
+    """Leaves everything to a client that the application made, and so to its settings."""
+
+    def __init__(self, client: Any) -> None:
+        self._execute = client.execute_command
+        # What has no pool is a cluster, where a pipeline waits three times for a hung node.
+        self._pipeline = client.pipeline if hasattr(client, "connection_pool") else None
+
+    def send(self, *commands: Command) -> Sequence[Any]:
+        if len(commands) == 1 or self._pipeline is None:
+            return [self._execute(*command) for command in commands]
+        pipeline = self._pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        replies: Sequence[Any] = pipeline.execute()
+        return replies
+
+
+class PooledCommands:
+    """Borrows a connection of a pool for each trip, which a client does more slowly.
+
+    A dropped connection is noticed when it is borrowed, and replaced; nothing is sent twice.
+
+    :param pool: of a client of our own, which has no retries to be honoured.
+    :param failure: what an error that Redis replied is raised as.
+    """
+
+    def __init__(self, pool: Any, failure: type[Exception]) -> None:
+        self._pool = pool
+        self._failure = failure
+
+    def send(self, *commands: Command) -> Sequence[Any]:
+        connection = self._pool.get_connection()
+        try:
+            connection.send_packed_command(connection.pack_commands(commands))
+            replies = [self._reply(connection) for _ in commands]
+        except BaseException:
+            # Or the next to borrow it would read what is still to come for its own.
+            connection.disconnect()
+            raise
+        finally:
+            self._pool.release(connection)
+        for reply in replies:
+            if isinstance(reply, self._failure):
+                raise reply
+        return replies
+
+    def _reply(self, connection: Any) -> Any:
+        try:
+            return connection.read_response()
+        except self._failure as error:
+            return error
+
+
+class Script:
+    """A Lua script, sent as its digest, and as its text to a server that does not know it."""
+
+    def __init__(self, name: str) -> None:
+        self._text = files(__package__).joinpath("lua", name).read_text(encoding="utf-8")
+        self._digest = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+
+    def run(
+        self,
+        commands: Commands,
+        unknown: type[Exception],
+        keys: Sequence[bytes],
+        *arguments: bytes | int,
+    ) -> Any:
+        """Return what it returned, after one trip, or two the first time.
+
+        :param unknown: what a server that does not know the digest raises.
+        """
+        rest = (len(keys), *keys, *arguments)
+        try:
+            [reply] = commands.send(("EVALSHA", self._digest, *rest))
+        except unknown:
+            [reply] = commands.send(("EVAL", self._text, *rest))
+        return reply
