@@ -6,6 +6,8 @@ import copy
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from .base import GONE
 from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
+from .memcached_ends import KnownEnds
 from .memcached_names import Names
 
 #: How npm's memcached client marks a value that is JSON.
@@ -38,10 +41,10 @@ class MemcachedStore:
 
     Its limits are memcached's. A full server evicts live sessions and a restarted one
     has none; an item larger than the server's limit (1 MB, ``-I`` raises it) is refused
-    with StoreError and leaves the old one as it was. Lives count in whole seconds,
-    rounded up, and end in January 2038 at the latest. A loaded record does not know its
-    expiry, and nothing can list or clear the sessions. With several servers each key
-    belongs to one of them, and while that one is down its sessions are unavailable:
+    with StoreError and leaves the old one as it was. Lives count in whole seconds, rounded
+    up, and end in January 2038 at the latest. A loaded record knows its expiry only if this
+    process gave it that, and nothing can list or clear the sessions. With several servers
+    each key belongs to one of them, and while that one is down its sessions are unavailable:
     falling over to another would bring back the logged out ones later.
 
     A session's lock is an item of its own, which others ask for again and again; a killed
@@ -70,6 +73,8 @@ class MemcachedStore:
         self._name = Names(layout, prefix, client_prefix)
         self._owns_client = False
         self._server_error = driver.MemcacheServerError
+        self._hung_up = (ConnectionError, driver.MemcacheUnexpectedCloseError)
+        self._ends = KnownEnds()
         self._errors = DriverErrors(
             "memcached",
             unavailable=(OSError, driver.MemcacheUnexpectedCloseError),
@@ -128,17 +133,20 @@ class MemcachedStore:
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         name = self._name(key)
-        with self._errors:
-            return bool(self._server(name).touch(name, _exptime(expires_at), noreply=False))
+        with self._asking(self._server(name)) as server:
+            touched = bool(server.touch(name, _exptime(expires_at), noreply=False))
+        self._ends.note(name, expires_at if touched else None)
+        return touched
 
     def delete(self, key: str) -> bool:
         name = self._name(key)
-        with self._errors:
-            return bool(self._server(name).delete(name, noreply=False))
+        self._ends.note(name, None)
+        with self._asking(self._server(name)) as server:
+            return bool(server.delete(name, noreply=False))
 
     def ping(self) -> None:
-        with self._errors:
-            for server in self._servers.values():
+        for each in self._servers.values():
+            with self._asking(each) as server:
                 server.version()
 
     def close(self) -> None:
@@ -147,15 +155,15 @@ class MemcachedStore:
                 server.close()
 
     def _current(self, name: str) -> Record | None:
-        with self._errors:
-            payload, version = self._server(name).gets(name)
-        return None if payload is None else Record(payload, None, version)
+        with self._asking(self._server(name)) as server:
+            payload, version = server.gets(name)
+        return None if payload is None else Record(payload, self._ends.get(name), version)
 
     def _write(self, command: str, name: str, record: Record, **version: object) -> bool | None:
         """Return True if stored, False if refused, None if ``cas`` found no item."""
-        with self._errors:
+        with self._asking(self._server(name)) as server:
             try:
-                stored: bool | None = getattr(self._server(name), command)(
+                stored: bool | None = getattr(server, command)(
                     name,
                     record.payload,
                     **version,
@@ -170,7 +178,19 @@ class MemcachedStore:
                     "The session is larger than memcached's item limit, so it was not stored."
                     " Keep less in it, or start memcached with a higher -I (1m by default)."
                 ) from error
+        if stored:
+            self._ends.note(name, record.expires_at)
         return stored
+
+    @contextmanager
+    def _asking(self, server: Any) -> Iterator[Any]:
+        with self._errors:
+            try:
+                yield server
+            except self._hung_up:
+                if self._owns_client:
+                    server.close()  # its other connections, which are as dead
+                raise
 
     def _server(self, name: str) -> Any:
         # HashClient's own verbs answer "not found" for a server that failed a moment

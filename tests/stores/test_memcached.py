@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
+from datetime import timedelta
 from datetime import timezone
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,15 @@ from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import SupportsKeys
 from flask_serversession.stores.memcached import MemcachedStore
+from flask_serversession.stores.memcached_ends import KnownEnds
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
+from flask_serversession.testing.contract import assert_ends_at
 from flask_serversession.testing.contract import assert_payload
+from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.contract import expired
 from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
@@ -42,6 +46,7 @@ from flask_serversession.testing.contract import PAYLOAD
 
 from ..servers.base import free_port
 from ..servers.base import stop
+from ..servers.memcached import memcached_server
 from ..servers.memcached import memcached_url as memcached_url
 from ..servers.memcached import running_memcached
 
@@ -300,6 +305,64 @@ def test_a_record_without_an_expiry_lives_on(store: MemcachedStore, memcached_ur
     store.create("key", Record(PAYLOAD, None))
 
     assert seconds_left(memcached_url, store._name("key")) == -1
+
+
+def test_a_record_knows_the_end_that_this_process_gave_it(store: MemcachedStore) -> None:
+    store.create("key", live(seconds=60))
+    assert_ends_at(store.load("key"), in_(60))
+    created = store.load("key")
+    assert created is not None
+    assert created.expires_at is not None
+
+    store.touch("key", in_(7200))
+    touched = store.load("key")
+    assert touched is not None
+    assert touched.expires_at is not None
+    assert abs(touched.expires_at - in_(7200)) < timedelta(seconds=2)
+
+
+def test_a_record_does_not_know_the_end_that_another_process_gave_it(memcached_url: str) -> None:
+    prefix = new_prefix()
+    here, there = (MemcachedStore.from_url(memcached_url, prefix=prefix) for _ in range(2))
+    there.create("key", live())
+    found = here.load("key")
+    assert found is not None
+    assert found.expires_at is None
+
+    here.touch("key", in_(0.1))
+    there.touch("key", in_(7200))
+    time.sleep(0.2)
+    found = here.load("key")
+    assert found is not None
+    assert found.expires_at is None
+
+    here.delete("key")
+    assert here.load("key") is None
+    here.close()
+    there.close()
+
+
+def test_only_so_many_ends_are_remembered() -> None:
+    ends = KnownEnds(limit=2)
+    for name in ("one", "two", "three"):
+        ends.note(name, in_(60))
+
+    assert ends.get("one") is None
+    assert ends.get("two") is not None
+    ends.note("two", None)
+    assert ends.get("two") is None
+
+
+def test_after_a_restart_one_request_fails_and_no_more(tmp_path: Path) -> None:
+    port = free_port()
+    store = new_store(f"memcached://127.0.0.1:{port}")
+    with memcached_server(tmp_path, port):
+        at_the_same_time([lambda: store.load("key")] * 4)  # four pooled connections
+    with memcached_server(tmp_path, port):
+        with pytest.raises(StoreUnavailable):
+            store.load("key")
+        assert [store.load("key") for _ in range(4)] == [None] * 4
+    store.close()
 
 
 def test_a_stale_version_cannot_end_a_session(store: MemcachedStore) -> None:
