@@ -18,6 +18,7 @@ from sqlalchemy import exc
 
 from ..errors import ConfigError
 from .base import DriverErrors
+from .sql_held import HeldConnections
 from .sql_kept import KeptStatement
 from .sql_kept import Outcome
 from .sql_psycopg import bound_answers
@@ -37,6 +38,9 @@ MYSQL = ("mysql", "mariadb")
 #: dead. A failure that took longer was a timeout, which trying again would double.
 _AT_ONCE = 1.0
 
+#: Connections that are kept between two statements: as many as a pool keeps by default.
+_HELD = 5
+
 #: How a transaction begins whose first statement is to hold rows. PostgreSQL would, in a
 #: stricter one, fail where another changed them first. SQLite would refuse, and not wait,
 #: if it were to write only after it has read.
@@ -49,8 +53,8 @@ class Database:
     :param engine: in autocommit mode, unless ``commits``.
     :param commits: commit after every statement.
     :param timeout: seconds that its engine waits for an answer.
-    :param keeps: give statements to the driver as they were compiled once. An engine's
-        events of execution see nothing of them then.
+    :param held: connections for statements as they were compiled once, of which an engine's
+        events of execution see nothing; None to leave everything to SQLAlchemy.
     """
 
     def __init__(
@@ -58,15 +62,15 @@ class Database:
         engine: sa.Engine,
         *,
         commits: bool = False,
-        keeps: bool = False,
+        held: HeldConnections | None = None,
         timeout: float = math.inf,
     ) -> None:
         self.engine = engine
         self._commits = commits
-        self._keeps = keeps
+        self._held = held
         self._at_once = min(_AT_ONCE, timeout / 2)
         self._kept: dict[sa.Executable, KeptStatement | None] = {}
-        _engines.add(engine)
+        _databases.add(self)
 
     @classmethod
     def opened(cls, url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -> Database:
@@ -77,7 +81,9 @@ class Database:
             sa.event.listen(engine, "connect", _let_readers_and_a_writer_in)
         if engine.dialect.driver == "psycopg":
             bound_answers(engine, timeout)
-        return cls(engine, keeps=True, timeout=timeout)
+        # Who set the pool up wants each connection to come from it.
+        limit = 0 if any(name.startswith("pool") for name in options) else _HELD
+        return cls(engine, held=HeldConnections(engine, limit), timeout=timeout)
 
     @classmethod
     def of_application(cls, engine: sa.Engine) -> Database:
@@ -97,15 +103,15 @@ class Database:
         :param statement: one of a fixed number, since what is made of it is kept.
         """
         kept = self._kept.get(statement)
-        if kept is not None:
+        if kept is not None and self._held is not None:
             started = time.monotonic()
             try:
-                return kept.send(self.engine, parameters)
+                return kept.send(self._held, parameters)
             except exc.DBAPIError as error:
                 if not self._died_in_the_pool(error, started):
                     raise
         outcome = self.healed(lambda: self._send_once(statement, parameters))
-        if self._keeps and statement not in self._kept:
+        if self._held is not None and statement not in self._kept:
             # Only now is the dialect sure to know its server.
             self._kept[statement] = KeptStatement.of(statement, self.engine.dialect)
         return outcome
@@ -139,9 +145,27 @@ class Database:
             with ERRORS:
                 connection.close()
 
+    def close(self) -> None:
+        """Close every connection that nobody uses at the moment."""
+        if self._held is not None:
+            self._held.drop()
+        self.engine.dispose()
+
+    def leave(self) -> object:
+        """Forget every connection, and return what holds them."""
+        left = (self.engine.pool, self._held and self._held.leave())
+        self.engine.dispose(close=False)
+        return left
+
+    def connect(self) -> sa.Connection:
+        """Borrow a connection from the pool."""
+        if self._held is not None:
+            self._held.give_back()
+        return self.engine.connect()
+
     def detached(self) -> sa.Connection:
         """Return a connection outside the pool, whose place there is free again."""
-        connection = self.engine.connect()
+        connection = self.connect()
         connection.detach()
         return connection
 
@@ -149,7 +173,7 @@ class Database:
         return error.connection_invalidated and time.monotonic() - started <= self._at_once
 
     def _begun(self) -> sa.Connection:
-        connection = self.engine.connect()
+        connection = self.connect()
         try:
             connection.exec_driver_sql(_BEGIN.get(self.engine.dialect.name, "BEGIN"))
         except BaseException:
@@ -158,7 +182,7 @@ class Database:
         return connection
 
     def _send_once(self, statement: sa.Executable, parameters: Mapping[str, object]) -> Outcome:
-        with self.engine.connect() as connection:
+        with self.connect() as connection:
             result = connection.execute(statement, parameters)
             rows = result.all() if result.returns_rows else []
             if self._commits:
@@ -249,15 +273,14 @@ def _let_readers_and_a_writer_in(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-_engines: WeakSet[sa.Engine] = WeakSet()
+_databases: WeakSet[Database] = WeakSet()
 #: Kept, for some drivers say goodbye to the server, for the parent, once collected.
-_parents_pools: list[sa.Pool] = []
+_parents: list[object] = []
 
 
 def _leave_the_parents_connections() -> None:
-    for engine in _engines:
-        _parents_pools.append(engine.pool)
-        engine.dispose(close=False)
+    for database in _databases:
+        _parents.append(database.leave())
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

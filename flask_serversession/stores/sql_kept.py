@@ -15,6 +15,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from .sql_held import HeldConnections
+
 Process = Callable[[Any], Any]
 
 
@@ -67,26 +69,40 @@ class KeptStatement:
         depends = depends or getattr(compiled, "update_prefetch", ())
         return None if depends else cls(compiled)
 
-    def send(self, engine: sa.Engine, parameters: Mapping[str, object]) -> Outcome:
+    def send(self, connections: HeldConnections, parameters: Mapping[str, object]) -> Outcome:
         """Execute it.
 
         :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy does, without parameters.
         """
         driver: Any = self._dialect.loaded_dbapi
-        connection: Any = None
         try:
-            connection = engine.raw_connection()
-            cursor = connection.cursor()
+            connection = connections.take()
+        except driver.Error as error:
+            raise self._translated(error, is_dead=False) from error
+        try:
+            outcome = self._execute(connection, parameters)
+        except BaseException as error:
+            is_dead = self._is_dead(error, connection)
+            if is_dead:
+                connection.invalidate(error)
+                connections.drop(error)
+            connection.close()
+            if isinstance(error, driver.Error):
+                raise self._translated(error, is_dead=is_dead) from error
+            raise
+        connections.give(connection)
+        return outcome
+
+    def _execute(
+        self, connection: sa.PoolProxiedConnection, parameters: Mapping[str, object]
+    ) -> Outcome:
+        cursor = connection.cursor()
+        try:
             cursor.execute(self._text, self._values(parameters))
             rows = self._rows(cursor.fetchall()) if self._columns else ()
-            outcome = Outcome(rows, cursor.rowcount)
-            cursor.close()
-            return outcome
-        except driver.Error as error:
-            raise self._translated(error, connection) from error
+            return Outcome(rows, cursor.rowcount)
         finally:
-            if connection is not None:
-                connection.close()
+            cursor.close()
 
     def _values(self, parameters: Mapping[str, object]) -> Any:
         values = [
@@ -106,17 +122,19 @@ class KeptStatement:
             for row in fetched
         ]
 
-    def _translated(self, error: Any, connection: Any) -> Any:
-        is_dead = connection is None or self._dialect.is_disconnect(error, connection, None)
-        if is_dead and connection is not None:
-            connection.invalidate(error)
+    def _is_dead(self, error: Any, connection: Any) -> bool:
+        if not isinstance(error, self._dialect.loaded_dbapi.Error):
+            return True  # interrupted: what it would answer next is anybody's guess
+        return bool(self._dialect.is_disconnect(error, connection, None))
+
+    def _translated(self, error: Any, *, is_dead: bool) -> Any:
         return exc.DBAPIError.instance(
             self._text,
             None,
             error,
             self._dialect.loaded_dbapi.Error,
             hide_parameters=True,
-            connection_invalidated=is_dead and connection is not None,
+            connection_invalidated=is_dead,
             dialect=self._dialect,
         )
 

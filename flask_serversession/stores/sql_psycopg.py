@@ -34,7 +34,7 @@ def bound_answers(engine: sa.Engine, seconds: float) -> None:
 @contextmanager
 def more_patience(connection: sa.Connection, seconds: float) -> Iterator[None]:
     """Let a connection wait so much longer, if it is a bounded one."""
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     if not hasattr(driver, "patience"):
         yield
         return

@@ -64,7 +64,7 @@ class Rows:
 
     def setup(self) -> None:
         """Make the table and its index if they are not there."""
-        with ERRORS, self.database.engine.connect() as connection:
+        with ERRORS, self.database.connect() as connection:
             make_missing(connection, self.layout)
         self._setup_due = False
 

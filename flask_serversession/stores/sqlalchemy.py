@@ -252,7 +252,7 @@ class SQLAlchemyStore:
 
     def close(self) -> None:
         if self._own is not None:
-            self._own.engine.dispose()
+            self._own.close()
 
     @cached_property
     def _locks(self) -> SQLAlchemyStore:
