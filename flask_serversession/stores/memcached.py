@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import copy
-import os
-import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
-from weakref import WeakSet
 
-from ..errors import ConfigError
 from ..errors import StoreError
 from .base import DriverErrors
 from .base import epoch_milliseconds
 from .base import GONE
+from .base import is_expired
 from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
+from .memcached_clients import driver
+from .memcached_clients import servers_in
+from .memcached_clients import servers_of
 from .memcached_ends import KnownEnds
 from .memcached_names import Names
 
@@ -28,8 +26,6 @@ from .memcached_names import Names
 _JSON_FLAGS = 2
 _LONGEST_RELATIVE_EXPIRY = 30 * 24 * 60 * 60
 _LATEST_ABSOLUTE_EXPIRY = 2**31 - 1
-
-_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@\[\]]+)(:[0-9]+)?")
 
 
 class MemcachedStore:
@@ -66,22 +62,21 @@ class MemcachedStore:
     """
 
     def __init__(self, client: Any, *, layout: str = "native", prefix: str | None = None) -> None:
-        driver = _driver()
-        self._servers = _servers_of(client, driver)
+        pymemcache = driver()
+        self._servers = servers_of(client)
         self._hasher = copy.deepcopy(getattr(client, "hasher", None))
         client_prefix = max(len(server.key_prefix) for server in self._servers.values())
         self._name = Names(layout, prefix, client_prefix)
         self._owns_client = False
-        self._server_error = driver.MemcacheServerError
-        self._hung_up = (ConnectionError, driver.MemcacheUnexpectedCloseError)
+        self._server_error = pymemcache.MemcacheServerError
+        self._hung_up = (ConnectionError, pymemcache.MemcacheUnexpectedCloseError)
         self._ends = KnownEnds()
         self._errors = DriverErrors(
             "memcached",
-            unavailable=(OSError, driver.MemcacheUnexpectedCloseError),
+            unavailable=(OSError, pymemcache.MemcacheUnexpectedCloseError),
             # RuntimeError: all connections of a pool with a max_pool_size are in use.
-            failed=(driver.MemcacheError, RuntimeError),
+            failed=(pymemcache.MemcacheError, RuntimeError),
         )
-        _pooled_clients.update(self._servers.values())
 
     @classmethod
     def from_url(
@@ -92,8 +87,8 @@ class MemcachedStore:
         :param url: ``memcached://host:11211``, or ``memcached://host1:11211,host2:11211``.
         :param timeout: seconds to wait for a connection, and for each answer.
         """
-        driver = _driver()
-        servers = _servers_in(url)
+        pymemcache = driver()
+        servers = servers_in(url)
         options = {
             "connect_timeout": timeout,
             "timeout": timeout,
@@ -103,9 +98,9 @@ class MemcachedStore:
             "pool_idle_timeout": 60,
         }
         if len(servers) == 1:
-            client = driver.PooledClient(servers[0], **options)
+            client = pymemcache.PooledClient(servers[0], **options)
         else:
-            client = driver.HashClient(servers, use_pooling=True, **options)
+            client = pymemcache.HashClient(servers, use_pooling=True, **options)
         store = cls(client, layout=layout, prefix=prefix)
         store._owns_client = True
         return store
@@ -118,6 +113,8 @@ class MemcachedStore:
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
         name = self._name(key)
+        if replacing is None and is_expired(record.expires_at):
+            return None if self.delete(key) else GONE
         if replacing is None:
             return None if self._write("replace", name, record) else GONE
         version = replacing.version
@@ -213,95 +210,3 @@ def _exptime(expires_at: datetime | None) -> int:
 
 def _whole_seconds(milliseconds: int) -> int:
     return -(-milliseconds // 1000)
-
-
-def _driver() -> Any:
-    try:
-        import pymemcache
-    except ImportError as error:
-        raise ConfigError(
-            "MemcachedStore needs pymemcache: pip install Flask-ServerSession[memcached]"
-        ) from error
-    return pymemcache
-
-
-def _servers_in(url: str) -> list[str]:
-    parts = urlsplit(url)
-    servers = parts.netloc.split(",")
-    odd = parts.path.strip("/") or parts.query or not all(map(_SERVER.fullmatch, servers))
-    if odd or parts.scheme != "memcached":
-        raise ConfigError(
-            "A memcached URL looks like memcached://host:11211 or"
-            " memcached://host1:11211,host2:11211. For a socket or TLS pass a"
-            " pymemcache.PooledClient instead."
-        )
-    return servers
-
-
-def _servers_of(client: Any, driver: Any) -> dict[object, Any]:
-    servers = dict(client.clients) if isinstance(client, driver.HashClient) else {None: client}
-    if not servers or not all(isinstance(each, driver.PooledClient) for each in servers.values()):
-        raise ConfigError(
-            "MemcachedStore needs a client that threads can share: pass"
-            " pymemcache.PooledClient(server, …) or"
-            f" pymemcache.HashClient(servers, use_pooling=True, …), not {type(client).__name__}."
-        )
-    for server in servers.values():
-        _check(server)
-    return servers
-
-
-def _check(server: Any) -> None:
-    if server.ignore_exc or not _passes_bytes_through(server.serde):
-        raise ConfigError(
-            "Pass a memcached client made without ignore_exc, serde, serializer and"
-            " deserializer: they take an outage for an absent session, or change what is stored."
-        )
-    wanted = ("connect_timeout", "timeout", "no_delay")
-    missing = [name for name in wanted if not getattr(server, name)]
-    if missing:
-        warnings.warn(
-            f"Give the memcached client {' and '.join(missing)}: without timeouts it may wait"
-            " for ever, without no_delay=True each write may wait 40 ms.",
-            stacklevel=4,
-        )
-
-
-def _passes_bytes_through(serde: Any) -> bool:
-    probe = b'{"probe":"%s"}' % (b"x" * 10_000)
-    try:
-        stored, _ = serde.serialize(b"key", probe)
-        return bool(stored == probe == serde.deserialize(b"key", probe, _JSON_FLAGS))
-    except Exception:
-        return False
-
-
-_pooled_clients: WeakSet[Any] = WeakSet()
-_CLIENT_SETTINGS = (
-    *("serde", "connect_timeout", "timeout", "no_delay", "socket_module", "socket_keepalive"),
-    *("key_prefix", "default_noreply", "allow_unicode_keys", "tls_context"),
-)
-
-
-def _leave_the_parents_connections() -> None:
-    for client in _pooled_clients:
-        inherited = client.client_pool
-        # A new pool rather than an emptied one: another thread of the parent may have
-        # held the old one's lock, and nobody is left here to release it.
-        client.client_pool = _empty_twin(client).client_pool
-        for connection in (*inherited.free, *inherited.used):
-            connection.close()
-
-
-def _empty_twin(client: Any) -> Any:
-    settings = {name: getattr(client, name) for name in _CLIENT_SETTINGS}
-    pool = client.client_pool
-    twin = _driver().PooledClient(
-        client.server, max_pool_size=pool.max_size, pool_idle_timeout=pool.idle_timeout, **settings
-    )
-    twin.client_class = client.client_class
-    return twin
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_leave_the_parents_connections)

@@ -75,6 +75,7 @@ class MemoryStore:
             if current is None:
                 return False
             self._records[key] = Record(current.payload, expires_at)
+            self._live(key)
             return True
 
     def delete(self, key: str) -> bool:

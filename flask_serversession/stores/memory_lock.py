@@ -67,6 +67,7 @@ class MemoryLock:
                 self._leave(place)
 
     def _enter(self) -> _Place:
+        self._forget_lost_ones()
         place = self._places.by_key.get(self._key)
         if place is None:
             place = self._places.by_key[self._key] = _Place(
@@ -74,6 +75,13 @@ class MemoryLock:
             )
         place.users += 1
         return place
+
+    def _forget_lost_ones(self) -> None:
+        # A thread that ended without a release gives no place up by itself.
+        now = time.monotonic()
+        for key, place in list(self._places.by_key.items()):
+            if place.users == 1 and place.holder is not None and place.ends <= now:
+                del self._places.by_key[key]
 
     def _take(self, place: _Place) -> bool:
         now = time.monotonic()

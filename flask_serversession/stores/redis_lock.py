@@ -58,11 +58,12 @@ class RedisLock:
     def acquire(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         with self._errors:
-            while not self._send("SET", self._lock, self._token, "NX", "PX", self._ttl):
+            while held_for := self._take():
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
-                self._wait(left)
+                wait = max(min(left, held_for, self._longest_wait), _SHORTEST_WAIT)
+                self._send("BLPOP", self._wakes, wait)
         return True
 
     def renew(self) -> bool:
@@ -73,11 +74,13 @@ class RedisLock:
         with self._errors:
             self._run(_RELEASE, [self._lock, self._wakes], _milliseconds(_LONGEST_WAIT))
 
-    def _wait(self, left: float) -> None:
-        """Sleep until a release, until the lock ends by itself, or for ``left`` seconds."""
-        held_for = self._send("PTTL", self._lock) / 1000
-        wait = min(left, held_for, self._longest_wait)
-        self._send("BLPOP", self._wakes, max(wait, _SHORTEST_WAIT))
+    def _take(self) -> float:
+        """Return 0 once the lock is taken, else the seconds for which it may be held yet."""
+        if self._send("SET", self._lock, self._token, "NX", "PX", self._ttl):
+            return 0
+        holder, left = self._commands.send(("GET", self._lock), ("PTTL", self._lock))
+        # A client that got no answer may have asked again by itself.
+        return 0 if holder == self._token else max(left, 1) / 1000
 
     def _send(self, *command: str | bytes | int | float) -> Any:
         [reply] = self._commands.send(command)

@@ -22,6 +22,7 @@ from flask_serversession.errors import ConfigError
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.cachelib import CacheLibStore
@@ -214,3 +215,13 @@ def test_a_forked_child_finds_every_lock_open() -> None:
     _, status = os.waitpid(child, 0)
 
     assert status == 0
+
+
+def test_what_has_ended_is_not_kept(tmp_path: Path) -> None:
+    store = CacheLibStore(file_cache(tmp_path))
+    for replacing in (None, live()):
+        store.create("key", live())
+
+        assert store.save("key", ENDED, replacing=replacing) is None
+
+        assert list(tmp_path.iterdir()) == []

@@ -3,11 +3,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
@@ -182,17 +183,6 @@ class TestFork:
         assert lock.renew() is True
         lock.release()
 
-    def test_threads_of_a_child_can_lock_whenever_it_was_forked(
-        self, store: FileSystemStore
-    ) -> None:
-        def lock_in_two_threads() -> None:
-            with locking(store, "child's one"):
-                lock_once(store, "child's other")
-
-        with locking(store, "one", "two"):
-            for _ in range(20):
-                in_a_child(lock_in_two_threads)
-
     def test_a_write_ends_its_lock_although_a_program_being_started_has_a_copy(
         self, store: FileSystemStore
     ) -> None:
@@ -203,17 +193,16 @@ class TestFork:
         with store._locked("00"):
             os.close(copy)
 
-    def test_a_child_has_no_copy_whenever_it_was_forked(self, store: FileSystemStore) -> None:
-        before = open_descriptors()
-        copies = 0
-        with locking(store, "one", "two", "three"):
-            for _ in range(300):
-                child = os.fork()
-                if child == 0:
-                    os._exit(len(open_descriptors() - before))
-                copies += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    @pytest.mark.parametrize("layout", ["native", "session-file-store"])
+    @pytest.mark.parametrize("check", ["threads of a child can lock", "a child has no copy"])
+    def test_it_works_whenever_a_process_with_threads_is_forked(
+        self, check: str, layout: str, tmp_path: Path
+    ) -> None:
+        program = Path(__file__).with_name("forks_beside_threads.py")
+        command = [sys.executable, str(program), check, str(tmp_path), layout]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE)
 
-        assert copies == 0
+        assert done.returncode == 0, done.stderr
 
 
 def test_increments_by_four_processes_are_all_counted(
@@ -280,31 +269,6 @@ def in_a_child(work: Callable[[], object]) -> None:
     child.start()
     child.join(PATIENCE)
     assert child.exitcode == 0
-
-
-def lock_once(store: FileSystemStore, key: str) -> None:
-    lock = store.lock(key, ttl=HOUR)
-    assert lock.acquire(PATIENCE) is True
-    lock.release()
-
-
-@contextmanager
-def locking(store: FileSystemStore, *keys: str) -> Iterator[None]:
-    """Lock and release each key again and again, in a thread of its own, beside the block."""
-    over = threading.Event()
-
-    def lock_on(key: str) -> None:
-        while not over.is_set():
-            lock_once(store, key)
-
-    with ThreadPoolExecutor(len(keys)) as pool:
-        loops = [pool.submit(lock_on, key) for key in keys]
-        try:
-            yield
-        finally:
-            over.set()
-    for loop in loops:
-        loop.result()
 
 
 def open_descriptors() -> set[int]:

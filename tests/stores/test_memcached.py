@@ -25,6 +25,7 @@ from pymemcache.serde import pickle_serde
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import SupportsKeys
@@ -592,3 +593,22 @@ def test_a_forked_child_shares_no_connection(memcached_url: str, owner: str) -> 
     assert status == 0
     store.close()
     client.close()
+
+
+def test_what_has_ended_is_not_kept(tmp_path: Path) -> None:
+    with running_memcached(tmp_path) as (url, _):
+        store = new_store(url)
+        for ended_by in (None, live()):
+            store.create("key", live())
+            assert store.save("key", ENDED, replacing=ended_by) is None
+            if ended_by is not None:
+                time.sleep(2)  # memcached itself removes what ended a moment ago
+            assert items(url) == 0
+        store.close()
+
+
+def items(url: str) -> int:
+    with socket.create_connection(address(url), timeout=5) as connection:
+        connection.sendall(b"stats\r\n")
+        lines = connection.makefile("rb")
+        return next(int(line.split()[2]) for line in lines if b" curr_items " in line)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 
 import pytest
 
@@ -119,3 +120,14 @@ def test_what_has_ended_is_not_kept() -> None:
     store.save("key", ENDED)
 
     assert store.clear() == 0
+
+
+def test_a_lock_that_was_never_released_takes_no_memory_for_long() -> None:
+    store = MemoryStore()
+    for number in range(100):
+        assert store.lock(f"key{number}", ttl=0.001).acquire(0)
+    time.sleep(0.01)
+
+    assert store.lock("key", ttl=60).acquire(0)
+
+    assert list(store._places.by_key) == ["key"]

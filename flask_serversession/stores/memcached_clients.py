@@ -1,0 +1,118 @@
+"""The clients of memcached's servers: found in a URL, checked, and renewed after a fork."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+from ..errors import ConfigError
+
+_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@\[\]]+)(:[0-9]+)?")
+_ANY_FLAGS = 2
+
+
+def driver() -> Any:
+    """Return pymemcache.
+
+    :raises ConfigError: saying what to install.
+    """
+    try:
+        import pymemcache
+    except ImportError as error:
+        raise ConfigError(
+            "MemcachedStore needs pymemcache: pip install Flask-ServerSession[memcached]"
+        ) from error
+    return pymemcache
+
+
+def servers_in(url: str) -> list[str]:
+    """Return the addresses in a URL."""
+    parts = urlsplit(url)
+    servers = parts.netloc.split(",")
+    odd = parts.path.strip("/") or parts.query or not all(map(_SERVER.fullmatch, servers))
+    if odd or parts.scheme != "memcached":
+        raise ConfigError(
+            "A memcached URL looks like memcached://host:11211 or"
+            " memcached://host1:11211,host2:11211. For a socket or TLS pass a"
+            " pymemcache.PooledClient instead."
+        )
+    return servers
+
+
+def servers_of(client: Any) -> dict[object, Any]:
+    """Return the client of each server by its address, fit to be shared and forked.
+
+    :raises ConfigError: saying which client would do.
+    """
+    kinds = driver()
+    servers = dict(client.clients) if isinstance(client, kinds.HashClient) else {None: client}
+    if not servers or not all(isinstance(each, kinds.PooledClient) for each in servers.values()):
+        raise ConfigError(
+            "MemcachedStore needs a client that threads can share: pass"
+            " pymemcache.PooledClient(server, …) or"
+            f" pymemcache.HashClient(servers, use_pooling=True, …), not {type(client).__name__}."
+        )
+    for server in servers.values():
+        _check(server)
+    _pooled_clients.update(servers.values())
+    return servers
+
+
+def _check(server: Any) -> None:
+    if server.ignore_exc or not _passes_bytes_through(server.serde):
+        raise ConfigError(
+            "Pass a memcached client made without ignore_exc, serde, serializer and"
+            " deserializer: they take an outage for an absent session, or change what is stored."
+        )
+    wanted = ("connect_timeout", "timeout", "no_delay")
+    missing = [name for name in wanted if not getattr(server, name)]
+    if missing:
+        warnings.warn(
+            f"Give the memcached client {' and '.join(missing)}: without timeouts it may wait"
+            " for ever, without no_delay=True each write may wait 40 ms.",
+            stacklevel=4,
+        )
+
+
+def _passes_bytes_through(serde: Any) -> bool:
+    probe = b'{"probe":"%s"}' % (b"x" * 10_000)
+    try:
+        stored, _ = serde.serialize(b"key", probe)
+        return bool(stored == probe == serde.deserialize(b"key", probe, _ANY_FLAGS))
+    except Exception:
+        return False
+
+
+_pooled_clients: WeakSet[Any] = WeakSet()
+_CLIENT_SETTINGS = (
+    *("serde", "connect_timeout", "timeout", "no_delay", "socket_module", "socket_keepalive"),
+    *("key_prefix", "default_noreply", "allow_unicode_keys", "tls_context"),
+)
+
+
+def _leave_the_parents_connections() -> None:
+    for client in _pooled_clients:
+        inherited = client.client_pool
+        # A new pool rather than an emptied one: another thread of the parent may have
+        # held the old one's lock, and nobody is left here to release it.
+        client.client_pool = _empty_twin(client).client_pool
+        for connection in (*inherited.free, *inherited.used):
+            connection.close()
+
+
+def _empty_twin(client: Any) -> Any:
+    settings = {name: getattr(client, name) for name in _CLIENT_SETTINGS}
+    pool = client.client_pool
+    twin = driver().PooledClient(
+        client.server, max_pool_size=pool.max_size, pool_idle_timeout=pool.idle_timeout, **settings
+    )
+    twin.client_class = client.client_class
+    return twin
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_leave_the_parents_connections)
