@@ -1,0 +1,1 @@
+"""Whether a session costs the same among a thousand others as among a million."""
