@@ -50,6 +50,8 @@ class KeptStatement:
         self._dialect: sa.Dialect = compiled.dialect
         self._text: str = compiled.string
         self._is_positional: bool = compiled.positional
+        # As text, bytes are twice as many and have to be decoded.
+        self._cursor_options = {"binary": True} if self._dialect.driver == "psycopg" else {}
         by_name = {name: bind for bind, name in compiled.bind_names.items()}
         names = compiled.positiontup if self._is_positional else by_name
         self._binds = [_bind(name, by_name[name], self._dialect) for name in names]
@@ -96,7 +98,7 @@ class KeptStatement:
     def _execute(
         self, connection: sa.PoolProxiedConnection, parameters: Mapping[str, object]
     ) -> Outcome:
-        cursor = connection.cursor()
+        cursor = connection.cursor(**self._cursor_options)
         try:
             cursor.execute(self._text, self._values(parameters))
             rows = self._rows(cursor.fetchall()) if self._columns else ()
