@@ -34,9 +34,14 @@ class CookieOptions:
         check_samesite_option(self.samesite)
         check_priority(self.priority)
 
+    @property
+    def is_definite(self) -> bool:
+        """Whether they are the same for every request."""
+        return self.secure != "auto" and self.samesite != "auto"
+
     def resolved(self, *, is_secure: bool) -> CookieOptions:
         """Return these options with each ``"auto"`` decided for one request."""
-        if self.secure != "auto" and self.samesite != "auto":
+        if self.is_definite:
             return self
         return CookieOptions(
             path=self.path,

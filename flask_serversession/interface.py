@@ -163,7 +163,8 @@ class RequestVisit:
         return forwarded.partition(",")[0].strip().lower() == "https"
 
     def cookie_options(self) -> CookieOptions:
-        return self._unresolved_options().resolved(is_secure=self.is_secure())
+        options = self._unresolved_options()
+        return options if options.is_definite else options.resolved(is_secure=self.is_secure())
 
     def generate_id(self) -> str:
         sid = self._config.genid(self._request)

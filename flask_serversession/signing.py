@@ -30,7 +30,7 @@ class CookieSigner:
 
     def sign(self, value: str) -> str:
         """Return the value as it goes into a cookie, before percent-encoding."""
-        return PREFIX + self._signer.sign(value).decode()
+        return f"{PREFIX}{value}.{self._signer.get_signature(value).decode()}"
 
     def unsign(self, signed: str) -> str | None:
         """Return the value, or None if nobody who knows a secret signed it.
