@@ -544,8 +544,9 @@ def _process_that_locks(
         "import sys, time\n"
         "from flask_serversession.stores.sqlalchemy import SQLAlchemyStore\n"
         "lock = SQLAlchemyStore.from_url(sys.argv[1], table=sys.argv[2]).lock('key', ttl=3600)\n"
-        "print(lock.acquire(0), flush=True)\n"
-        "lock.acquire(60)\n"
+        "acquired = lock.acquire(0)\n"
+        "print(acquired, flush=True)\n"
+        "acquired or lock.acquire(60)\n"
         "time.sleep(60)\n"
     )
     process = subprocess.Popen(
