@@ -24,9 +24,9 @@ from .browser import View
 # Last, so that the installed package is tested and not the checkout beside the benchmarks.
 sys.path.append(str(Path(__file__).parents[2]))
 
-from benchmarks.performance.wire import counting
-from benchmarks.performance.wire import Proxy
-from benchmarks.performance.wire import Traffic
+from benchmarks.performance.proxy import counting
+from benchmarks.performance.proxy import Proxy
+from benchmarks.performance.proxy import Traffic
 
 #: Bytes of the payload that travels; it is far more than what travels with it.
 SIZE = 20_000
