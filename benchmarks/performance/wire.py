@@ -14,6 +14,7 @@ from .measure import Contestant
 from .peers import express
 from .peers import peers_of
 from .proxy import counting
+from .proxy import Proxy
 from .results import Count
 from .scenarios import Scenario
 from .scenarios import SCENARIOS
