@@ -36,6 +36,12 @@ def decompose(payload: bytes, serializer: Serializer) -> tuple[dict[str, Any], d
     return cookie, data
 
 
+def beginning_with(cookie: Mapping[str, Any]) -> bytes:
+    """Return what documents with this cookie begin with: the members that tell its lifetime."""
+    head, expires, rest = compose(cookie, EMPTY).partition(b'"expires":')
+    return head + expires + b"null" if rest.startswith(b"null") else head
+
+
 def ends_with_data(document: bytes, body: bytes) -> bool:
     """Tell whether a document's last members are these serialised data.
 
@@ -53,7 +59,8 @@ def retired_form(payload: bytes, until: int, serializer: Serializer) -> bytes:
     :param until: milliseconds since 1970.
     """
     cookie, data = decompose(payload, serializer)
-    return compose({**cookie, _RETIRED: until}, serializer.dumps(data))
+    # First, so that it begins like no other, and nobody's load extends it.
+    return compose({_RETIRED: until, **cookie}, serializer.dumps(data))
 
 
 def retired_until(cookie: Mapping[str, Any]) -> int | None:

@@ -40,6 +40,7 @@ class Entry:
     What raises :exc:`~.errors.SessionGone` has changed nothing in the store.
 
     :param record: what the store holds under the id; None for a new session.
+    :param touched: whether the load that found it has started its life again.
     :param generate_id: gives a fresh id.
     :param notify: sends a signal about this session.
     """
@@ -53,6 +54,7 @@ class Entry:
         content: Content,
         record: Record | None,
         *,
+        touched: bool,
         slot: Slot,
         rules: Rules,
         generate_id: Callable[[], str],
@@ -61,6 +63,7 @@ class Entry:
         self.id = sid
         self.content = content
         self.record = record
+        self._touched = touched
         self._slot = slot
         self._rules = rules
         self._generate_id = generate_id
@@ -75,8 +78,8 @@ class Entry:
 
     @property
     def is_stale(self) -> bool:
-        """Whether its life in the store is to be started again."""
-        if self.record is None or self.record.expires_at is None:
+        """Whether its life in the store is to be started again, or has been by the load."""
+        if self._touched or self.record is None or self.record.expires_at is None:
             return True
         lifetime = self.content.lifetime
         left = epoch_milliseconds(self.record.expires_at) - self._rules.clock()
@@ -102,20 +105,21 @@ class Entry:
         record = self.content.record(body)
         if self.record is None:
             self._create(record)
-        else:
-            self._replace(record, self._rebase)
-            self._notify(signals.session_saved)
-        self._end_retired()
+            return
+        self._replace(record, self._rebase)
+        self._notify(signals.session_saved)
 
     def extend(self) -> None:
         """Start its life in the store again.
 
         :raises SessionGone: if others ended it.
         """
-        ends = self.content.ends()
-        if not self._slot.touch(self.id, ends):
-            raise SessionGone("The session was ended elsewhere, so it was not extended.")
-        self.record = replace(self._known, expires_at=ends)
+        if not self._touched:
+            ends = self.content.ends()
+            if not self._slot.touch(self.id, ends):
+                raise SessionGone("The session was ended elsewhere, so it was not extended.")
+            self.record = replace(self._known, expires_at=ends)
+        self._touched = False
         self._notify(signals.session_touched)
 
     def end_emptied(self) -> bool:
@@ -147,15 +151,41 @@ class Entry:
 
     def _create(self, record: Record) -> None:
         for _ in range(CREATE_ATTEMPTS):
-            if self._slot.create(self.id, record):
-                self.record = record
+            stored = self._insert(record)
+            if stored is not None:
+                self.record = stored
                 self._notify(signals.session_created)
+                self._forget_retired()
                 return
             self.id = self._generate_id()
         raise SessionError(
             f"SESSION_GENID gave {CREATE_ATTEMPTS} ids that are taken. It must return a fresh"
             " random id each time, such as secrets.token_urlsafe(24)."
         )
+
+    def _insert(self, record: Record) -> Record | None:
+        """Store it under its id, where nothing is yet, or in the place of the id given up.
+
+        If others ended that one first, the session was logged out or regenerated while this
+        request ran, and the new record must not outlive that.
+        """
+        if self._retired is None:
+            return record if self._slot.create(self.id, record) else None
+        old_id, known = self._retired
+        outcome = self._slot.move(
+            old_id, self.id, known, record, self._rebase, leaving=self._end_of
+        )
+        if isinstance(outcome, Record):
+            return outcome
+        if outcome.taken:
+            return None
+        raise SessionSuperseded("The session was ended elsewhere, so it was not saved.")
+
+    def _forget_retired(self) -> None:
+        if self._retired is None:
+            return
+        old_id, self._retired = self._retired.id, None
+        self._notify(signals.session_destroyed, id=old_id)
 
     def _replace(self, record: Record, rebase: Rebase) -> None:
         stored = self._slot.replace(self.id, self._known, record, rebase)
@@ -179,30 +209,6 @@ class Entry:
     def _rebase_or_end(self, base: bytes, theirs: Record) -> Record:
         record = self._rebase(base, theirs)
         return record if self.content.values else ENDED
-
-    def _end_retired(self) -> None:
-        """End the record of the id given up, once the new one has all that was in it.
-
-        If others ended it first, the session was logged out or regenerated while this
-        request ran, and the new record must not outlive that.
-        """
-        if self._retired is None:
-            return
-        old_id, known = self._retired
-        try:
-            ended = self._slot.swap(old_id, known, self._end_of(known), self._catch_up)
-            if ended is None:
-                raise SessionSuperseded("The session was ended elsewhere, so it was not saved.")
-        except (SessionConflict, SessionGone):
-            self._slot.delete(self.id)
-            raise
-        self._retired = None
-        self._notify(signals.session_destroyed, id=old_id)
-
-    def _catch_up(self, base: bytes, theirs: Record) -> Record:
-        """Take over what others stored under the id given up."""
-        self._replace(self._rebase(base, theirs), self._rebase)
-        return self._end_of(theirs)
 
     def _end_of(self, record: Record) -> Record:
         grace = self._rules.regenerate_grace

@@ -19,6 +19,7 @@ from . import signals
 from .content import Content
 from .cookie import SessionCookie
 from .document import EMPTY
+from .due import DueTouches
 from .entries import Entries
 from .entry import Entry
 from .errors import SessionConflict
@@ -57,9 +58,10 @@ class ManagedSession(Session):
     _committed = _broken = _locked = _has_changed = _regenerated = _cleared = False
     _ended = _unset = _touched = False
 
-    def __init__(self, rules: Rules, visit: Visit) -> None:
+    def __init__(self, rules: Rules, visit: Visit, due: DueTouches | None = None) -> None:
         self._rules = rules
         self._visit = visit
+        self._due = due
 
     @property
     def id(self) -> str:
@@ -287,7 +289,7 @@ class ManagedSession(Session):
     def _enter(self) -> Entries:
         """Return the way to the store, not taken yet; raise if it failed before."""
         if self._entries is None:
-            self._entries = Entries(self._rules, self._visit, self._notify)
+            self._entries = Entries(self._rules, self._visit, self._notify, self._due)
         self._entries.slot.raise_failure()
         return self._entries
 

@@ -10,6 +10,7 @@ from .config import Secrets
 from .cookie import Clock
 from .cookie import system_clock
 from .cookie_options import CookieOptions
+from .due import DueTouches
 from .lifecycle import ManagedSession
 from .rules import Notify
 from .rules import Rules
@@ -56,6 +57,7 @@ class SessionManager:
             notify=notify,
             clock=clock,
         )
+        self._due = DueTouches.under(self._rules, config.cookie)
 
     @property
     def signer(self) -> CookieSigner:
@@ -69,14 +71,14 @@ class SessionManager:
 
     def open(self, visit: Visit) -> ManagedSession:
         """Return the session of a request; no call to the store."""
-        return ManagedSession(self._rules, visit)
+        return ManagedSession(self._rules, visit, self._due)
 
     def load(self, sid: str) -> Session | None:
         """Return a stored session, or None if the store has none of this id.
 
         Changes reach the store with ``session.save()``.
         """
-        session = self.open(_NoRequest(sid, self.config.cookie))
+        session = ManagedSession(self._rules, _NoRequest(sid, self.config.cookie))
         return None if session.new else session
 
     def destroy(self, sid: str) -> bool:

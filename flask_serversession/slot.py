@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import ParamSpec
+from typing import Protocol
 from typing import TypeVar
 
 from .concurrency import Concurrency
@@ -15,12 +17,14 @@ from .errors import PayloadError
 from .errors import SessionConflict
 from .errors import SessionLocked
 from .errors import StoreError
+from .stores.base import DueTouch
 from .stores.base import Lock
 from .stores.base import Record
 from .stores.base import Refusal
 from .stores.base import Store
 from .stores.base import SupportsLock
 from .stores.record_lock import RecordLock
+from .stores.record_move import move_record
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +35,12 @@ MERGE_ATTEMPTS = 64
 #: Given the payload this request started from and the record that is there now, returns
 #: the record to store instead; what it raises is passed on and stores nothing.
 Rebase = Callable[[bytes, Record], Record]
+
+
+class Attempt(Protocol):
+    """Stores a record, if ``replacing`` is what is there."""
+
+    def __call__(self, record: Record, /, *, replacing: Record | None) -> Refusal | None: ...
 
 
 class Slot:
@@ -60,6 +70,11 @@ class Slot:
         """Return the record that is there now."""
         return self._ask(self._store.load, key)
 
+    def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
+        """Return the record that is there, and whether it was touched, if it was due."""
+        verb = getattr(self._store, "load_and_touch", None)
+        return self._ask(verb, key, due) if verb else (self.load(key), False)
+
     def create(self, key: str, record: Record) -> bool:
         """Insert the record; False if the key is taken."""
         return self._ask(self._store.create, key, record)
@@ -74,7 +89,8 @@ class Slot:
         """
         hold = getattr(self._store, "save_holding", None)
         if hold is None or not self._compare:
-            return self.swap(key, known, record, rebase)
+            outcome = self._insist(partial(self._store.save, key), known, record, rebase)
+            return outcome if isinstance(outcome, Record) else None
         stored = record
 
         def rebase_held(current: Record) -> Record:
@@ -85,21 +101,30 @@ class Slot:
         refusal = self._ask(hold, key, record, replacing=known, rebase=rebase_held)
         return None if refusal else stored
 
-    def swap(self, key: str, known: Record, record: Record, rebase: Rebase) -> Record | None:
-        """Do as :meth:`replace` does, holding nothing: ``rebase`` may use the store itself."""
-        for _ in range(MERGE_ATTEMPTS):
-            refusal = self._save(key, record, known)
-            if refusal is None:
-                return record
-            if refusal.current is None:
-                return None
-            if refusal.current.payload != known.payload:
-                record = rebase(known.payload, refusal.current)
-            known = refusal.current
-        raise SessionConflict(
-            "The session was changed by other requests faster than this one could merge its"
-            " own changes. They were not stored; the request may be sent again."
-        )
+    def move(
+        self,
+        key: str,
+        to: str,
+        known: Record,
+        record: Record,
+        rebase: Rebase,
+        *,
+        leaving: Callable[[Record], Record],
+    ) -> Record | Refusal:
+        """Store a record under a new key, and return what was stored or why nothing was.
+
+        :param known: what the old key is known to hold; others' changes are rebased.
+        :param leaving: given what the old key holds, returns what it is to hold.
+        """
+        verb = getattr(self._store, "move", None) or partial(move_record, self._store)
+
+        def attempt(record: Record, *, replacing: Record | None) -> Refusal | None:
+            refusal: Refusal | None = verb(
+                key, to, record, replacing=replacing, leaving=leaving(replacing or known)
+            )
+            return refusal
+
+        return self._insist(attempt, known, record, rebase)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         """Move the expiry and leave the payload alone; False if the key is gone."""
@@ -133,9 +158,23 @@ class Slot:
             return self._store.lock(key, ttl=ttl)
         return RecordLock(self._store, key, ttl=ttl)
 
-    def _save(self, key: str, record: Record, known: Record) -> Refusal | None:
-        base = known if self._compare else None
-        return self._ask(self._store.save, key, record, replacing=base)
+    def _insist(
+        self, attempt: Attempt, known: Record, record: Record, rebase: Rebase
+    ) -> Record | Refusal:
+        """Attempt it until nobody was faster; return what was stored, or why nothing can be."""
+        for _ in range(MERGE_ATTEMPTS):
+            refusal = self._ask(attempt, record, replacing=known if self._compare else None)
+            if refusal is None:
+                return record
+            if refusal.current is None:
+                return refusal
+            if refusal.current.payload != known.payload:
+                record = rebase(known.payload, refusal.current)
+            known = refusal.current
+        raise SessionConflict(
+            "The session was changed by other requests faster than this one could merge its"
+            " own changes. They were not stored; the request may be sent again."
+        )
 
     def _ask(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         self.raise_failure()

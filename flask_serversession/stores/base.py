@@ -31,6 +31,7 @@ from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from types import TracebackType
+from typing import NamedTuple
 from typing import Protocol
 from typing import runtime_checkable
 
@@ -38,6 +39,7 @@ from ..errors import StoreError
 from ..errors import StoreUnavailable
 
 MILLISECOND = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,25 @@ class Record:
     version: object = None
 
 
+#: The record that ends its key when it is saved.
+ENDED = Record(b"{}", EPOCH)
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a :meth:`Store.save` changed nothing."""
+    """Why a :meth:`Store.save` or a :meth:`SupportsMove.move` changed nothing."""
 
     #: What is there now, or ``None``: the key is gone.
     current: Record | None
+    #: The key to move to is there already.
+    taken: bool = False
 
 
 #: The refusal of a save whose key is not there any more.
 GONE = Refusal(None)
+
+#: The refusal of a move to a key that is there already.
+TAKEN = Refusal(None, taken=True)
 
 
 class Store(Protocol):
@@ -202,6 +213,51 @@ class SupportsHold(Store, Protocol):
         """
 
 
+class DueTouch(NamedTuple):
+    """Which records a load touches, and what it makes of them."""
+
+    #: The first bytes of their payloads.
+    beginning: bytes
+    #: What a touch gives them to live.
+    lifetime: timedelta
+    #: By how much less, or more, they have left.
+    interval: timedelta
+
+
+@runtime_checkable
+class SupportsLoadAndTouch(Store, Protocol):
+    """**Optional**, where it saves a trip: a load that extends what is to be extended."""
+
+    def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
+        """Return what :meth:`~Store.load` does, and whether the record was touched.
+
+        One that ``due`` does not describe is left as it is, and so may any other be.
+        """
+
+
+@runtime_checkable
+class SupportsMove(Store, Protocol):
+    """**Optional**, where it saves a trip: :func:`~.record_move.move_record` does the same."""
+
+    def move(
+        self,
+        key: str,
+        to: str,
+        record: Record,
+        *,
+        replacing: Record | None = None,
+        leaving: Record = ENDED,
+    ) -> Refusal | None:
+        """Create a record under a new key, and save what is left under the old one.
+
+        With ``replacing``, only if the old payload is still that record's. Refused as a
+        save of the old key is, or with :data:`TAKEN`; then neither key is changed.
+
+        :param to: a key that nobody else knows before this returns.
+        :param leaving: by default what ends the old key.
+        """
+
+
 class DriverErrors:
     """A reusable ``with`` block that turns a driver's exceptions into this package's.
 
@@ -268,9 +324,3 @@ def epoch_milliseconds(moment: datetime) -> int:
 def from_epoch_milliseconds(milliseconds: int) -> datetime:
     """Return milliseconds since 1970 as an aware UTC moment."""
     return EPOCH + timedelta(milliseconds=milliseconds)
-
-
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-#: The record that ends its key when it is saved.
-ENDED = Record(b"{}", EPOCH)

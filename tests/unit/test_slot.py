@@ -202,7 +202,7 @@ def test_what_ends_a_key_is_saved_like_any_record(store: MemoryStore, slot: Slot
     slot.create("key", BASE)
     store.save("key", record(b"theirs"))
 
-    assert slot.swap("key", BASE, ENDED, lambda base, theirs: ENDED) is ENDED
+    assert slot.replace("key", BASE, ENDED, lambda base, theirs: ENDED) is ENDED
     assert payload_in(store) is None
 
 
