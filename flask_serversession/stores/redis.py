@@ -13,12 +13,17 @@ from typing import Protocol
 
 from ..errors import ConfigError
 from .base import DriverErrors
+from .base import DueTouch
+from .base import ENDED
 from .base import GONE
 from .base import Lock
+from .base import MILLISECOND
 from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
+from .base import TAKEN
 from .base import utc_now
+from .record_move import move_record
 from .redis_clients import driver
 from .redis_clients import open_clients
 from .redis_commands import ClientCommands
@@ -28,6 +33,8 @@ from .redis_commands import Script
 from .redis_lock import RedisLock
 
 _REPLACE = Script("replace.lua")
+_TOUCH = Script("touch.lua")
+_MOVE = Script("move.lua")
 #: Options of redis-py that its client fulfils, and not its connections.
 _OF_THE_CLIENT = {"retry", "retry_on_error", "retry_on_timeout", "cache", "cache_config"}
 #: Seconds that a client of the application is taken to wait for an answer, if it tells none.
@@ -50,9 +57,12 @@ class Client(Protocol):
 class RedisStore:
     """Keeps each payload as a plain string that Redis itself expires, as connect-redis does.
 
-    ``load`` is GET and PTTL, sent together; ``create`` SET NX PX, ``save`` SET XX PX or, with
-    ``replacing``, a script that compares and sets; ``touch`` is PEXPIRE, ``delete`` DEL. Each
-    is one round trip to one key, plus one whenever a server does not know the script yet.
+    ``load`` is GET and PTTL, sent together, or GET and a script that touches what is due;
+    ``create`` is SET NX PX, ``save`` SET XX PX; ``touch`` is PEXPIRE, ``delete`` DEL. A save
+    with ``replacing`` is SET IFEQ PX (Valkey 8.1, Redis 8.4), a second trip telling what is
+    there if that is another record; and a script that does both on older servers. ``move``
+    is a script, and in a Cluster, where the keys are on two servers, two steps. Each other
+    verb is one round trip, plus one whenever a server does not know the script yet.
     ``keys``, ``count`` and ``clear`` walk the whole database with SCAN. A session's lock is a
     key of its own, ``lock:{…}``; who waits for it sleeps in Redis, and a killed holder's ends
     after its ``ttl``.
@@ -72,10 +82,12 @@ class RedisStore:
         self._commands: Commands = ClientCommands(client)
         self._unlink = client.unlink
         self._scan_iter = client.scan_iter
-        # A script does in a cluster what takes two commands, which may not go together there.
-        self._loads_by_script = not hasattr(client, "connection_pool")
+        # Where a script does what takes two commands, which may not go together there.
+        self._is_cluster = not hasattr(client, "connection_pool")
+        #: Whether SET may compare, as far as the server has not said that it cannot.
+        self._has_ifeq = True
         self._timeout = client.get_connection_kwargs().get("socket_timeout") or _PATIENCE
-        self._errors, self._unknown_script = _exceptions(client)
+        self._errors, self._refused, self._unknown_script = _exceptions(client)
         self._prefix = prefix.encode()
         self._opened: list[Any] = []
 
@@ -103,18 +115,34 @@ class RedisStore:
         store = cls(client, prefix=prefix)
         store._opened = opened
         if hasattr(client, "connection_pool") and not _OF_THE_CLIENT & client_options.keys():
-            redis_error = driver("redis").exceptions.ResponseError
-            store._commands = PooledCommands(client.connection_pool, redis_error)
+            store._commands = PooledCommands(client.connection_pool, store._refused)
         return store
 
     def load(self, key: str) -> Record | None:
         name = self._prefix + key.encode()
         with self._errors:
-            if self._loads_by_script:
-                found = self._run_replace(name)
+            if self._is_cluster:
+                found = self._run(_REPLACE, [name])
             else:
                 found = self._commands.send(("GET", name), ("PTTL", name))
         return _record(*found)
+
+    def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
+        if self._is_cluster:
+            return self.load(key), False
+        name = self._prefix + key.encode()
+        lifetime, interval = due.lifetime // MILLISECOND, due.interval // MILLISECOND
+        with self._errors:
+            payload, (left, touched) = _TOUCH.run(
+                self._commands,
+                self._unknown_script,
+                [name],
+                due.beginning,
+                lifetime,
+                interval,
+                first=[("GET", name)],
+            )
+        return _record(payload, left), bool(touched)
 
     def create(self, key: str, record: Record) -> bool:
         name = self._prefix + key.encode()
@@ -129,12 +157,32 @@ class RedisStore:
         left = milliseconds_left(record.expires_at or _NEVER)
         with self._errors:
             if replacing is not None:
-                return _refusal(self._run_replace(name, replacing.payload, record.payload, left))
+                return self._replace(name, record.payload, left, replacing.payload)
             if left <= 0:
                 saved = self._send("DEL", name)
             else:
                 saved = self._send("SET", name, record.payload, "XX", "PX", left)
         return None if saved else GONE
+
+    def move(
+        self,
+        key: str,
+        to: str,
+        record: Record,
+        *,
+        replacing: Record | None = None,
+        leaving: Record = ENDED,
+    ) -> Refusal | None:
+        if self._is_cluster:
+            return move_record(self, key, to, record, replacing=replacing, leaving=leaving)
+        names = [self._prefix + key.encode(), self._prefix + to.encode()]
+        left = [milliseconds_left(one.expires_at or _NEVER) for one in (record, leaving)]
+        known = [] if replacing is None else [replacing.payload]
+        with self._errors:
+            reply = self._run(
+                _MOVE, names, record.payload, left[0], leaving.payload, left[1], *known
+            )
+        return TAKEN if reply == 0 else _refusal(reply)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         name = self._prefix + key.encode()
@@ -189,8 +237,26 @@ class RedisStore:
         [reply] = self._commands.send(command)
         return reply
 
-    def _run_replace(self, name: bytes, *arguments: bytes | int) -> Any:
-        return _REPLACE.run(self._commands, self._unknown_script, [name], *arguments)
+    def _run(self, script: Script, names: list[bytes], *arguments: bytes | int) -> Any:
+        [reply] = script.run(self._commands, self._unknown_script, names, *arguments)
+        return reply
+
+    def _replace(self, name: bytes, new: bytes, left: int, old: bytes) -> Refusal | None:
+        if left > 0 and self._set_if_equal(name, new, left, old):
+            return None
+        return _refusal(self._run(_REPLACE, [name], old, new, left))
+
+    def _set_if_equal(self, name: bytes, new: bytes, left: int, old: bytes) -> bool:
+        """Compare and set without Lua, which takes several times as long for a long payload."""
+        if not self._has_ifeq:
+            return False
+        try:
+            return bool(self._send("SET", name, new, "IFEQ", old, "PX", left))
+        except self._refused as error:
+            if "syntax" not in str(error):
+                raise
+            self._has_ifeq = False
+            return False
 
 
 def _record(payload: bytes | None, left: int) -> Record | None:
@@ -216,11 +282,13 @@ def _refuse_unfit(client: Client) -> None:
         )
 
 
-def _exceptions(client: Client) -> tuple[DriverErrors, type[Exception]]:
+def _exceptions(client: Client) -> tuple[DriverErrors, type[Exception], type[Exception]]:
+    """Return all that may come of a command, what Redis refuses, and an unknown script."""
     is_valkey = any(kind.__module__.startswith("valkey.") for kind in type(client).__mro__)
     name = "Valkey" if is_valkey else "Redis"
     its = driver(name.lower()).exceptions
     # "No node can be reached" stands outside the tree of the driver's errors.
     no_node = getattr(its, f"{name}ClusterException")
     unavailable = (its.ConnectionError, its.TimeoutError, its.ClusterError, no_node)
-    return DriverErrors(name, unavailable, (getattr(its, f"{name}Error"),)), its.NoScriptError
+    errors = DriverErrors(name, unavailable, (getattr(its, f"{name}Error"),))
+    return errors, its.ResponseError, its.NoScriptError

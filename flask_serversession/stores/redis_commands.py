@@ -86,14 +86,16 @@ class Script:
         unknown: type[Exception],
         keys: Sequence[bytes],
         *arguments: bytes | int,
-    ) -> Any:
+        first: Sequence[Command] = (),
+    ) -> Sequence[Any]:
         """Return what it returned, after one trip, or two the first time.
 
         :param unknown: what a server that does not know the digest raises.
+        :param first: commands that only read, to go before it in the same trip; the replies
+            to them come before what it returned.
         """
         rest = (len(keys), *keys, *arguments)
         try:
-            [reply] = commands.send(("EVALSHA", self._digest, *rest))
+            return commands.send(*first, ("EVALSHA", self._digest, *rest))
         except unknown:
-            [reply] = commands.send(("EVAL", self._text, *rest))
-        return reply
+            return commands.send(*first, ("EVAL", self._text, *rest))

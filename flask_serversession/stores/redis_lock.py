@@ -87,7 +87,8 @@ class RedisLock:
         return reply
 
     def _run(self, script: Script, keys: list[bytes], milliseconds: int) -> Any:
-        return script.run(self._commands, self._unknown_script, keys, self._token, milliseconds)
+        [reply] = script.run(self._commands, self._unknown_script, keys, self._token, milliseconds)
+        return reply
 
 
 def _beside(name: bytes) -> tuple[bytes, bytes]:

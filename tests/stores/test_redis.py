@@ -30,10 +30,13 @@ from flask_serversession.stores.base import Store
 from flask_serversession.stores.redis import RedisStore
 from flask_serversession.testing import KeysContract
 from flask_serversession.testing import LeaseContract
+from flask_serversession.testing import LoadAndTouchContract
 from flask_serversession.testing import LockContract
+from flask_serversession.testing import MoveContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
+from flask_serversession.testing.contract import assert_ends_at
 from flask_serversession.testing.contract import assert_payload
 from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.contract import expired
@@ -41,6 +44,7 @@ from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
+from flask_serversession.testing.moves import DUE
 
 from ..servers.base import free_port
 from ..servers.redis import master_and_sentinel
@@ -64,6 +68,8 @@ VERBS = {
     "save": lambda store: store.save("a key", live()),
     "save expired": lambda store: store.save("a key", expired()),
     "save replacing": lambda store: store.save("a key", live(), replacing=live()),
+    "load and touch": lambda store: store.load_and_touch("a key", DUE),
+    "move": lambda store: store.move("a key", "another", live()),
     "touch": lambda store: store.touch("a key", in_(60)),
     "delete": lambda store: store.delete("a key"),
     "keys": lambda store: list(store.keys()),
@@ -79,7 +85,9 @@ def prefix() -> str:
     return f"test:{uuid.uuid4().hex}:"
 
 
-class RedisContract(StoreContract, KeysContract, PingContract, LockContract, LeaseContract):
+class RedisContract(
+    StoreContract, KeysContract, PingContract, LockContract, LeaseContract, MoveContract
+):
     """What holds wherever Redis runs. Needs ``url``."""
 
     @pytest.fixture
@@ -138,7 +146,7 @@ class RedisContract(StoreContract, KeysContract, PingContract, LockContract, Lea
         store.close()
 
 
-class TestOnOneServer(RedisContract):
+class TestOnOneServer(RedisContract, LoadAndTouchContract):
     @pytest.fixture
     def url(self, redis_url: str) -> str:
         return redis_url
@@ -149,8 +157,16 @@ class TestOnACluster(RedisContract):
     def url(self, redis_cluster_url: str) -> str:
         return redis_cluster_url
 
+    def test_a_load_touches_nothing(self, store: RedisStore) -> None:
+        store.create("key", live(seconds=60))
 
-class TestBehindASentinel(RedisContract):
+        record, touched = store.load_and_touch("key", DUE)
+
+        assert touched is False
+        assert_ends_at(record, in_(60))
+
+
+class TestBehindASentinel(RedisContract, LoadAndTouchContract):
     @pytest.fixture
     def url(self, redis_sentinel_url: str) -> str:
         return redis_sentinel_url
