@@ -23,7 +23,7 @@ from .errors import SessionError
 from .errors import SessionGone
 from .errors import SessionTooLarge
 from .keygrip import Keygrip
-from .serializers import Serializer
+from .serializers import TypedJSON
 from .session import Session
 
 logger = logging.getLogger(__package__)
@@ -89,7 +89,7 @@ class ClientRules:
     """The same for every session of an application."""
 
     cookie_name: str
-    serializer: Serializer
+    serializer: TypedJSON
     #: ``PERMANENT_SESSION_LIFETIME`` in milliseconds.
     permanent_lifetime: int
     #: Send the cookie whenever the session was used.

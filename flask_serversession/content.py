@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
-from .concurrency import merge
+from msgspec import Raw
+
 from .cookie import SessionCookie
 from .cookie_options import CookieOptions
 from .document import compose
 from .document import decompose
-from .document import EMPTY
-from .document import ends_with_data
 from .document import retired_until
+from .members import Members
 from .rules import Rules
+from .serializers import join
 from .stores.base import epoch_milliseconds
 from .stores.base import from_epoch_milliseconds
 from .stores.base import Record
@@ -35,8 +39,8 @@ class Content:
 
     #: When the record ends; a touch moves this, and not the payload.
     _ends: datetime | None = None
-    #: How many keys the data had at first.
-    _size = 0
+    #: The members as they were at first.
+    _found: Mapping[str, Raw] = MappingProxyType({})
     _cookie: SessionCookie | None = None
     _cookie_document: dict[str, Any] | None = None
     _retired_until: int | None = None
@@ -46,7 +50,7 @@ class Content:
     def __init__(self, rules: Rules, cookie_options: Callable[[], CookieOptions]) -> None:
         self._rules = rules
         self._cookie_options = cookie_options
-        self.values: dict[str, Any] = {}
+        self.values = Members(rules.serializer, {})
 
     @classmethod
     def of(cls, record: Record, rules: Rules) -> Content:
@@ -58,8 +62,8 @@ class Content:
         content._rules = rules
         content.original = record.payload
         content._ends = record.expires_at
-        content._cookie_document, content.values = decompose(record.payload, rules.serializer)
-        content._size = len(content.values)
+        content._cookie_document, content._found = decompose(record.payload, rules.serializer)
+        content.values = Members(rules.serializer, content._found)
         content._retired_until = retired_until(content._cookie_document)
         return content
 
@@ -119,21 +123,11 @@ class Content:
 
         :raises SessionSerializationError: naming a value that has no stored form.
         """
-        return self._rules.serializer.dumps(self.values)
+        return self.values.dump()
 
     def differs(self, body: bytes) -> bool:
         """Tell whether the data, dumped as ``body``, are stored differently than at first."""
-        if self.forced:
-            return True
-        if self.original is None:
-            return body != EMPTY
-        if len(self.values) == self._size and ends_with_data(self.original, body):
-            return False
-        if self.assigned:
-            return True
-        # Another program may have spelled the same data in another way.
-        _, data = decompose(self.original, self._rules.serializer)
-        return body != self._rules.serializer.dumps(data)
+        return self.forced or body != self._first_body
 
     def settled(self) -> None:
         """Note that data and cookie are in the store as they are."""
@@ -160,9 +154,7 @@ class Content:
         rules = self._rules
         _, before = decompose(base, rules.serializer)
         their_cookie, there = decompose(theirs, rules.serializer)
-        self.values = merge(
-            before, there, self.values, same=self._are_stored_alike, resolve=rules.resolve
-        )
+        self.values = self.values.merged(before, there, rules.resolve)
         if not self.cookie_changed:
             self._cookie = SessionCookie.from_document(their_cookie, rules.clock)
             self._cookie.reset_max_age()
@@ -173,6 +165,10 @@ class Content:
         """Tell whether others gave the session a new id and left this."""
         cookie, _ = decompose(payload, self._rules.serializer)
         return retired_until(cookie) is not None
+
+    @cached_property
+    def _first_body(self) -> bytes:
+        return join(self._found)
 
     @property
     def _ends_with_the_browser(self) -> bool:
@@ -194,7 +190,3 @@ class Content:
         if self._ends is not None:
             cookie.follow(epoch_milliseconds(self._ends))
         return cookie
-
-    def _are_stored_alike(self, one: object, other: object) -> bool:
-        dumps = self._rules.serializer.dumps
-        return dumps({"": one}) == dumps({"": other})

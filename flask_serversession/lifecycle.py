@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import MutableMapping
 from contextlib import contextmanager
 from contextlib import suppress
 from typing import Any
@@ -373,7 +374,7 @@ class ManagedSession(Session):
         return self._failure is not None
 
     @property
-    def _data(self) -> dict[str, Any]:
+    def _data(self) -> MutableMapping[str, Any]:
         if self._reads_empty:
             return NoData(self._failure)
         return self.load().content.values

@@ -2,36 +2,31 @@
 
 What JSON has is written as plain JSON. What only Python has becomes an object with a
 single key that starts with a space, such as ``{" tuple": [1, 2]}``, which an Express app
-carries through untouched. Data without such values pays for none of this: one pass of
+carries through untouched. Data without such values pay for none of this: one pass of
 the encoder, and one of its sibling that refuses a tuple where the encoder would write a
 list.
+
+The members of a session are read and written one by one: what nobody looks at stays the
+bytes it was.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import re
-from collections.abc import Callable
 from collections.abc import Mapping
-from datetime import date
-from datetime import datetime
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 from typing import NoReturn
 from typing import Protocol
-from uuid import UUID
 
+import msgspec
 import orjson
 import ormsgpack
-from markupsafe import Markup
+from msgspec import Raw
 
 from .errors import PayloadError
-from .errors import SessionSerializationError
-
-Tagger = Callable[[Any, str, int], object]
+from .tags import tag
+from .tags import untag
 
 #: orjson writes these natively unless told not to, and would lose their type.
 _EXACT = (
@@ -48,24 +43,30 @@ _NO_LOOKALIKES = (
 _encode = orjson.dumps
 _decode = orjson.loads
 _refuse_lookalikes = ormsgpack.packb
+#: Finds the members of an object and passes over what is in them.
+_split = msgspec.json.Decoder(dict[str, Raw]).decode
 #: Every tagged value starts like this in compact JSON, and nothing inside a string does:
 #: there the quote would be escaped. Searching with a pattern takes half of what ``in`` does.
 _find_tag = re.compile(rb'\{" ').search
-_MAX_DEPTH = 200
-_INT64 = range(-(2**63), 2**64)
 
 
 class Serializer(Protocol):
-    """Turns the data of a session into bytes and back."""
+    """Turns the members of a session into bytes and back."""
 
-    def dumps(self, data: Mapping[str, Any]) -> bytes:
-        """Return a JSON object in UTF-8; equal data gives equal bytes.
+    def dump(self, key: str, value: Any) -> bytes:
+        """Return what the session has under a key as JSON in UTF-8; equal for equal values.
 
         :raises SessionSerializationError: naming the value that has no stored form.
         """
 
-    def loads(self, payload: bytes) -> dict[str, Any]:
-        """Return the data that was dumped.
+    def dumps(self, data: Mapping[str, Any]) -> bytes:
+        """Return a JSON object with these members, each as if dumped by itself."""
+
+    def load(self, member: Raw) -> Any:
+        """Return the value that was dumped."""
+
+    def split(self, payload: bytes) -> dict[str, Raw]:
+        """Return the members of a JSON object, each of which can be loaded.
 
         :raises PayloadError: if these bytes are no such thing; no other decoder is tried
             (CVE-2026-39324 is what a fallback leads to).
@@ -81,31 +82,81 @@ class TypedJSON:
     what they extend. NaN and the infinities become null, as ``JSON.stringify`` has it.
     """
 
+    def dump(self, key: str, value: Any) -> bytes:
+        text = _as_it_is(value)
+        return _plain(tag(key, value)) if text is None else text
+
     def dumps(self, data: Mapping[str, Any]) -> bytes:
+        text = _as_it_is(data)
+        if text is None:
+            return join({key: self.dump(key, value) for key, value in data.items()})
+        return text
+
+    def load(self, member: Raw) -> Any:
+        text = memoryview(member)
         try:
-            # First: orjson counts no depth of tuples, and one in a circle ends the process.
-            _refuse_lookalikes(data, None, _NO_LOOKALIKES)
-            body = _encode(data, None, _EXACT)
-        except TypeError:
-            return _dumps_tagged(data)
-        if _find_tag(body):
-            return _dumps_tagged(data)
-        return body
+            value = _decode(text)
+        except ValueError:
+            value = _decode_leniently(bytes(text))
+        return untag(value) if _find_tag(text) else value
+
+    def split(self, payload: bytes) -> dict[str, Raw]:
+        try:
+            members = _split(payload)
+            payload.decode()  # strings are among what is passed over
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            # Or read in full, for what is odd in it, and spelled again.
+            document = _members_of(_decode_leniently(payload))
+            members = {key: Raw(_plain(value)) for key, value in document.items()}
+        if _find_tag(payload):
+            for member in members.values():
+                self.load(member)
+        return members
 
     def loads(self, payload: bytes) -> dict[str, Any]:
+        """Return the members of a JSON object, each of them loaded.
+
+        :raises PayloadError: as :meth:`split` does.
+        """
         try:
             document = _decode(payload)
         except ValueError:
             document = _decode_leniently(payload)
-        if type(document) is not dict:
-            raise PayloadError("A stored session is not a JSON object.")
+        members = _members_of(document)
         if not _find_tag(payload):
-            return document
-        try:
-            return {key: _untag(value) for key, value in document.items()}
-        except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError):
-            # Not kept as the cause: its message quotes the value.
-            raise PayloadError("A stored session has a tagged value that is malformed.") from None
+            return members
+        return {key: untag(value) for key, value in members.items()}
+
+
+def _as_it_is(value: object) -> bytes | None:
+    """Return the JSON of a plain value; None for one with something to be tagged in it."""
+    try:
+        # First: orjson counts no depth of tuples, and one in a circle ends the process.
+        _refuse_lookalikes(value, None, _NO_LOOKALIKES)
+        text = _encode(value, None, _EXACT)
+    except TypeError:
+        return None
+    return None if _find_tag(text) else text
+
+
+def join(members: Mapping[str, bytes | Raw]) -> bytes:
+    """Return a JSON object with these members, dumped already."""
+    texts = [b"%s:%s" % (_plain(key), memoryview(text)) for key, text in members.items()]
+    return b"{%s}" % b",".join(texts)
+
+
+def _plain(value: object) -> bytes:
+    try:
+        return _encode(value)
+    except TypeError:
+        # Only a lone surrogate is left to trouble orjson; Node writes it as an escape too.
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _members_of(document: Any) -> dict[str, Any]:
+    if type(document) is not dict:
+        raise PayloadError("A stored session is not a JSON object.")
+    return document
 
 
 def _decode_leniently(payload: bytes) -> Any:
@@ -118,144 +169,3 @@ def _decode_leniently(payload: bytes) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _dumps_tagged(data: Mapping[str, Any]) -> bytes:
-    tagged = {str.__str__(key): _tag_member(key, value) for key, value in data.items()}
-    try:
-        return orjson.dumps(tagged)
-    except TypeError:
-        # Only a lone surrogate is left to trouble orjson; Node writes it as an escape too.
-        return json.dumps(tagged, separators=(",", ":")).encode()
-
-
-def _tag_member(key: str, value: Any) -> object:
-    path = f"session[{key!r}]"
-    try:
-        return _tag(value, path)
-    except RecursionError:
-        raise SessionSerializationError(
-            f"{path} contains itself, or is nested more than {_MAX_DEPTH} deep."
-        ) from None
-
-
-def _tag(value: Any, path: str, depth: int = 0) -> object:
-    """Return a value of plain JSON for this one; ``path`` is for the error's text."""
-    if depth > _MAX_DEPTH:
-        raise RecursionError
-    if value is None or value is True or value is False:
-        return value
-    for kind, tag in _TAGGERS:
-        if isinstance(value, kind):
-            return tag(value, path, depth + 1)
-    if callable(getattr(value, "__html__", None)):
-        return {" markup": str(value.__html__())}
-    raise SessionSerializationError(
-        f"{path} is a {type(value).__name__}, which a session cannot hold."
-        " Store a str, number, list or dict made from it instead."
-    )
-
-
-def _tag_str(value: str, path: str, depth: int) -> object:
-    return {" markup": str(value)} if isinstance(value, Markup) else str.__str__(value)
-
-
-def _tag_int(value: int, path: str, depth: int) -> object:
-    number = int(value)
-    return number if number in _INT64 else {" int": hex(number)}
-
-
-def _tag_float(value: float, path: str, depth: int) -> object:
-    return float(value) if math.isfinite(value) else None
-
-
-def _tag_list(value: list[Any], path: str, depth: int) -> list[object]:
-    return [_tag(item, f"{path}[{index}]", depth) for index, item in enumerate(value)]
-
-
-def _tag_tuple(value: tuple[Any, ...], path: str, depth: int) -> object:
-    return {" tuple": _tag_list(list(value), path, depth)}
-
-
-def _tag_dict(value: dict[Any, Any], path: str, depth: int) -> object:
-    if not all(isinstance(key, str) for key in value):
-        return {
-            " dict": [
-                [_tag(key, f"{path} key", depth), _tag(item, f"{path}[{key!r}]", depth)]
-                for key, item in value.items()
-            ]
-        }
-    tagged = {
-        str.__str__(key): _tag(item, f"{path}[{key!r}]", depth) for key, item in value.items()
-    }
-    looks_tagged = len(tagged) == 1 and next(iter(tagged)) in _UNTAGGERS
-    return {" escaped": tagged} if looks_tagged else tagged
-
-
-def _tag_set(value: set[Any] | frozenset[Any], path: str, depth: int) -> object:
-    # Sorted by what is written, so that equal sets are equal bytes.
-    items = sorted((_tag(item, f"{path}{{…}}", depth) for item in value), key=_sort_key)
-    return {" frozenset" if isinstance(value, frozenset) else " set": items}
-
-
-def _sort_key(tagged: object) -> str:
-    return json.dumps(tagged)
-
-
-def _tag_timedelta(value: timedelta, path: str, depth: int) -> object:
-    return {" timedelta": [value.days, value.seconds, value.microseconds]}
-
-
-_TAGGERS: list[tuple[type | tuple[type, ...], Tagger]] = [
-    (str, _tag_str),
-    (int, _tag_int),
-    (float, _tag_float),
-    (dict, _tag_dict),
-    (list, _tag_list),
-    (tuple, _tag_tuple),
-    ((set, frozenset), _tag_set),
-    (bytes, lambda value, path, depth: {" bytes": base64.b64encode(value).decode()}),
-    (UUID, lambda value, path, depth: {" uuid": str(value)}),
-    (datetime, lambda value, path, depth: {" datetime": value.isoformat()}),
-    (date, lambda value, path, depth: {" date": value.isoformat()}),
-    (timedelta, _tag_timedelta),
-    (Decimal, lambda value, path, depth: {" decimal": str(value)}),
-]
-
-
-def _untag(value: Any) -> Any:
-    if type(value) is list:
-        return [_untag(item) for item in value]
-    if type(value) is not dict:
-        return value
-    if len(value) == 1:
-        [(key, inner)] = value.items()
-        untag = _UNTAGGERS.get(key)
-        if untag is not None:
-            return untag(inner)
-    return {key: _untag(item) for key, item in value.items()}
-
-
-def _untag_dict(pairs: Any) -> dict[Any, Any]:
-    return {_untag(key): _untag(item) for key, item in pairs}
-
-
-def _untag_escaped(plain: Any) -> dict[str, Any]:
-    return {key: _untag(item) for key, item in plain.items()}
-
-
-_UNTAGGERS: dict[str, Callable[[Any], Any]] = {
-    " tuple": lambda items: tuple(map(_untag, items)),
-    " set": lambda items: set(map(_untag, items)),
-    " frozenset": lambda items: frozenset(map(_untag, items)),
-    " dict": _untag_dict,
-    " escaped": _untag_escaped,
-    " int": lambda text: int(text, 16),
-    " bytes": lambda text: base64.b64decode(text, validate=True),
-    " markup": Markup,
-    " uuid": UUID,
-    " datetime": datetime.fromisoformat,
-    " date": date.fromisoformat,
-    " timedelta": lambda parts: timedelta(*parts),
-    " decimal": Decimal,
-}

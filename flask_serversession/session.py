@@ -6,6 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -190,7 +191,7 @@ class Session(SessionMixin):
 
     @property
     @abstractmethod
-    def _data(self) -> dict[str, Any]:
+    def _data(self) -> MutableMapping[str, Any]:
         """The data, loaded if they were not."""
 
     @property

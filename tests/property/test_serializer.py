@@ -4,6 +4,7 @@ import json
 from collections.abc import Hashable
 from typing import Any
 
+import pytest
 from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from flask_serversession.document import compose
 from flask_serversession.document import decompose
 from flask_serversession.errors import PayloadError
-from flask_serversession.serializers import _UNTAGGERS
+from flask_serversession.members import Members
 from flask_serversession.serializers import TypedJSON
+from flask_serversession.tags import _UNTAGGERS
 
 from .values import anything_written
 from .values import plain_sessions
@@ -54,7 +56,10 @@ def test_a_session_that_came_back_is_stored_alike(session: dict[str, Any]) -> No
 def test_a_session_comes_out_of_its_document(session: dict[str, Any]) -> None:
     document = compose(COOKIE, serializer.dumps(session))
 
-    assert decompose(document, serializer) == (COOKIE, session)
+    cookie, members = decompose(document, serializer)
+
+    assert cookie == COOKIE
+    assert with_types(dict(Members(serializer, members))) == with_types(session)
 
 
 @given(typed_sessions)
@@ -99,6 +104,48 @@ def test_no_tag_however_wrong_does_worse_than_make_the_payload_unreadable(
         return
 
     assert session.keys() == document.keys()
+
+
+#: A few bytes of a document changed, which leaves many of them readable.
+_damaged = st.builds(
+    lambda session, place, change: bytes(
+        (written := bytearray(serializer.dumps(session)))[: place % len(written)]
+        + change
+        + written[place % len(written) + len(change) :]
+    ),
+    typed_sessions,
+    st.integers(min_value=0),
+    st.binary(max_size=2) | st.sampled_from([b"\xff", b'"', b"{", b"1e999", b"\\ud800"]),
+)
+
+
+@given(_damaged | st.binary() | st.text().map(str.encode))
+@example(b'{"a":"\xff"}')
+@example(b'{"a":"\\ud800","b":1e999}')
+@example(b'{"a":{" uuid":5}}')
+@example(b'{"a":' + b"[" * 500 + b"]" * 500 + b"}")
+@example(b'{"a":' + b"[" * 100_000)
+def test_what_can_be_split_can_be_loaded_member_by_member(payload: bytes) -> None:
+    try:
+        members = serializer.split(payload)
+    except PayloadError:
+        return
+
+    loaded = {key: serializer.load(member) for key, member in members.items()}
+    assert loaded.keys() == members.keys()
+
+
+@given(_damaged | st.binary())
+def test_members_are_what_the_whole_is(payload: bytes) -> None:
+    try:
+        whole = serializer.loads(payload)
+    except PayloadError:
+        with pytest.raises(PayloadError):
+            serializer.split(payload)
+        return
+
+    members = {key: serializer.load(one) for key, one in serializer.split(payload).items()}
+    assert with_types(members) == with_types(whole)
 
 
 @given(st.binary() | st.text().map(str.encode))

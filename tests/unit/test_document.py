@@ -8,6 +8,7 @@ from flask_serversession.document import compose
 from flask_serversession.document import decompose
 from flask_serversession.document import EMPTY
 from flask_serversession.errors import PayloadError
+from flask_serversession.members import Members
 from flask_serversession.serializers import TypedJSON
 
 COOKIE = {"originalMaxAge": None, "expires": None, "httpOnly": True, "path": "/"}
@@ -34,11 +35,15 @@ def test_no_data_are_dumped_as_the_empty_body() -> None:
 
 @pytest.mark.parametrize("data", [{}, {"a": 1}, {"": None}, {"t": (1, {2})}, {"}": "{"}])
 def test_a_document_comes_apart_as_it_was_put_together(data: dict[str, Any]) -> None:
-    assert decompose(compose(COOKIE, serializer.dumps(data)), serializer) == (COOKIE, data)
+    cookie, members = decompose(compose(COOKIE, serializer.dumps(data)), serializer)
+
+    assert (cookie, Members(serializer, members)) == (COOKIE, data)
 
 
 def test_the_cookie_may_stand_anywhere_in_another_programs_document() -> None:
-    assert decompose(b'{"a":1, "cookie":{}, "b":2}', serializer) == ({}, {"a": 1, "b": 2})
+    cookie, members = decompose(b'{"a":1, "cookie":{}, "b":2}', serializer)
+
+    assert (cookie, Members(serializer, members)) == ({}, {"a": 1, "b": 2})
 
 
 @pytest.mark.parametrize(
