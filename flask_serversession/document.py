@@ -41,9 +41,9 @@ def decompose(payload: bytes, serializer: Serializer) -> tuple[dict[str, Any], d
 
 
 def beginning_with(cookie: Mapping[str, Any]) -> bytes:
-    """Return what documents with this cookie begin with: the members that tell its lifetime."""
-    head, expires, rest = compose(cookie, EMPTY).partition(b'"expires":')
-    return head + expires + b"null" if rest.startswith(b"null") else head
+    """Return what documents begin with that end with the browser as this cookie does."""
+    head, expires, _ = compose(cookie, EMPTY).partition(b'"expires":null')
+    return head + expires
 
 
 def retired_form(payload: bytes, until: int, serializer: Serializer) -> bytes:

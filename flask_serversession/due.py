@@ -17,8 +17,9 @@ REMEMBERED = 10_000
 class DueTouches:
     """Has a request extend its session by no more than reading it.
 
-    How long a session lives is known only once it is read. One that has the application's
-    usual cookie, however, lives for as long as that says, and is known by how it begins.
+    How long a session lives is known only once it is read. One that ends with the browser,
+    however, has the idle timeout, and is known by how it begins. The others send their cookie
+    when they are extended, and are looked at again before that.
 
     Such a load asks more of the server than another. A process therefore makes one a
     session and interval, in which no touch falls due that it did not see or make; where it
@@ -37,13 +38,12 @@ class DueTouches:
         if not rules.policy.leaves_readers_alone:
             return None
         cookie = SessionCookie(options.resolved(is_secure=False), rules.clock)
-        lifetime = cookie.lifetime(rules.idle_timeout)
-        if lifetime <= 0:
+        if cookie.has_expiry:
             return None
         touch = DueTouch(
             beginning_with(cookie.to_document()),
-            timedelta(milliseconds=lifetime),
-            timedelta(milliseconds=rules.interval_for(lifetime)),
+            timedelta(milliseconds=rules.idle_timeout),
+            timedelta(milliseconds=rules.interval_for(rules.idle_timeout)),
         )
         return cls(touch, rules)
 

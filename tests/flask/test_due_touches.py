@@ -112,7 +112,7 @@ def test_a_read_leaves_a_session_alone_that_is_not_due(make_site: MakeSite) -> N
     assert site.touched == []
 
 
-def test_a_cookie_with_an_expiry_is_sent_again_when_the_load_touched(make_site: MakeSite) -> None:
+def test_a_cookie_with_an_expiry_is_sent_again_after_a_last_look(make_site: MakeSite) -> None:
     site = make_site(SESSION_COOKIE_MAX_AGE=HOUR)
     browser, sid = site.log_in()
     site.let_pass(sid, 600)

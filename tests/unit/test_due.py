@@ -51,8 +51,7 @@ def test_a_load_gives_what_the_usual_cookie_says_to_live(rules: Rules) -> None:
     "options",
     [
         CookieOptions(secure=True, path="/app", samesite="lax"),
-        CookieOptions(max_age=DAY, domain="example.com"),
-        CookieOptions(max_age=DAY, partitioned=True, priority="high", secure=True),
+        CookieOptions(partitioned=True, priority="high", secure=True, domain="example.com"),
         CookieOptions(secure="auto", samesite="auto"),
     ],
 )
@@ -95,8 +94,10 @@ def test_where_reading_asks_for_more_no_load_touches(
     assert (found is None) is not policy.leaves_readers_alone
 
 
-@pytest.mark.parametrize("max_age", [0, -1000])
-def test_a_cookie_that_is_over_at_once_is_no_measure(rules: Rules, max_age: int) -> None:
+@pytest.mark.parametrize("max_age", [0, -1000, DAY])
+def test_a_session_whose_cookie_is_sent_again_is_looked_at_first(
+    rules: Rules, max_age: int
+) -> None:
     assert DueTouches.under(rules, CookieOptions(max_age=max_age)) is None
 
 
