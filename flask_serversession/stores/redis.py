@@ -24,19 +24,17 @@ from .base import Refusal
 from .base import TAKEN
 from .base import utc_now
 from .record_move import move_record
+from .redis_clients import commands_of
 from .redis_clients import driver
 from .redis_clients import open_clients
 from .redis_commands import ClientCommands
 from .redis_commands import Commands
-from .redis_commands import PooledCommands
 from .redis_commands import Script
 from .redis_lock import RedisLock
 
 _REPLACE = Script("replace.lua")
 _TOUCH = Script("touch.lua")
 _MOVE = Script("move.lua")
-#: Options of redis-py that its client fulfils, and not its connections.
-_OF_THE_CLIENT = {"retry", "retry_on_error", "retry_on_timeout", "cache", "cache_config"}
 #: Seconds that a client of the application is taken to wait for an answer, if it tells none.
 _PATIENCE = 5.0
 
@@ -114,8 +112,7 @@ class RedisStore:
         client, opened = open_clients(url, timeout, client_options)
         store = cls(client, prefix=prefix)
         store._opened = opened
-        if hasattr(client, "connection_pool") and not _OF_THE_CLIENT & client_options.keys():
-            store._commands = PooledCommands(client.connection_pool, store._refused)
+        store._commands = commands_of(client, client_options)
         return store
 
     def load(self, key: str) -> Record | None:

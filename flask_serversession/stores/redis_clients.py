@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
+from .redis_commands import ClientCommands
+from .redis_commands import Commands
+from .redis_commands import HeldCommands
+from .redis_commands import PooledCommands
+
+#: Options of redis-py that its client fulfils, and not its connections.
+_OF_THE_CLIENT = {"retry", "retry_on_error", "retry_on_timeout", "cache", "cache_config"}
+#: Options that its pool fulfils, whenever a connection comes back to it.
+_OF_THE_POOL = {"credential_provider", "maint_notifications_config"}
 
 
 def driver(name: str) -> Any:
@@ -38,6 +48,19 @@ def open_clients(url: str, timeout: float, options: dict[str, Any]) -> tuple[Any
     except TypeError as error:
         raise ConfigError(f"redis-py does not take such an option: {error}.") from error
     return opened[0], opened
+
+
+def commands_of(client: Any, options: Collection[str]) -> Commands:
+    """Return the shortest way for commands to a client that was made with these options."""
+    redis = driver("redis")
+    pool = getattr(client, "connection_pool", None)
+    if pool is None or not _OF_THE_CLIENT.isdisjoint(options):
+        return ClientCommands(client)
+    failure, its = redis.ResponseError, redis.exceptions
+    # A pool behind a sentinel turns to another master with time.
+    if type(pool) is redis.ConnectionPool and _OF_THE_POOL.isdisjoint(options):
+        return HeldCommands(pool, failure, (its.ConnectionError, its.TimeoutError, OSError))
+    return PooledCommands(pool, failure)
 
 
 def _open(redis: Any, url: str, options: dict[str, Any]) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Sequence
 from hashlib import sha1
 from importlib.resources import files
@@ -51,7 +53,7 @@ class PooledCommands:
         self._failure = failure
 
     def send(self, *commands: Command) -> Sequence[Any]:
-        connection = self._pool.get_connection()
+        connection = self._take()
         try:
             connection.send_packed_command(connection.pack_commands(commands))
             replies = [self._reply(connection) for _ in commands]
@@ -60,17 +62,64 @@ class PooledCommands:
             connection.disconnect()
             raise
         finally:
-            self._pool.release(connection)
+            self._give(connection)
         for reply in replies:
             if isinstance(reply, self._failure):
                 raise reply
         return replies
+
+    def _take(self) -> Any:
+        return self._pool.get_connection()
+
+    def _give(self, connection: Any) -> None:
+        self._pool.release(connection)
 
     def _reply(self, connection: Any) -> Any:
         try:
             return connection.read_response()
         except self._failure as error:
             return error
+
+
+class HeldCommands(PooledCommands):
+    """Keeps what it borrowed for the next trip: a pool takes longer than Redis does.
+
+    Those kept count as the pool's, whose limit holds for them.
+
+    :param pool: of connections that one is as good as another of, for as long as it lives.
+    :param unavailable: what a dropped connection raises.
+    """
+
+    def __init__(
+        self, pool: Any, failure: type[Exception], unavailable: tuple[type[Exception], ...]
+    ) -> None:
+        super().__init__(pool, failure)
+        self._unavailable = unavailable
+        self._idle: deque[Any] = deque()
+
+    def _take(self) -> Any:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if connection.pid != os.getpid():
+                continue  # the parent's, and its alone
+            if self._is_ready(connection):
+                return connection
+            connection.disconnect()
+            self._pool.release(connection)
+        return self._pool.get_connection()
+
+    def _give(self, connection: Any) -> None:
+        self._idle.append(connection)
+
+    def _is_ready(self, connection: Any) -> bool:
+        try:
+            # What can be read before anything was asked is the end of the connection.
+            return not connection.can_read()
+        except self._unavailable:
+            return False
 
 
 class Script:
