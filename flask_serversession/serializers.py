@@ -23,6 +23,7 @@ import msgspec
 import orjson
 import ormsgpack
 from msgspec import Raw
+from orjson import Fragment
 
 from .errors import PayloadError
 from .tags import tag
@@ -141,8 +142,11 @@ def _as_it_is(value: object) -> bytes | None:
 
 def join(members: Mapping[str, bytes | Raw]) -> bytes:
     """Return a JSON object with these members, dumped already."""
-    texts = [b"%s:%s" % (_plain(key), memoryview(text)) for key, text in members.items()]
-    return b"{%s}" % b",".join(texts)
+    texts = {key: bytes(text) for key, text in members.items()}
+    try:
+        return _encode({key: Fragment(text) for key, text in texts.items()})
+    except TypeError:
+        return b"{%s}" % b",".join(b"%s:%s" % (_plain(key), texts[key]) for key in texts)
 
 
 def _plain(value: object) -> bytes:
