@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
-from types import MappingProxyType
 from typing import Any
-
-from msgspec import Raw
 
 from .cookie import SessionCookie
 from .cookie_options import CookieOptions
 from .document import compose
 from .document import decompose
+from .document import EMPTY
+from .document import ends_with
 from .document import retired_until
 from .members import Members
 from .rules import Rules
-from .serializers import join
 from .stores.base import epoch_milliseconds
 from .stores.base import from_epoch_milliseconds
 from .stores.base import Record
@@ -39,8 +35,8 @@ class Content:
 
     #: When the record ends; a touch moves this, and not the payload.
     _ends: datetime | None = None
-    #: The members as they were at first.
-    _found: Mapping[str, Raw] = MappingProxyType({})
+    #: How many members the data had at first.
+    _size = 0
     _cookie: SessionCookie | None = None
     _cookie_document: dict[str, Any] | None = None
     _retired_until: int | None = None
@@ -62,8 +58,8 @@ class Content:
         content._rules = rules
         content.original = record.payload
         content._ends = record.expires_at
-        content._cookie_document, content._found = decompose(record.payload, rules.serializer)
-        content.values = Members(rules.serializer, content._found)
+        content._cookie_document, content.values = decompose(record.payload, rules.serializer)
+        content._size = len(content.values)
         content._retired_until = retired_until(content._cookie_document)
         return content
 
@@ -127,7 +123,17 @@ class Content:
 
     def differs(self, body: bytes) -> bool:
         """Tell whether the data, dumped as ``body``, are stored differently than at first."""
-        return self.forced or body != self._first_body
+        if self.forced:
+            return True
+        if self.original is None:
+            return body != EMPTY
+        if len(self.values) == self._size and ends_with(self.original, body):
+            return False
+        if self.assigned:
+            return True
+        # Another program may have spelled the same data in another way.
+        _, data = decompose(self.original, self._rules.serializer)
+        return body != data.dump()
 
     def settled(self) -> None:
         """Note that data and cookie are in the store as they are."""
@@ -165,10 +171,6 @@ class Content:
         """Tell whether others gave the session a new id and left this."""
         cookie, _ = decompose(payload, self._rules.serializer)
         return retired_until(cookie) is not None
-
-    @cached_property
-    def _first_body(self) -> bytes:
-        return join(self._found)
 
     @property
     def _ends_with_the_browser(self) -> bool:

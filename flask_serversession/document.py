@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from msgspec import Raw
 
 from .errors import PayloadError
-from .serializers import join
+from .members import Members
 from .serializers import Serializer
 from .session import RESERVED
 
@@ -18,8 +17,6 @@ EMPTY = b"{}"
 #: The member of a stored cookie that says that the session has another id by now.
 _RETIRED = "retiredUntil"
 
-_NULL = Raw(b"null")
-
 
 def compose(cookie: Mapping[str, Any], body: bytes) -> bytes:
     """Return the document of a cookie's stored form and the serialised data."""
@@ -27,17 +24,17 @@ def compose(cookie: Mapping[str, Any], body: bytes) -> bytes:
     return head + b"}" if body == EMPTY else head + b"," + body[1:]
 
 
-def decompose(payload: bytes, serializer: Serializer) -> tuple[dict[str, Any], dict[str, Raw]]:
-    """Return the cookie's stored form, and the undecoded members of the data, of a document.
+def decompose(payload: bytes, serializer: Serializer) -> tuple[dict[str, Any], Members]:
+    """Return the cookie's stored form and the data of a document.
 
     :raises PayloadError: if the document has no cookie object. express-session answers
         500 to such a row for ever; here it counts as no session.
     """
-    members = serializer.split(payload)
-    cookie = serializer.load(members.pop(RESERVED, _NULL))
+    data = Members.of(payload, serializer)
+    cookie = data.pop(RESERVED, None)
     if not isinstance(cookie, dict):
         raise PayloadError("A stored session has no cookie object.")
-    return cookie, members
+    return cookie, data
 
 
 def beginning_with(cookie: Mapping[str, Any]) -> bytes:
@@ -46,14 +43,25 @@ def beginning_with(cookie: Mapping[str, Any]) -> bytes:
     return head + expires
 
 
+def ends_with(document: bytes, body: bytes) -> bool:
+    """Tell whether a document's last members are those of this body.
+
+    If they are as many as it has beside the cookie, they are all it has. No document needs
+    to be composed for that, nor its cookie looked at.
+    """
+    if body == EMPTY:
+        return True
+    return document[-len(body) : -len(body) + 1] == b"," and document.endswith(body[1:])
+
+
 def retired_form(payload: bytes, until: int, serializer: Serializer) -> bytes:
     """Return a document as its id's last one: to be read, and not written, until then.
 
     :param until: milliseconds since 1970.
     """
-    cookie, members = decompose(payload, serializer)
+    cookie, data = decompose(payload, serializer)
     # First, so that it begins like no other, and nobody's load extends it.
-    return compose({_RETIRED: until, **cookie}, join(members))
+    return compose({_RETIRED: until, **cookie}, data.dump())
 
 
 def retired_until(cookie: Mapping[str, Any]) -> int | None:

@@ -9,6 +9,7 @@ from .cookie_options import CookieOptions
 from .document import beginning_with
 from .rules import Rules
 from .stores.base import DueTouch
+from .stores.base import SupportsLoadAndTouch
 
 #: Of how many sessions a process remembers that it looked.
 REMEMBERED = 10_000
@@ -34,8 +35,9 @@ class DueTouches:
 
     @classmethod
     def under(cls, rules: Rules, options: CookieOptions) -> DueTouches | None:
-        """Return what holds for an application; None if reading may extend nothing there."""
-        if not rules.policy.leaves_readers_alone:
+        """Return what holds for an application; None if reading can extend nothing there."""
+        can_touch = isinstance(rules.store, SupportsLoadAndTouch)
+        if not (can_touch and rules.policy.leaves_readers_alone):
             return None
         cookie = SessionCookie(options.resolved(is_secure=False), rules.clock)
         if cookie.has_expiry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import MutableMapping
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Raw
@@ -15,6 +16,9 @@ from .concurrency import Resolve
 from .serializers import join
 from .serializers import Serializer
 
+#: From how many bytes on it takes less to pass over members than to decode them all.
+LONG = 1_000
+
 
 class Members(MutableMapping[str, Any]):
     """A dict as the application sees it, and the bytes it was as the store does.
@@ -22,17 +26,35 @@ class Members(MutableMapping[str, Any]):
     A session is read for one or two of its members, as a rule. The others are not decoded,
     and what is stored of them is what was.
 
-    :param found: values, or undecoded members as :meth:`~.serializers.Serializer.split`
-        gives them.
+    :param members: values, or undecoded ones as :meth:`~.serializers.Serializer.split` gives
+        them. They are taken over.
+    :param found: the same ones, to know again what did not change; without them, all that is
+        there is encoded.
     """
 
     __slots__ = ("_assigned", "_found", "_serializer", "_values")
 
-    def __init__(self, serializer: Serializer, found: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        serializer: Serializer,
+        members: dict[str, Any],
+        found: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self._serializer = serializer
+        self._values = members
         self._found = found
-        self._values = dict(found)
         self._assigned: set[str] = set()
+
+    @classmethod
+    def of(cls, payload: bytes, serializer: Serializer) -> Members:
+        """Return the members of a JSON object.
+
+        :raises PayloadError: if these bytes are none.
+        """
+        if len(payload) < LONG:
+            return cls(serializer, serializer.loads(payload))
+        found = serializer.split(payload)
+        return cls(serializer, dict(found), found)
 
     def __getitem__(self, key: str) -> Any:
         value = self._values[key]
@@ -56,6 +78,9 @@ class Members(MutableMapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         return key in self._values
 
+    def pop(self, key: str, *default: Any) -> Any:
+        return self._loaded(self._values.pop(key, *default))
+
     def get(self, key: str, default: Any = None) -> Any:
         return self[key] if key in self._values else default
 
@@ -67,29 +92,25 @@ class Members(MutableMapping[str, Any]):
     def clear(self) -> None:
         self._values.clear()
 
-    def merged(
-        self, base: Mapping[str, Raw], theirs: Mapping[str, Raw], resolve: Resolve
-    ) -> Members:
+    def merged(self, base: Members, theirs: Members, resolve: Resolve) -> Members:
         """Return their members with what changed here since the base.
 
         :param resolve: decides about a member that both sides changed.
         """
-        sides = [Members(self._serializer, base), Members(self._serializer, theirs), self]
-        for side in sides:
+        for side in (base, theirs, self):
             side.get(FLASHES)  # which are merged one by one, and so have to be decoded
 
         def resolve_loaded(key: str, *values: Any) -> Any:
             return resolve(key, *map(self._loaded, values))
 
-        base_values, their_values, my_values = (side._values for side in sides)
         merged = merge(
-            base_values,
-            their_values,
-            my_values,
+            base._values,
+            theirs._values,
+            self._values,
             same=self._are_stored_alike,
             resolve=resolve_loaded,
         )
-        return Members(self._serializer, merged)
+        return Members(self._serializer, dict(merged), merged)
 
     def dump(self) -> bytes:
         """Return the data as they are stored.
@@ -98,7 +119,12 @@ class Members(MutableMapping[str, Any]):
         """
         if not self._found:
             return self._serializer.dumps(self._values)
-        return join({key: self._stored(key, value) for key, value in self._values.items()})
+        return join(
+            {
+                key: value if type(value) is Raw else self._stored(key, value)
+                for key, value in self._values.items()
+            }
+        )
 
     def _loaded(self, value: Any) -> Any:
         return self._serializer.load(value) if type(value) is Raw else value
@@ -110,8 +136,6 @@ class Members(MutableMapping[str, Any]):
         return dump("", self._loaded(one)) == dump("", self._loaded(other))
 
     def _stored(self, key: str, value: Any) -> bytes | Raw:
-        if type(value) is Raw:
-            return value
         text = self._serializer.dump(key, value)
         found = self._found.get(key)
         if type(found) is not Raw or key in self._assigned or text == bytes(found):

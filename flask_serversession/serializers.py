@@ -41,6 +41,7 @@ _NO_LOOKALIKES = (
     | ormsgpack.OPT_PASSTHROUGH_TUPLE
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
+_CONTAINERS = {dict, list}
 _encode = orjson.dumps
 _decode = orjson.loads
 _refuse_lookalikes = ormsgpack.packb
@@ -62,6 +63,12 @@ class Serializer(Protocol):
 
     def dumps(self, data: Mapping[str, Any]) -> bytes:
         """Return a JSON object with these members, each as if dumped by itself."""
+
+    def loads(self, payload: bytes) -> dict[str, Any]:
+        """Return the members of a JSON object, each of them loaded.
+
+        :raises PayloadError: as :meth:`split` does.
+        """
 
     def load(self, member: Raw) -> Any:
         """Return the value that was dumped."""
@@ -94,12 +101,13 @@ class TypedJSON:
         return text
 
     def load(self, member: Raw) -> Any:
-        text = memoryview(member)
+        text = bytes(member)
         try:
             value = _decode(text)
         except ValueError:
-            value = _decode_leniently(bytes(text))
-        return untag(value) if _find_tag(text) else value
+            value = _decode_leniently(text)
+        is_tagged = type(value) in _CONTAINERS and _find_tag(text)
+        return untag(value) if is_tagged else value
 
     def split(self, payload: bytes) -> dict[str, Raw]:
         try:
@@ -115,10 +123,6 @@ class TypedJSON:
         return members
 
     def loads(self, payload: bytes) -> dict[str, Any]:
-        """Return the members of a JSON object, each of them loaded.
-
-        :raises PayloadError: as :meth:`split` does.
-        """
         try:
             document = _decode(payload)
         except ValueError:
@@ -142,11 +146,11 @@ def _as_it_is(value: object) -> bytes | None:
 
 def join(members: Mapping[str, bytes | Raw]) -> bytes:
     """Return a JSON object with these members, dumped already."""
-    texts = {key: bytes(text) for key, text in members.items()}
     try:
-        return _encode({key: Fragment(text) for key, text in texts.items()})
+        return _encode({key: Fragment(bytes(text)) for key, text in members.items()})
     except TypeError:
-        return b"{%s}" % b",".join(b"%s:%s" % (_plain(key), texts[key]) for key in texts)
+        texts = [b"%s:%s" % (_plain(key), bytes(text)) for key, text in members.items()]
+        return b"{%s}" % b",".join(texts)
 
 
 def _plain(value: object) -> bytes:

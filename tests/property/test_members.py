@@ -24,7 +24,8 @@ def test_members_are_stored_as_a_dict_with_the_same_history_is(
     session: dict[str, Any], steps: list[tuple[str, int]]
 ) -> None:
     stored = serializer.dumps(session)
-    plain, members = serializer.loads(stored), Members(serializer, serializer.split(stored))
+    found = serializer.split(stored)
+    plain, members = serializer.loads(stored), Members(serializer, dict(found), found)
 
     for step, number in steps:
         for data in (plain, members):

@@ -14,6 +14,9 @@ from flask_serversession.document import retired_form
 from flask_serversession.due import DueTouches
 from flask_serversession.policy import SavePolicy
 from flask_serversession.rules import Rules
+from flask_serversession.stores.base import DueTouch
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.memory import MemoryStore
 
 from .clock import Clock
 from .conftest import DAY
@@ -22,6 +25,16 @@ MakeRules = Callable[..., Rules]
 
 MINUTE = 60_000
 USUAL = CookieOptions()
+
+
+class TouchingStore(MemoryStore):
+    def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
+        return self.load(key), False
+
+
+@pytest.fixture
+def rules(make_rules: MakeRules) -> Rules:
+    return make_rules(store=TouchingStore())
 
 
 def document_with(options: CookieOptions, rules: Rules) -> bytes:
@@ -89,9 +102,13 @@ def test_an_id_given_up_is_extended_by_nobody(rules: Rules) -> None:
 def test_where_reading_asks_for_more_no_load_touches(
     make_rules: MakeRules, policy: SavePolicy
 ) -> None:
-    found = DueTouches.under(make_rules(policy=policy), USUAL)
+    found = DueTouches.under(make_rules(store=TouchingStore(), policy=policy), USUAL)
 
     assert (found is None) is not policy.leaves_readers_alone
+
+
+def test_a_store_that_cannot_touch_as_it_loads_is_not_asked_to(make_rules: MakeRules) -> None:
+    assert DueTouches.under(make_rules(store=MemoryStore()), USUAL) is None
 
 
 @pytest.mark.parametrize("max_age", [0, -1000, DAY])
@@ -115,7 +132,7 @@ def test_one_load_an_interval_looks(rules: Rules, clock: Clock) -> None:
 
 
 def test_without_an_interval_every_load_looks(make_rules: MakeRules) -> None:
-    dues = DueTouches.under(make_rules(touch_interval=0), USUAL)
+    dues = DueTouches.under(make_rules(store=TouchingStore(), touch_interval=0), USUAL)
 
     assert dues is not None
     assert [dues.of("sid") is not None for _ in range(3)] == [True] * 3

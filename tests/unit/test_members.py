@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from flask_serversession.concurrency import keep_mine
 from flask_serversession.errors import SessionSerializationError
+from flask_serversession.members import LONG
 from flask_serversession.members import Members
 from flask_serversession.serializers import TypedJSON
 
@@ -33,7 +34,8 @@ def json() -> CountingJSON:
 
 
 def found(json: TypedJSON, payload: str) -> Members:
-    return Members(json, json.split(payload.encode()))
+    members = json.split(payload.encode())
+    return Members(json, dict(members), members)
 
 
 def test_a_member_nobody_looks_at_is_neither_decoded_nor_encoded(json: CountingJSON) -> None:
@@ -122,7 +124,7 @@ def test_a_value_without_a_stored_form_is_named(json: CountingJSON, payload: str
 
 def test_a_merge_decodes_what_both_sides_changed_and_nothing_else(json: CountingJSON) -> None:
     mine = found(json, '{"a":1,"b":2,"long":"text","ours":5}')
-    base, theirs = mine.dump(), b'{"a":1,"b":3,"long":"text","ours":6,"new":7}'
+    base, theirs = mine.dump().decode(), '{"a":1,"b":3,"long":"text","ours":6,"new":7}'
     mine["a"] = 10
     mine["ours"] = 50
     asked: list[tuple[object, ...]] = []
@@ -132,7 +134,7 @@ def test_a_merge_decodes_what_both_sides_changed_and_nothing_else(json: Counting
         return sum(sides)
 
     json.loaded.clear()
-    merged = mine.merged(json.split(base), json.split(theirs), resolve)
+    merged = mine.merged(found(json, base), found(json, theirs), resolve)
 
     assert asked == [("ours", 5, 6, 50)]
     assert b'"text"' not in json.loaded
@@ -143,7 +145,7 @@ def test_a_value_spelled_in_another_way_is_no_change_in_a_merge(json: CountingJS
     mine = found(json, '{"a":1.0}')
     assert mine["a"] == 1.0
 
-    merged = mine.merged(json.split(b'{"a":1.0e0}'), json.split(b'{"a":2}'), keep_mine)
+    merged = mine.merged(found(json, '{"a":1.0e0}'), found(json, '{"a":2}'), keep_mine)
 
     assert merged.dump() == b'{"a":2}'
 
@@ -153,9 +155,17 @@ def test_what_was_merged_goes_on_changing(json: CountingJSON) -> None:
     cart = mine["cart"]
     cart.append("milk")
 
-    merged = mine.merged(
-        json.split(b'{"cart":["tea"]}'), json.split(b'{"cart":["tea"]}'), keep_mine
-    )
+    base = '{"cart":["tea"]}'
+    merged = mine.merged(found(json, base), found(json, base), keep_mine)
     cart.append("sugar")
 
     assert merged.dump() == b'{"cart":["tea","milk","sugar"]}'
+
+
+def test_a_short_session_is_decoded_at_once_and_a_long_one_is_not(json: CountingJSON) -> None:
+    short = Members.of(b'{"user":"ada"}', json)
+    long = Members.of(b'{"user":"ada","text":"%s"}' % (b"x" * LONG), json)
+
+    assert json.loaded == []
+    assert short["user"] == long["user"] == "ada"
+    assert json.loaded == [b'"ada"']
