@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from ..errors import StoreError
 from .base import DriverErrors
-from .base import epoch_milliseconds
 from .base import GONE
 from .base import is_expired
-from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
+from .base import utc_now
+from .memcached_clients import Borrowed
 from .memcached_clients import driver
 from .memcached_clients import servers_in
 from .memcached_clients import servers_of
@@ -130,21 +129,21 @@ class MemcachedStore:
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         name = self._name(key)
-        with self._asking(self._server(name)) as server:
-            touched = bool(server.touch(name, _exptime(expires_at), noreply=False))
+        with self._errors, self._borrowed(self._server(name)) as connection:
+            touched = bool(connection.touch(name, _exptime(expires_at), noreply=False))
         self._ends.note(name, expires_at if touched else None)
         return touched
 
     def delete(self, key: str) -> bool:
         name = self._name(key)
         self._ends.note(name, None)
-        with self._asking(self._server(name)) as server:
-            return bool(server.delete(name, noreply=False))
+        with self._errors, self._borrowed(self._server(name)) as connection:
+            return bool(connection.delete(name, noreply=False))
 
     def ping(self) -> None:
-        for each in self._servers.values():
-            with self._asking(each) as server:
-                server.version()
+        for server in self._servers.values():
+            with self._errors, self._borrowed(server) as connection:
+                connection.version()
 
     def close(self) -> None:
         if self._owns_client:
@@ -152,15 +151,15 @@ class MemcachedStore:
                 server.close()
 
     def _current(self, name: str) -> Record | None:
-        with self._asking(self._server(name)) as server:
-            payload, version = server.gets(name)
+        with self._errors, self._borrowed(self._server(name)) as connection:
+            payload, version = connection.gets(name)
         return None if payload is None else Record(payload, self._ends.get(name), version)
 
     def _write(self, command: str, name: str, record: Record, **version: object) -> bool | None:
         """Return True if stored, False if refused, None if ``cas`` found no item."""
-        with self._asking(self._server(name)) as server:
+        with self._errors, self._borrowed(self._server(name)) as connection:
             try:
-                stored: bool | None = getattr(server, command)(
+                stored: bool | None = getattr(connection, command)(
                     name,
                     record.payload,
                     **version,
@@ -179,15 +178,8 @@ class MemcachedStore:
             self._ends.note(name, record.expires_at)
         return stored
 
-    @contextmanager
-    def _asking(self, server: Any) -> Iterator[Any]:
-        with self._errors:
-            try:
-                yield server
-            except self._hung_up:
-                if self._owns_client:
-                    server.close()  # its other connections, which are as dead
-                raise
+    def _borrowed(self, server: Any) -> Borrowed:
+        return Borrowed(server, all_end_with=self._hung_up if self._owns_client else ())
 
     def _server(self, name: str) -> Any:
         # HashClient's own verbs answer "not found" for a server that failed a moment
@@ -199,14 +191,9 @@ def _exptime(expires_at: datetime | None) -> int:
     """Return an expiry as memcached counts it: seconds from now, or since 1970 if far."""
     if expires_at is None:
         return 0
-    left = milliseconds_left(expires_at)
+    left = ceil((expires_at - utc_now()).total_seconds())
     if left <= 0:
         return -1  # ends it at once
-    seconds = _whole_seconds(left)
-    if seconds <= _LONGEST_RELATIVE_EXPIRY:
-        return seconds
-    return min(_whole_seconds(epoch_milliseconds(expires_at)), _LATEST_ABSOLUTE_EXPIRY)
-
-
-def _whole_seconds(milliseconds: int) -> int:
-    return -(-milliseconds // 1000)
+    if left <= _LONGEST_RELATIVE_EXPIRY:
+        return left
+    return min(ceil(expires_at.timestamp()), _LATEST_ABSOLUTE_EXPIRY)

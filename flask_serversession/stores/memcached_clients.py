@@ -1,10 +1,11 @@
-"""The clients of memcached's servers: found in a URL, checked, and renewed after a fork."""
+"""The clients of memcached's servers: found in a URL, checked, used, and renewed after a fork."""
 
 from __future__ import annotations
 
 import os
 import re
 import warnings
+from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -60,6 +61,39 @@ def servers_of(client: Any) -> dict[object, Any]:
         _check(server)
     _pooled_clients.update(servers.values())
     return servers
+
+
+class Borrowed:
+    """A connection of a client's pool, for one ``with`` block.
+
+    Cheaper than the client's own verbs, which borrow one each.
+
+    :param all_end_with: the errors that mean the pool's other connections are dead, too.
+    """
+
+    __slots__ = ("_all_end_with", "_connection", "_pool")
+
+    def __init__(self, client: Any, *, all_end_with: tuple[type[BaseException], ...]) -> None:
+        self._pool = client.client_pool
+        self._all_end_with = all_end_with
+
+    def __enter__(self) -> Any:
+        self._connection = self._pool.get()
+        return self._connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._pool.release(self._connection)
+            return
+        # Or the next to borrow it would read what is still to come for its own.
+        self._pool.destroy(self._connection)
+        if isinstance(error, self._all_end_with):
+            self._pool.clear()
 
 
 def _check(server: Any) -> None:

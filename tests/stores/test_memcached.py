@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -540,6 +541,45 @@ def test_a_server_that_hangs_is_unavailable(tmp_path: Path) -> None:
         finally:
             process.send_signal(signal.SIGCONT)
         store.close()
+
+
+class Interrupted(BaseException):
+    pass
+
+
+@contextmanager
+def interrupted_soon() -> Iterator[None]:
+    """Raise Interrupted in the block, as a worker's signal handler does."""
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("memcached_url")  # skips without the program
+def test_an_interrupted_verb_gives_its_place_in_the_pool_back(tmp_path: Path) -> None:
+    with running_memcached(tmp_path) as (url, process):
+        client = new_client(url, max_pool_size=1)
+        store = MemcachedStore(client, prefix=new_prefix())
+        store.create("key", live())
+        store.create("other", live(OTHER_PAYLOAD))
+
+        process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(Interrupted), interrupted_soon():
+                store.load("key")
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+        assert_payload(store, "other", OTHER_PAYLOAD)
+        client.close()
 
 
 def test_the_other_server_does_not_stand_in_for_a_lost_one(
