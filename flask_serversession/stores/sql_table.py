@@ -163,8 +163,8 @@ class Layout(NamedTuple):
     rounded: Callable[[int], int] = int
     #: The expiry is a local time, and the statements have a parameter ``time_zone``.
     local: bool = False
-    #: Setup gives a table that is there the index it lacks.
-    mended: bool = False
+    #: It is this package's own, and setup gives a table that is there the index it lacks.
+    native: bool = False
 
 
 def native_layout(name: str | None, schema: str | None) -> Layout:
@@ -186,7 +186,7 @@ def native_layout(name: str | None, schema: str | None) -> Layout:
         sa.Index(f"ix_{name}_expires_at", "expires_at"),
         schema=schema,
     )
-    return Layout(table, mended=True)
+    return Layout(table, native=True)
 
 
 class Column(NamedTuple):
@@ -247,7 +247,7 @@ TIME_ZONE_OF_OTHERS = sa.text(
 def make_missing(connection: sa.Connection, layout: Layout) -> None:
     """Make the table and its index, unless they are there or another process is faster."""
     parts: list[sa.Table | sa.Index] = [layout.table]
-    if layout.mended:
+    if layout.native:
         parts += layout.table.indexes
     for part in parts:
         try:
@@ -277,6 +277,9 @@ class Statements:
         self.replace_dead = sa.update(table).where(dead_key).values(new)
         self.save = sa.update(table).where(live_key).values(new)
         self.save_replacing = self.save.where(table.c.payload == old)
+        to: sa.BindParameter[str] = sa.bindparam("to", type_=table.c.id.type)
+        self.move = sa.update(table).where(live_key).values(id=to, **new)
+        self.move_replacing = self.move.where(table.c.payload == old)
         self.touch = sa.update(table).where(live_key).values(new_expiry)
         self.delete = sa.delete(table).where(live_key)
         self.delete_replacing = self.delete.where(table.c.payload == old)

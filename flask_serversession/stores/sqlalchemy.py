@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from ..errors import ConfigError
+from .base import ENDED
 from .base import from_epoch_milliseconds
 from .base import GONE
+from .base import is_expired
 from .base import Lock
 from .base import Rebase
 from .base import Record
 from .base import Refusal
 from .record_lock import RecordLock
+from .record_move import move_record
 
 try:
     import sqlalchemy as sa
@@ -49,7 +53,8 @@ class SQLAlchemyStore:
 
     A pooled connection that turns out to be dead is replaced, and the statement sent once
     more. If the server had carried it out and died before it said so, ``create`` and
-    ``delete`` answer False and ``save`` refuses, showing the record it wrote. Expired rows
+    ``delete`` answer False, ``save`` refuses, showing the record it wrote, and so does
+    ``move``, for which the old key is gone. Expired rows
     stay until :meth:`prune`. This machine's clock says what has expired.
 
     An application's engine lends a connection for one statement at a time. Its options
@@ -184,6 +189,24 @@ class SQLAlchemyStore:
             expected = row.record.payload == replacing.payload  # Outcome says when.
             row.replace(record if expected else rebase(row.record))
         return None
+
+    def move(
+        self,
+        key: str,
+        to: str,
+        record: Record,
+        *,
+        replacing: Record | None = None,
+        leaving: Record = ENDED,
+    ) -> Refusal | None:
+        """Rename the row, unless something is left of it, or the new key may be taken."""
+        if is_expired(leaving.expires_at) and not is_expired(record.expires_at):
+            with ERRORS, suppress(exc.IntegrityError):
+                if self._rows.move(key, to, record, replacing).row_count:
+                    return None
+                current = self.load(key)
+                return GONE if current is None or replacing is None else Refusal(current)
+        return move_record(self, key, to, record, replacing=replacing, leaving=leaving)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         moment = self._rows.rounded(expires_at)

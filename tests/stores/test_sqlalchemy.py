@@ -32,6 +32,7 @@ from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.sql_table import BATCH
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 from flask_serversession.testing import KeysContract
+from flask_serversession.testing import MoveContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
@@ -101,14 +102,16 @@ def store(make_store: MakeStore) -> SQLAlchemyStore:
     return make_store()
 
 
-class TestSQLAlchemyStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
+class TestSQLAlchemyStore(
+    StoreContract, KeysContract, PruneContract, SetupContract, PingContract, MoveContract
+):
     @pytest.fixture
     def other_store(self, make_store: MakeStore, table: str) -> SQLAlchemyStore:
         return make_store(table=f"{table}_2")
 
 
 class TestOnAnApplicationsEngine(
-    StoreContract, KeysContract, PruneContract, SetupContract, PingContract
+    StoreContract, KeysContract, PruneContract, SetupContract, PingContract, MoveContract
 ):
     """By a function, from an engine that counts changed instead of found rows on MySQL."""
 
