@@ -97,7 +97,7 @@ class Database:
         borrowed.hide_parameters = True
         return cls(borrowed, commits=commits)
 
-    def send(self, statement: sa.Executable, **parameters: object) -> Outcome:
+    def send(self, statement: sa.Executable, parameters: Mapping[str, object]) -> Outcome:
         """Execute a statement; if its connection died in the pool, once more on a new one.
 
         :param statement: one of a fixed number, since what is made of it is kept.

@@ -58,6 +58,7 @@ class KeptStatement:
         statement = compiled.statement
         columns = statement.selected_columns if isinstance(statement, sa.Select) else ()
         self._columns = [_result_process(column.type, self._dialect) for column in columns]
+        self._as_fetched = not any(self._columns)
 
     @classmethod
     def of(cls, statement: sa.Executable, dialect: sa.Dialect) -> KeptStatement | None:
@@ -115,7 +116,9 @@ class KeptStatement:
             return values
         return {bind.name: value for bind, value in zip(self._binds, values, strict=True)}
 
-    def _rows(self, fetched: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    def _rows(self, fetched: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        if self._as_fetched:
+            return fetched
         return [
             [
                 process(value) if process else value

@@ -77,7 +77,7 @@ class Wanted:
         """
         if self._time_zone is not None:
             return self._time_zone
-        ((time_zone,),) = database.send(TIME_ZONE_OF_OTHERS).rows
+        ((time_zone,),) = database.send(TIME_ZONE_OF_OTHERS, {}).rows
         if time_zone is None:
             raise ConfigError(
                 "connect-pg-simple keeps local times, in the TimeZone of Node's connections."

@@ -77,7 +77,8 @@ class Rows:
         """Do the same, and raise what SQLAlchemy raises."""
         if self._setup_due:
             self.setup()
-        return self.database.send(statement, **parameters, **self.constants)
+        parameters.update(self.constants)
+        return self.database.send(statement, parameters)
 
     def replace(self, key: str, record: Record, replacing: Record | None) -> Outcome:
         """Put a record in the place of a live one, of ``replacing`` if that is given."""

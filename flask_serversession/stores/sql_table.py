@@ -24,28 +24,25 @@ _LAST = epoch_milliseconds(datetime.max.replace(tzinfo=timezone.utc))
 BATCH = 500
 
 
-class Key(sa.TypeDecorator[str]):
-    """Text compared byte by byte on every dialect: case and trailing spaces count.
+class BinaryKey(sa.TypeDecorator[str]):
+    """Text as bytes, for MySQL's text types ignore trailing spaces whatever their collation."""
 
-    MySQL's own text types ignore trailing spaces even with a binary collation.
-    """
-
-    impl = sa.String
+    impl = sa.VARBINARY(_LONGEST_KEY)
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        if dialect.name in MYSQL:
-            return dialect.type_descriptor(sa.VARBINARY(_LONGEST_KEY))
-        collation = "C" if dialect.name == "postgresql" else None
-        return dialect.type_descriptor(sa.String(_LONGEST_KEY, collation))
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
+        return None if value is None else value.encode()
 
-    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> Any:
-        if value is not None and dialect.name in MYSQL:
-            return value.encode()
-        return value
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> str:
+        return bytes(value).decode()
 
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> str | None:
-        return value.decode() if isinstance(value, bytes) else value
+
+#: Text compared byte by byte on every dialect: case and trailing spaces count.
+KEY = (
+    sa.String(_LONGEST_KEY)
+    .with_variant(sa.String(_LONGEST_KEY, "C"), "postgresql")
+    .with_variant(BinaryKey(), *MYSQL)
+)
 
 
 class Stored(sa.types.UserDefinedType[Any]):
@@ -174,7 +171,7 @@ def native_layout(name: str | None, schema: str | None) -> Layout:
         name,
         # One of its own: no other table of that name is in its way.
         sa.MetaData(),
-        sa.Column("id", Key, primary_key=True),
+        sa.Column("id", KEY, primary_key=True),
         sa.Column(
             "payload",
             sa.LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL),

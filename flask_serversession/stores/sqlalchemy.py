@@ -273,7 +273,7 @@ class SQLAlchemyStore:
 
     def ping(self) -> None:
         with ERRORS:
-            self._rows.database.send(self._rows.sql.ping)
+            self._rows.database.send(self._rows.sql.ping, {})
 
     def close(self) -> None:
         if self._own is not None:
