@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -15,32 +14,37 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from .base import DriverErrors
+from .base import DueTouch
 from .base import GONE
 from .base import is_expired
 from .base import Lock
 from .base import Record
 from .base import Refusal
+from .filesystem_io import remove
+from .filesystem_io import sync_directory
+from .filesystem_io import write_new
 from .filesystem_layouts import layout_named
-from .filesystem_layouts import open_privately
 from .filesystem_lock import FileLock
 from .filesystem_lock import HAS_FLOCK
 from .filesystem_lock import lock_path
 from .filesystem_lock import lock_paths
-from .filesystem_lock import locked
+from .filesystem_lock import WriteLock
+from .filesystem_lock import WriteLocks
 
 _LONGEST_NAME = 255
 #: Starts a name that only hashes its key. No percent-encoded key holds "%s".
 _HASHED = "%sha256-"
-_SHARDS = [f"{number:02x}" for number in range(64)]
+_SHARDS = 64
 
 
 class FileSystemStore:
     """Keeps each record in one private file, which tells its expiry.
 
-    A write renames a complete file over the old one: ``load`` takes no lock and finds one
-    whole version. The other verbs hold ``flock`` on one of 64 lock files while they check
-    and write. The kernel frees the lock of a process that is killed; what it had half
-    written goes with the next write under that lock, or with :meth:`prune`.
+    A write renames a complete file over the old one: a load takes no lock, finds one whole
+    version, and touches no other. The other verbs hold ``flock`` on one of 64 lock files,
+    which stay open, while they check and write. The kernel frees the lock of a process that
+    is killed; what it had half written goes with the next write under that lock, or with
+    :meth:`prune`.
 
     A session's lock is ``flock`` on a file of its own, which is there while it is held: it
     ends with its holder, at once, so a ``ttl`` has no part in it and there is none to renew.
@@ -94,7 +98,8 @@ class FileSystemStore:
         self._layout = layout_named(layout, ttl=ttl)
         self._fsync = fsync
         self._make_directory = create
-        self._lock_timeout = lock_timeout
+        self._shards = [f"{self._directory}/.{number:02x}" for number in range(_SHARDS)]
+        self._locks = WriteLocks(lock_timeout)
         self._errors = DriverErrors(
             f"the directory {self._directory}",
             unavailable=(FileNotFoundError, NotADirectoryError, TimeoutError),
@@ -118,20 +123,28 @@ class FileSystemStore:
             self._prepare()
             record = self._layout.read(self._path(key))
             if record is None:
-                os.stat(self._directory)  # raises if the record went with everything else
+                self._check_directory()
             return record
+
+    def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
+        with self._errors:
+            self._prepare()
+            record, touched = self._layout.read_and_touch(self._path(key), due)
+            if record is None:
+                self._check_directory()
+            return record, touched
 
     def create(self, key: str, record: Record) -> bool:
         path = self._path(key)
-        with self._errors, self._locked(_shard(path)) as scratch:
+        with self._errors, self._locked(self._shard(path)):
             if self._layout.is_live(path):
                 return False
-            self._write(scratch, path, record)
+            self._write(path, record)
             return True
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
         path = self._path(key)
-        with self._errors, self._locked(_shard(path)) as scratch:
+        with self._errors, self._locked(self._shard(path)):
             current = self._layout.read(path)
             if current is None:
                 return GONE
@@ -140,17 +153,17 @@ class FileSystemStore:
             if is_expired(record.expires_at):
                 self._erase(path)
             else:
-                self._write(scratch, path, record)
+                self._write(path, record)
             return None
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         path = self._path(key)
-        with self._errors, self._locked(_shard(path)) as scratch:
-            return self._layout.touch(path, expires_at, partial(self._write, scratch, path))
+        with self._errors, self._locked(self._shard(path)):
+            return self._layout.touch(path, expires_at, partial(self._write, path))
 
     def delete(self, key: str) -> bool:
         path = self._path(key)
-        with self._errors, self._locked(_shard(path)):
+        with self._errors, self._locked(self._shard(path)):
             alive = self._layout.is_live(path)
             self._erase(path)
             return alive
@@ -179,9 +192,9 @@ class FileSystemStore:
 
     def prune(self) -> int:
         """Remove expired records, each under its own short lock, and what the killed left."""
-        for shard in _SHARDS:
-            with self._errors, self._locked(shard) as scratch:
-                _unlink(scratch)
+        for shard in self._shards:
+            with self._errors, self._locked(shard):
+                remove(shard + ".scratch")
         self._remove_left_locks()
         return sum(self._remove(path, unless_live=True) for path in self._paths(live=False))
 
@@ -192,19 +205,26 @@ class FileSystemStore:
 
     def ping(self) -> None:
         """Take and free a lock, which shows that the directory is there and writable."""
-        with self._errors, self._locked(_SHARDS[0]):
+        with self._errors, self._locked(self._shards[0]):
             pass
+
+    def close(self) -> None:
+        """Close the lock files; the next write opens the one that it needs."""
+        self._locks.close()
 
     def _prepare(self) -> None:
         if self._make_directory:
             self.setup()
             self._make_directory = False
 
+    def _check_directory(self) -> None:
+        os.stat(self._directory)  # raises if a record went with everything else
+
     def _path(self, key: str) -> str:
         name = self._layout.stem(key) + self._layout.suffix
         if len(name.encode()) > _LONGEST_NAME:
             name = _HASHED + sha256(name.encode()).hexdigest() + self._layout.suffix
-        return os.path.join(self._directory, name)
+        return f"{self._directory}/{name}"
 
     def _paths(self, *, live: bool | None = None) -> Iterator[str]:
         suffix = self._layout.suffix
@@ -216,29 +236,28 @@ class FileSystemStore:
                     if ours and (live is None or live is self._layout.is_live(entry.path)):
                         yield entry.path
 
-    @contextmanager
-    def _locked(self, shard: str) -> Iterator[str]:
-        # Gives the path of the shard's scratch file, which is the lock holder's alone.
-        self._prepare()
-        with locked(os.path.join(self._directory, f".{shard}.lock"), self._lock_timeout):
-            yield os.path.join(self._directory, f".{shard}.scratch")
+    def _shard(self, path: str) -> str:
+        # What the paths of its lock and of the scratch file of the lock's holder begin with.
+        name = path.rpartition("/")[2]
+        return self._shards[zlib.crc32(os.fsencode(name)) % _SHARDS]
 
-    def _write(self, scratch: str, path: str, record: Record) -> None:
-        _unlink(scratch)
-        with open(scratch, "xb", opener=open_privately) as file:
-            self._layout.write(file, record)
-            if self._fsync:
-                file.flush()
-                os.fsync(file.fileno())
+    def _locked(self, shard: str) -> WriteLock:
+        self._prepare()
+        return self._locks.of(shard + ".lock")
+
+    def _write(self, path: str, record: Record) -> None:
+        content, modified = self._layout.encode(record)
+        scratch = self._shard(path) + ".scratch"
+        write_new(scratch, content, modified=modified, fsync=self._fsync)
         os.replace(scratch, path)
         self._sync_directory()
 
     def _remove(self, path: str, *, unless_live: bool = False) -> bool:
-        with self._errors, self._locked(_shard(path)):
-            return not (unless_live and self._layout.is_live(path)) and _unlink(path)
+        with self._errors, self._locked(self._shard(path)):
+            return not (unless_live and self._layout.is_live(path)) and remove(path)
 
     def _erase(self, path: str) -> None:
-        _unlink(path)
+        remove(path)
         self._sync_directory()
 
     def _remove_left_locks(self) -> None:
@@ -250,22 +269,5 @@ class FileSystemStore:
                 lock.release()
 
     def _sync_directory(self) -> None:
-        if not self._fsync:
-            return
-        descriptor = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _shard(path: str) -> str:
-    return _SHARDS[zlib.crc32(os.fsencode(os.path.basename(path))) % len(_SHARDS)]
-
-
-def _unlink(path: str) -> bool:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return False
-    return True
+        if self._fsync:
+            sync_directory(self._directory)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
 import stat
+import time
 from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from typing import Any
-from typing import BinaryIO
 from typing import NoReturn
 from typing import Protocol
 from typing import TypeGuard
@@ -20,11 +19,15 @@ from urllib.parse import quote
 
 from ..errors import ConfigError
 from ..errors import PayloadError
+from .base import DueTouch
 from .base import EPOCH
 from .base import epoch_milliseconds
 from .base import from_epoch_milliseconds
 from .base import is_expired
 from .base import Record
+from .base import utc_now
+from .filesystem_io import open_to_read
+from .filesystem_io import read_all
 
 _MICROSECOND = timedelta(microseconds=1)
 _FAR_FUTURE = EPOCH + timedelta(days=80_000)
@@ -51,11 +54,14 @@ class Layout(Protocol):
         :raises PayloadError: if the file tells neither a payload nor an expiry.
         """
 
+    def read_and_touch(self, path: str, due: DueTouch) -> tuple[Record | None, bool]:
+        """Return what ``read`` does, and whether it was touched: never, if that takes a lock."""
+
     def is_live(self, path: str) -> bool:
         """Tell whether there is a record that has not ended."""
 
-    def write(self, file: BinaryIO, record: Record) -> None:
-        """Write the record into an empty file."""
+    def encode(self, record: Record) -> tuple[bytes, int | None]:
+        """Return the content of the file, and its modification time if that is the expiry."""
 
     def touch(self, path: str, expires_at: datetime, rewrite: Callable[[Record], None]) -> bool:
         """Move the expiry of a live record, with ``rewrite`` if need be; False without one."""
@@ -91,24 +97,33 @@ class FileTime:
 
     def read(self, path: str) -> Record | None:
         found = _read(path)
-        if found is None:
-            return None
-        payload, status = found
-        expires_at = _expiry(status)
-        return None if is_expired(expires_at) else Record(payload, expires_at)
+        return _live_record(*found) if found else None
+
+    def read_and_touch(self, path: str, due: DueTouch) -> tuple[Record | None, bool]:
+        file = open_to_read(path)
+        if file is None:
+            return None, False
+        try:
+            record = _live_record(*read_all(file))
+            if record is None or not _is_due(record, due):
+                return record, False
+            expires_at = utc_now() + due.lifetime
+            moment = _nanoseconds(expires_at)
+            # It needs no lock: whatever took the place of this file keeps its own expiry.
+            os.utime(file, ns=(moment, moment))
+            return Record(record.payload, expires_at), True
+        finally:
+            os.close(file)
 
     def is_live(self, path: str) -> bool:
         try:
             status = os.lstat(path)
         except FileNotFoundError:
             return False
-        return stat.S_ISREG(status.st_mode) and not is_expired(_expiry(status))
+        return stat.S_ISREG(status.st_mode) and _is_ahead(status)
 
-    def write(self, file: BinaryIO, record: Record) -> None:
-        moment = _nanoseconds(record.expires_at or _FAR_FUTURE)
-        file.write(record.payload)
-        file.flush()
-        os.utime(file.fileno(), ns=(moment, moment))
+    def encode(self, record: Record) -> tuple[bytes, int | None]:
+        return record.payload, _nanoseconds(record.expires_at or _FAR_FUTURE)
 
     def touch(self, path: str, expires_at: datetime, rewrite: Callable[[Record], None]) -> bool:
         if not self.is_live(path):
@@ -149,21 +164,23 @@ class SessionFileStore:
         expires_at = self._end(document, last_access)
         return None if is_expired(expires_at) else Record(payload, expires_at)
 
+    def read_and_touch(self, path: str, due: DueTouch) -> tuple[Record | None, bool]:
+        return self.read(path), False
+
     def is_live(self, path: str) -> bool:
         try:
             return self.read(path) is not None
         except PayloadError:
             return True  # nothing tells that it has ended
 
-    def write(self, file: BinaryIO, record: Record) -> None:
+    def encode(self, record: Record) -> tuple[bytes, int | None]:
         payload, document, _ = _take_apart(record.payload)
         if record.expires_at is None:
-            file.write(payload)
-            return
+            return payload, None
         last_access = epoch_milliseconds(record.expires_at) - self._life(document)
         comma = b"," if document else b""
         member = b"%s%d}" % (_LAST_ACCESS_MEMBER, last_access)
-        file.write(payload.rstrip()[:-1] + comma + member)
+        return payload.rstrip()[:-1] + comma + member, None
 
     def touch(self, path: str, expires_at: datetime, rewrite: Callable[[Record], None]) -> bool:
         record = self.read(path)
@@ -245,18 +262,27 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _read(path: str) -> tuple[bytes, os.stat_result] | None:
+    file = open_to_read(path)
+    if file is None:
+        return None
     try:
-        with open(path, "rb", buffering=0, opener=open_privately) as file:
-            return file.read(), os.fstat(file.fileno())
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP):  # a symbolic link is no record
-            return None
-        raise
+        return read_all(file)
+    finally:
+        os.close(file)
 
 
-def open_privately(path: str, flags: int) -> int:
-    """Open a file that is its owner's alone, and never through a symbolic link."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+def _live_record(payload: bytes, status: os.stat_result) -> Record | None:
+    return Record(payload, _expiry(status)) if _is_ahead(status) else None
+
+
+def _is_due(record: Record, due: DueTouch) -> bool:
+    if record.expires_at is None or not record.payload.startswith(due.beginning):
+        return False
+    return abs(utc_now() + due.lifetime - record.expires_at) >= due.interval
+
+
+def _is_ahead(status: os.stat_result) -> bool:
+    return status.st_mtime_ns > time.time_ns()
 
 
 def _expiry(status: os.stat_result) -> datetime:

@@ -6,16 +6,13 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from hashlib import sha256
 from io import FileIO
+from weakref import finalize
 from weakref import WeakSet
 
 from .base import DriverErrors
-from .filesystem_layouts import open_privately
+from .filesystem_io import open_privately
 
 try:
     import fcntl
@@ -43,34 +40,122 @@ class FileLock:
     def __init__(self, path: str, errors: DriverErrors) -> None:
         self._path = path
         self._errors = errors
-        self._file: FileIO | None = None
+        self._file: _LockFile | None = None
 
     def acquire(self, timeout: float) -> bool:
         with self._errors:
-            return _keep_trying(self._try, timeout, longest_pause=_LONGEST_PAUSE)
+            file = _wait_for(self._path, timeout, longest_pause=_LONGEST_PAUSE)
+        if file is None:
+            return False
+        self._file = file
+        return True
 
     def renew(self) -> bool:
         with self._errors:
-            return self._file is not None and _is_at(self._path, self._file)
+            return self._file is not None and self._file.is_in_place()
 
     def release(self) -> None:
         file, self._file = self._file, None
-        if file is None or file.closed:
+        if file is None:
             return
-        with self._errors, _closing(file):
-            if _is_at(self._path, file):
-                os.unlink(self._path)
-
-    def _try(self) -> bool:
-        file = _open(self._path)
-        try:
-            # The holder before may have removed the file since it was opened here.
-            if _flock(file) and _is_at(self._path, file):
-                self._file = file
-        finally:
-            if self._file is not file:
+        with self._errors:
+            try:
+                if file.is_in_place():
+                    os.unlink(self._path)
+            finally:
                 _close(file)
-        return self._file is file
+
+
+class WriteLocks:
+    """The locks of those who change a directory, on files that stay there and stay open.
+
+    Threads exclude each other as processes do: while one of them holds a lock its file is
+    out of use, and who wants it opens another, which is another holder to ``flock``.
+
+    :param timeout: seconds to wait for others.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._unused: dict[str, _LockFile] = {}
+        finalize(self, _close_all, self._unused)
+
+    def of(self, path: str) -> WriteLock:
+        """Return the lock of a file, which is made if it is missing."""
+        return WriteLock(path, self._timeout, self._unused)
+
+    def close(self) -> None:
+        """Close the files that are out of use; who wants one again opens it."""
+        _close_all(self._unused)
+
+
+class WriteLock:
+    """Holds a lock within a ``with`` block.
+
+    :param unused: files that are open, by path; the lock's own is there while nobody holds it.
+    :raises TimeoutError: if others held it for longer than ``timeout``.
+    """
+
+    __slots__ = ("_file", "_path", "_timeout", "_unused")
+
+    def __init__(self, path: str, timeout: float, unused: dict[str, _LockFile]) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._unused = unused
+
+    def __enter__(self) -> None:
+        self._file = self._reuse() or self._wait()
+
+    def __exit__(self, *_: object) -> None:
+        self._file.unlock()
+        if self._unused.setdefault(self._path, self._file) is not self._file:
+            _close(self._file)
+
+    def _reuse(self) -> _LockFile | None:
+        file = self._unused.pop(self._path, None)
+        if file is None or file.lock():
+            return file
+        _close(file)
+        return None
+
+    def _wait(self) -> _LockFile:
+        file = _wait_for(self._path, self._timeout, longest_pause=_PAUSE)
+        if file is None:
+            raise TimeoutError("another process holds the lock")
+        return file
+
+
+class _LockFile(FileIO):
+    """A file to lock, which is made if it is missing; closed in a forked child."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "ab", opener=open_privately)
+        self._path = path
+        self._status = os.fstat(self.fileno())
+
+    def lock(self) -> bool:
+        """Take the lock; False if another has it, or the file is not in place any more."""
+        if self.closed:
+            return False
+        try:
+            fcntl.flock(self, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return self.is_in_place()  # who had it before may have removed the file
+
+    def unlock(self) -> None:
+        """Free the lock, though a child on its way to exec has the file open as well."""
+        if not self.closed:
+            fcntl.flock(self, fcntl.LOCK_UN)
+
+    def is_in_place(self) -> bool:
+        """Tell whether it is still this file that is found at the path."""
+        if self.closed:
+            return False
+        try:
+            return os.path.samestat(self._status, os.lstat(self._path))
+        except FileNotFoundError:
+            return False
 
 
 def lock_path(path: str) -> str:
@@ -89,74 +174,54 @@ def lock_paths(folder: str) -> list[str]:
         ]
 
 
-@contextmanager
-def locked(path: str, timeout: float) -> Iterator[None]:
-    """Hold the lock of a file that stays there.
-
-    :raises TimeoutError: if others held it for longer than that.
-    """
-    with _closing(_open(path)) as file:
-        if not _keep_trying(partial(_flock, file), timeout, longest_pause=_PAUSE):
-            raise TimeoutError("another process holds the lock")
-        yield
-
-
-def _keep_trying(attempt: Callable[[], bool], timeout: float, *, longest_pause: float) -> bool:
+def _wait_for(path: str, timeout: float, *, longest_pause: float) -> _LockFile | None:
     # flock can wait by itself, but only for ever.
     deadline = time.monotonic() + timeout
     pause = _PAUSE
-    while not attempt():
+    while (file := _open_locked(path)) is None:
         left = deadline - time.monotonic()
         if left <= 0:
-            return False
+            return None
         time.sleep(min(pause, left))
         pause = min(pause * 2, longest_pause)
-    return True
+    return file
 
 
-def _flock(file: FileIO) -> bool:
+def _open_locked(path: str) -> _LockFile | None:
+    file = _open(path)
+    is_ours = False
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_at(path: str, file: FileIO) -> bool:
-    if file.closed:
-        return False
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
-    except FileNotFoundError:
-        return False
+        is_ours = file.lock()
+    finally:
+        if not is_ours:
+            _close(file)
+    return file if is_ours else None
 
 
 # A forked child shares what its parent has open, and would keep the locks of one that is
 # killed. So it closes all of that, and nothing is opened or closed while there is a fork.
 _no_fork = threading.RLock()
-_opened: WeakSet[FileIO] = WeakSet()
+_opened: WeakSet[_LockFile] = WeakSet()
 
 
-def _open(path: str) -> FileIO:
+def _open(path: str) -> _LockFile:
     with _no_fork:
-        file = open(path, "ab", buffering=0, opener=open_privately)  # noqa: SIM115
+        file = _LockFile(path)
         _opened.add(file)
     return file
 
 
-def _close(file: FileIO) -> None:
+def _close(file: _LockFile) -> None:
     with _no_fork:
-        # To close it would not free the lock: a child on its way to exec has it open as well.
-        fcntl.flock(file, fcntl.LOCK_UN)
+        file.unlock()
         file.close()
 
 
-@contextmanager
-def _closing(file: FileIO) -> Iterator[FileIO]:
-    try:
-        yield file
-    finally:
-        _close(file)
+def _close_all(files: dict[str, _LockFile]) -> None:
+    for path in list(files):
+        file = files.pop(path, None)
+        if file is not None:
+            _close(file)
 
 
 def _close_in_child() -> None:

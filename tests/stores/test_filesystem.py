@@ -26,6 +26,7 @@ from flask_serversession.errors import ConfigError
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import DueTouch
 from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import epoch_milliseconds
@@ -36,6 +37,7 @@ from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.filesystem import FileSystemStore
 from flask_serversession.testing import KeysContract
+from flask_serversession.testing import LoadAndTouchContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
@@ -54,6 +56,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 ID = "jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8YbX"
 ODD_KEYS = ["", ".", "..", "/", "/etc/passwd", "a/b", "\0", "\n", "~", "%2E", "é", "\ud800"]
 ODD_KEYS += [".00.lock", "%sha256-", "x.session"]
+ALWAYS = DueTouch(b"", timedelta(hours=2), timedelta())
 fork = multiprocessing.get_context("fork")
 
 
@@ -74,6 +77,24 @@ def other_store(tmp_path: Path) -> FileSystemStore:
 
 class TestFileSystemStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
     pass
+
+
+class TestLoadAndTouch(LoadAndTouchContract):
+    def test_what_took_the_place_of_a_due_record_is_left(self, store: FileSystemStore) -> None:
+        ours = ALWAYS._replace(beginning=PAYLOAD)
+
+        def touch_on() -> None:
+            while payload_of(store) != b"the end":
+                store.load_and_touch("key", ours)
+
+        store.create("key", live())
+        thread = Failing(touch_on)
+        for _ in range(500):
+            store.save("key", live())
+            store.save("key", live(OTHER_PAYLOAD, seconds=60))
+            assert_ends_at(store.load("key"), in_(60))
+        store.save("key", live(b"the end"))
+        thread.finish()
 
 
 class TestFileSystemStoreWithFsync(StoreContract):
@@ -347,6 +368,12 @@ class TestSessionFileStore(
         last_access = epoch_milliseconds(moment) - 60_000
         assert path.read_bytes() == payload[:-1] + b',"__lastAccess":%d}' % last_access
 
+    def test_a_load_touches_nothing_for_that_takes_a_lock(self, store: FileSystemStore) -> None:
+        store.create(ID, live(MINUTE_PAYLOAD, seconds=10))
+
+        assert store.load_and_touch(ID, ALWAYS) == (store.load(ID), False)
+        assert_ends_at(store.load(ID), in_(10))
+
     def test_a_touch_of_nodes_does_not_make_a_save_conflict(
         self, store: FileSystemStore, path: Path
     ) -> None:
@@ -389,7 +416,7 @@ class TestSessionFileStore(
     ) -> None:
         path.write_bytes(content)
 
-        for verb in ("load", "save", "touch"):
+        for verb in ("load", "load_and_touch", "save", "touch"):
             with pytest.raises(PayloadError) as caught:
                 verbs(store)[verb]()
             assert ID not in str(caught.value)
@@ -433,12 +460,11 @@ class TestSessionFileStore(
         self, store: FileSystemStore, folder: Path
     ) -> None:
         store.create(ID, live())
-        with store._locked("00") as scratch:
-            Path(scratch).touch()
-            names = sorted(path.name for path in folder.iterdir())
+        (folder / ".00.scratch").touch()
 
-        assert {".00.lock", ".00.scratch"} <= set(names)
-        assert [name for name in names if name.endswith(".json")] == [f"{ID}.json"]
+        assert len(list(folder.glob(".*.lock"))) == 1
+        assert list(folder.glob("*.json")) == [folder / f"{ID}.json"]
+        assert list(store.keys()) == [ID]
 
     def test_the_two_layouts_leave_each_other_alone(
         self, store: FileSystemStore, folder: Path
@@ -518,6 +544,7 @@ class TestSymbolicLinks:
         before = target.stat()
 
         assert store.load("key") is None
+        assert store.load_and_touch("key", ALWAYS) == (None, False)
         assert store.touch("key", in_(60)) is False
         assert store.save("key", live()) is not None
         assert list(store.keys()) == []
@@ -637,18 +664,6 @@ class TestConcurrency:
 
         assert store.save("key", live(OTHER_PAYLOAD)) is None
 
-    def test_a_lock_is_given_back_although_a_fork_copied_it(self, store: FileSystemStore) -> None:
-        store.setup()
-        with store._locked("00"):
-            forked = fork.Process(target=time.sleep, args=(60,), daemon=True)
-            forked.start()
-        try:
-            with store._locked("00"):
-                pass
-        finally:
-            forked.kill()
-            forked.join(10)
-
 
 class TestPrune:
     def test_what_killed_writers_left_is_removed(
@@ -706,7 +721,9 @@ class TestFailures:
 
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize("verb", ["load", "create", "save", "touch", "delete", "count"])
+    @pytest.mark.parametrize(
+        "verb", ["load", "load_and_touch", "create", "save", "touch", "delete", "count"]
+    )
     def test_a_directory_that_vanished_is_an_outage(
         self, store: FileSystemStore, folder: Path, verb: str
     ) -> None:
@@ -871,6 +888,7 @@ def child(work: Callable[[], object]) -> Iterator[None]:
 def verbs(store: FileSystemStore) -> dict[str, Callable[[], object]]:
     return {
         "load": lambda: store.load(ID),
+        "load_and_touch": lambda: store.load_and_touch(ID, ALWAYS),
         "create": lambda: store.create(ID, live()),
         "save": lambda: store.save(ID, live(OTHER_PAYLOAD)),
         "touch": lambda: store.touch(ID, in_(60)),

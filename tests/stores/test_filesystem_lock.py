@@ -183,16 +183,6 @@ class TestFork:
         assert lock.renew() is True
         lock.release()
 
-    def test_a_write_ends_its_lock_although_a_program_being_started_has_a_copy(
-        self, store: FileSystemStore
-    ) -> None:
-        before = open_descriptors()
-        with store._locked("00"):
-            [copy] = [os.dup(number) for number in open_descriptors() - before]
-
-        with store._locked("00"):
-            os.close(copy)
-
     @pytest.mark.parametrize("layout", ["native", "session-file-store"])
     @pytest.mark.parametrize("check", ["threads of a child can lock", "a child has no copy"])
     def test_it_works_whenever_a_process_with_threads_is_forked(
@@ -269,15 +259,3 @@ def in_a_child(work: Callable[[], object]) -> None:
     child.start()
     child.join(PATIENCE)
     assert child.exitcode == 0
-
-
-def open_descriptors() -> set[int]:
-    return {number for number in range(256) if _is_open(number)}
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True

@@ -1,0 +1,46 @@
+"""Prints what a verb of a file store asks of the system: run by test_filesystem_write_locks.py.
+
+In a program of its own, for an audit hook stays for as long as the process does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask_serversession.stores.base import DueTouch
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.filesystem import FileSystemStore
+
+RECORD = Record(b'{"n":1}', utc_now() + timedelta(hours=1))
+#: How the events begin that tell of files.
+OF_FILES = ("open", "os.", "fcntl.")
+DUE = DueTouch(b"{", timedelta(hours=2), timedelta(minutes=1))
+
+
+def main(directory: str, verb: str) -> None:
+    store = FileSystemStore(directory)
+    store.create("key", RECORD)
+    if verb == "create":
+        store.delete("key")
+    calls: list[str] = []
+    sys.addaudithook(lambda event, _: calls.append(event))
+    verbs(store)[verb]()
+    print(*(call.removeprefix("fcntl.") for call in tuple(calls) if call.startswith(OF_FILES)))
+
+
+def verbs(store: FileSystemStore) -> dict[str, Callable[[], object]]:
+    return {
+        "load": lambda: store.load("key"),
+        "load_and_touch": lambda: store.load_and_touch("key", DUE),
+        "create": lambda: store.create("key", RECORD),
+        "save": lambda: store.save("key", RECORD, replacing=RECORD),
+        "touch": lambda: store.touch("key", utc_now() + timedelta(hours=2)),
+        "delete": lambda: store.delete("key"),
+    }
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
