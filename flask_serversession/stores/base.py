@@ -30,13 +30,9 @@ from dataclasses import field
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
-from types import TracebackType
 from typing import NamedTuple
 from typing import Protocol
 from typing import runtime_checkable
-
-from ..errors import StoreError
-from ..errors import StoreUnavailable
 
 MILLISECOND = timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -256,49 +252,6 @@ class SupportsMove(Store, Protocol):
         :param to: a key that nobody else knows before this returns.
         :param leaving: by default what ends the old key.
         """
-
-
-class DriverErrors:
-    """A reusable ``with`` block that turns a driver's exceptions into this package's.
-
-    ``unavailable`` lists the exceptions that mean "no answer", ``failed`` the rest of
-    the driver's tree. The driver's message is kept as ``__cause__`` only: it may quote
-    parameters, and with them a session.
-    """
-
-    __slots__ = ("_backend", "_failed", "_unavailable")
-
-    def __init__(
-        self,
-        backend: str,
-        unavailable: tuple[type[BaseException], ...],
-        failed: tuple[type[BaseException], ...],
-    ) -> None:
-        self._backend = backend
-        self._unavailable = unavailable
-        self._failed = failed
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None:
-            return
-        if isinstance(error, self._unavailable):
-            raise StoreUnavailable(
-                f"The session store ({self._backend}) did not answer. Check that its server"
-                " is running and that SESSION_STORE points to it."
-            ) from error
-        if isinstance(error, self._failed):
-            raise StoreError(
-                f"The session store ({self._backend}) refused an operation:"
-                f" {type(error).__name__}. The driver's own error is the cause of this one."
-            ) from error
 
 
 def utc_now() -> datetime:

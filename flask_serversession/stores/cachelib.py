@@ -16,7 +16,6 @@ from weakref import WeakSet
 from ..errors import ConfigError
 from ..errors import PayloadError
 from ..errors import StoreError
-from .base import DriverErrors
 from .base import epoch_milliseconds
 from .base import from_epoch_milliseconds
 from .base import GONE
@@ -24,6 +23,7 @@ from .base import is_expired
 from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
+from .driver_errors import DriverErrors
 
 if TYPE_CHECKING:
     from cachelib import BaseCache

@@ -13,13 +13,13 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from .base import DriverErrors
 from .base import DueTouch
 from .base import GONE
 from .base import is_expired
 from .base import Lock
 from .base import Record
 from .base import Refusal
+from .driver_errors import DriverErrors
 from .filesystem_io import remove
 from .filesystem_io import sync_directory
 from .filesystem_io import write_new

@@ -11,7 +11,7 @@ from io import FileIO
 from weakref import finalize
 from weakref import WeakSet
 
-from .base import DriverErrors
+from .driver_errors import DriverErrors
 from .filesystem_io import open_privately
 
 try:

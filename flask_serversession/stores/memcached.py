@@ -8,12 +8,12 @@ from math import ceil
 from typing import Any
 
 from ..errors import StoreError
-from .base import DriverErrors
 from .base import GONE
 from .base import is_expired
 from .base import Record
 from .base import Refusal
 from .base import utc_now
+from .driver_errors import DriverErrors
 from .memcached_clients import Borrowed
 from .memcached_clients import driver
 from .memcached_clients import servers_in

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..errors import PayloadError
-from .base import DriverErrors
 from .base import GONE
 from .base import is_expired
 from .base import Lock
 from .base import Record
 from .base import Refusal
 from .base import utc_now
+from .driver_errors import DriverErrors
 from .mongodb_layouts import layout_named
 from .record_lock import RecordLock
 

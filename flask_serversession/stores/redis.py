@@ -12,7 +12,6 @@ from typing import Any
 from typing import Protocol
 
 from ..errors import ConfigError
-from .base import DriverErrors
 from .base import DueTouch
 from .base import ENDED
 from .base import GONE
@@ -23,6 +22,7 @@ from .base import Record
 from .base import Refusal
 from .base import TAKEN
 from .base import utc_now
+from .driver_errors import DriverErrors
 from .record_move import move_record
 from .redis_clients import commands_of
 from .redis_clients import driver

@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Any
 
-from .base import DriverErrors
+from .driver_errors import DriverErrors
 from .redis_commands import Commands
 from .redis_commands import Script
 

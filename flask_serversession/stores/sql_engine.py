@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ..errors import ConfigError
-from .base import DriverErrors
+from .driver_errors import DriverErrors
 from .sql_held import HeldConnections
 from .sql_kept import KeptStatement
 from .sql_kept import Outcome

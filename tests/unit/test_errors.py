@@ -34,8 +34,8 @@ from flask_serversession.manager import SessionManager
 from flask_serversession.serializers import TypedJSON
 from flask_serversession.session import Session
 from flask_serversession.stores import open_store
-from flask_serversession.stores.base import DriverErrors
 from flask_serversession.stores.base import Record
+from flask_serversession.stores.driver_errors import DriverErrors
 from flask_serversession.stores.memory import MemoryStore
 
 SECRET = "planted-secret"
