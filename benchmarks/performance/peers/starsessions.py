@@ -84,7 +84,7 @@ PEERS = [
         "Starsessions",
         make_app,
         baseline="bare Starlette",
-        stores=("redis",),
+        stores=("redis", "valkey"),
         driver=AsgiDriver,
     ),
 ]
