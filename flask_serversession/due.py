@@ -36,8 +36,10 @@ class DueTouches:
     @classmethod
     def under(cls, rules: Rules, options: CookieOptions) -> DueTouches | None:
         """Return what holds for an application; None if reading can extend nothing there."""
-        can_touch = isinstance(rules.store, SupportsLoadAndTouch)
-        if not (can_touch and rules.policy.leaves_readers_alone):
+        policy = rules.policy
+        # As in express, a session that is always touched is so at the end of its request.
+        at_the_end = policy.touch == "always" or not policy.leaves_readers_alone
+        if at_the_end or not isinstance(rules.store, SupportsLoadAndTouch):
             return None
         cookie = SessionCookie(options.resolved(is_secure=False), rules.clock)
         if cookie.has_expiry:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from typing import cast
 from typing import ParamSpec
 from typing import Protocol
 from typing import TypeVar
@@ -22,6 +23,7 @@ from .stores.base import Lock
 from .stores.base import Record
 from .stores.base import Refusal
 from .stores.base import Store
+from .stores.base import SupportsLoadAndTouch
 from .stores.base import SupportsLock
 from .stores.record_lock import RecordLock
 from .stores.record_move import move_record
@@ -71,9 +73,8 @@ class Slot:
         return self._ask(self._store.load, key)
 
     def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
-        """Return the record that is there, and whether it was touched, if it was due."""
-        verb = getattr(self._store, "load_and_touch", None)
-        return self._ask(verb, key, due) if verb else (self.load(key), False)
+        """Return the record that is there, and whether it was touched; of stores that can."""
+        return self._ask(cast(SupportsLoadAndTouch, self._store).load_and_touch, key, due)
 
     def create(self, key: str, record: Record) -> bool:
         """Insert the record; False if the key is taken."""

@@ -99,7 +99,8 @@ class KeptStatement:
     def _execute(
         self, connection: sa.PoolProxiedConnection, parameters: Mapping[str, object]
     ) -> Outcome:
-        cursor = connection.cursor(**self._cursor_options)
+        driver: Any = connection.dbapi_connection
+        cursor = driver.cursor(**self._cursor_options)
         try:
             cursor.execute(self._text, self._values(parameters))
             rows = self._rows(cursor.fetchall()) if self._columns else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -17,7 +18,6 @@ from .base import epoch_milliseconds
 from .base import from_epoch_milliseconds
 from .base import is_expired
 from .base import Record
-from .base import utc_now
 from .sql_engine import Database
 from .sql_engine import ERRORS
 from .sql_kept import Outcome
@@ -159,4 +159,4 @@ def first_record(rows: Sequence[Sequence[Any]]) -> Record | None:
 
 def now() -> int:
     """Return this moment in milliseconds."""
-    return epoch_milliseconds(utc_now())
+    return time.time_ns() // 1_000_000

@@ -48,14 +48,15 @@ class SQLAlchemyStore:
 
     Every verb is one statement that commits by itself, whatever transaction the
     application has open. A second one follows where the first found no row to change: a
-    ``create`` of a taken key, a refused ``save`` or ``touch``, a ``delete`` of nothing.
-    Only ``save_holding`` then opens a transaction, and keeps one connection until its end.
+    ``create`` of a taken key, a refused ``save``, ``move`` or ``touch``, a ``delete`` of
+    nothing. Only ``save_holding`` then opens a transaction, and keeps one connection until
+    its end. A ``move`` that leaves something is two: a ``create``, and a ``save``.
 
     A pooled connection that turns out to be dead is replaced, and the statement sent once
     more. If the server had carried it out and died before it said so, ``create`` and
-    ``delete`` answer False, ``save`` refuses, showing the record it wrote, and so does
-    ``move``, for which the old key is gone. Expired rows
-    stay until :meth:`prune`. This machine's clock says what has expired.
+    ``delete`` answer False, ``save`` refuses and shows the record it wrote, and to ``move``
+    the old key is gone. Expired rows stay until :meth:`prune`. This machine's clock says
+    what has expired.
 
     An application's engine lends a connection for one statement at a time. Its options
     and events stay in force, but parameters are not logged. On MySQL a COMMIT and a

@@ -97,14 +97,12 @@ def test_an_id_given_up_is_extended_by_nobody(rules: Rules) -> None:
 
 @pytest.mark.parametrize(
     "policy",
-    [SavePolicy(rolling=True), SavePolicy(resave=True), SavePolicy(save_uninitialized=True)],
+    [SavePolicy(rolling=True), SavePolicy(resave=True), SavePolicy(touch="always")],
 )
-def test_where_reading_asks_for_more_no_load_touches(
+def test_what_is_to_happen_at_the_end_of_a_request_does_so(
     make_rules: MakeRules, policy: SavePolicy
 ) -> None:
-    found = DueTouches.under(make_rules(store=TouchingStore(), policy=policy), USUAL)
-
-    assert (found is None) is not policy.leaves_readers_alone
+    assert DueTouches.under(make_rules(store=TouchingStore(), policy=policy), USUAL) is None
 
 
 def test_a_store_that_cannot_touch_as_it_loads_is_not_asked_to(make_rules: MakeRules) -> None:
