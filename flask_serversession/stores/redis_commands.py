@@ -60,9 +60,9 @@ class PooledCommands:
         except BaseException:
             # Or the next to borrow it would read what is still to come for its own.
             connection.disconnect()
+            self._pool.release(connection)
             raise
-        finally:
-            self._give(connection)
+        self._give(connection)
         for reply in replies:
             if isinstance(reply, self._failure):
                 raise reply

@@ -403,6 +403,20 @@ class TestTroubleWithTheServer:
         with a_store(server) as store, stopped(server.processes[0]), waited_for_once():
             VERBS[verb](store)
 
+    def test_a_server_that_hangs_is_waited_for_once_after_many_have_waited(
+        self, server: Servers
+    ) -> None:
+        def load_in_vain() -> None:
+            with pytest.raises(StoreUnavailable):
+                store.load("key")
+
+        with a_store(server) as store:
+            at_the_same_time([lambda: store.load("key")] * 6)
+            with stopped(server.processes[0]):
+                at_the_same_time([load_in_vain] * 6)
+                with waited_for_once():
+                    store.load("key")
+
     @pytest.mark.parametrize("verb", ["load", "create", "save", "save replacing", "touch"])
     def test_a_master_of_a_cluster_that_hangs_is_waited_for_once(
         self, cluster: Servers, verb: str
