@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from ..errors import StoreError
+from ..errors import StoreUnavailable
 from .base import DueTouch
 from .base import MILLISECOND
 from .base import Record
@@ -26,16 +28,22 @@ class PostgreSQLStore(SQLAlchemyStore):
             return self.load(key), False
         moment, interval = now(), due.interval // MILLISECOND
         ends = moment + due.lifetime // MILLISECOND
-        rows = self._rows.run(
-            self._load_and_touch,
-            key=key,
-            now=moment,
-            new_expires_at=ends,
-            too_soon=ends - interval,
-            too_late=ends + interval,
-            beginning=due.beginning,
-            length=len(due.beginning),
-        ).rows
+        try:
+            rows = self._rows.run(
+                self._load_and_touch,
+                key=key,
+                now=moment,
+                new_expires_at=ends,
+                too_soon=ends - interval,
+                too_late=ends + interval,
+                beginning=due.beginning,
+                length=len(due.beginning),
+            ).rows
+        except StoreUnavailable:
+            raise
+        except StoreError:
+            # Where nothing can be written, as after a failover, sessions can be read.
+            return self.load(key), False
         return first_record([row[:2] for row in rows]), any(row[2] for row in rows)
 
     @cached_property

@@ -54,9 +54,9 @@ class SQLAlchemyStore:
 
     A pooled connection that turns out to be dead is replaced, and the statement sent once
     more. If the server had carried it out and died before it said so, ``create`` and
-    ``delete`` answer False, ``save`` refuses and shows the record it wrote, and to ``move``
-    the old key is gone. Expired rows stay until :meth:`prune`. This machine's clock says
-    what has expired.
+    ``delete`` answer False, and ``save`` refuses and shows the record it wrote; ``move``
+    finds its own. Expired rows stay until :meth:`prune`. This machine's clock says what
+    has expired.
 
     An application's engine lends a connection for one statement at a time. Its options
     and events stay in force, but parameters are not logged. On MySQL a COMMIT and a
@@ -206,7 +206,10 @@ class SQLAlchemyStore:
                 if self._rows.move(key, to, record, replacing).row_count:
                     return None
                 current = self.load(key)
-                return GONE if current is None or replacing is None else Refusal(current)
+                if current is not None and replacing is not None:
+                    return Refusal(current)
+                moved = self.load(to)  # by a first attempt, whose answer was lost
+                return None if moved and moved.payload == record.payload else GONE
         return move_record(self, key, to, record, replacing=replacing, leaving=leaving)
 
     def touch(self, key: str, expires_at: datetime) -> bool:

@@ -86,6 +86,15 @@ class MoveContract:
         assert _loaded(store, "old").payload == PAYLOAD
         assert _loaded(store, "taken").payload == OTHER_PAYLOAD
 
+    def test_an_expired_leftover_does_not_take_a_key(self, store: SupportsMove) -> None:
+        store.create("old", live())
+        store.create("dead", expired())
+
+        assert store.move("old", "dead", live(OTHER_PAYLOAD)) is None
+
+        assert store.load("old") is None
+        assert _loaded(store, "dead").payload == OTHER_PAYLOAD
+
     def test_what_is_left_is_under_the_old_key(self, store: SupportsMove) -> None:
         store.create("old", live())
         loaded = _loaded(store, "old")

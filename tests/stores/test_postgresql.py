@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from flask_serversession.errors import StoreUnavailable
 from flask_serversession.stores import open_store
 from flask_serversession.stores.postgresql import PostgreSQLStore
 from flask_serversession.testing import LoadAndTouchContract
@@ -16,6 +17,7 @@ from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.moves import DUE
 
+from ..servers.base import free_port
 from ..servers.postgresql import postgresql_log
 
 
@@ -89,3 +91,29 @@ def test_a_load_that_touches_undoes_nothing_that_others_do_meanwhile(
 
     assert_payload(store, "saved", OTHER_PAYLOAD)
     assert store.load("deleted") is None
+
+
+def test_a_server_that_only_reads_still_loads(store: PostgreSQLStore, postgresql_url: str) -> None:
+    store.create("due", live(seconds=60))
+    reading = PostgreSQLStore.from_url(
+        f"{postgresql_url}?options=-c%20default_transaction_read_only%3Don",
+        table=store.table.name,
+        create=False,
+    )
+
+    record, touched = reading.load_and_touch("due", DUE)
+
+    assert touched is False
+    assert_ends_at(record, in_(60))
+    reading.close()
+
+
+def test_a_server_that_does_not_answer_is_asked_once() -> None:
+    store = PostgreSQLStore.from_url(
+        f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none", create=False
+    )
+
+    with pytest.raises(StoreUnavailable):
+        store.load_and_touch("key", DUE)
+
+    store.close()

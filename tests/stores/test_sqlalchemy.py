@@ -195,6 +195,19 @@ VERBS: dict[str, tuple[Callable[[SQLAlchemyStore], object], list[str]]] = {
         ["DELETE", "SELECT"],
     ),
     "save holding": (lambda store: _save_holding(store, live()), ["UPDATE"]),
+    "move": (lambda store: store.move("key", "new", live()), ["UPDATE"]),
+    "move replacing": (
+        lambda store: store.move("key", "new", live(), replacing=live()),
+        ["UPDATE"],
+    ),
+    "move refused": (
+        lambda store: store.move("key", "new", live(), replacing=live(OTHER_PAYLOAD)),
+        ["UPDATE", "SELECT"],
+    ),
+    "move leaving": (
+        lambda store: store.move("key", "new", live(), leaving=live()),
+        ["INSERT", "UPDATE"],
+    ),
     "touch": (lambda store: store.touch("key", in_(60)), ["UPDATE"]),
     "delete": (lambda store: store.delete("key"), ["DELETE"]),
     "ping": (lambda store: store.ping(), ["SELECT"]),
@@ -416,6 +429,27 @@ def test_a_record_without_an_expiry_lives_on(store: SQLAlchemyStore) -> None:
     assert_payload(store, "key", PAYLOAD)
 
 
+def test_a_move_that_was_made_and_is_sent_again_is_made(store: SQLAlchemyStore) -> None:
+    store.create("old", live())
+
+    for _ in range(2):
+        assert store.move("old", "new", live(OTHER_PAYLOAD), replacing=live()) is None
+
+    assert_payload(store, "new", OTHER_PAYLOAD)
+
+
+def test_a_move_takes_the_place_of_an_expired_leftover(
+    store: SQLAlchemyStore, engine: sa.Engine
+) -> None:
+    store.create("old", live())
+    store.create("new", expired())
+
+    assert store.move("old", "new", live(OTHER_PAYLOAD)) is None
+
+    assert_payload(store, "new", OTHER_PAYLOAD)
+    assert _rows(engine, store) == 1
+
+
 def test_a_delete_removes_an_expired_leftover_too(
     store: SQLAlchemyStore, engine: sa.Engine
 ) -> None:
@@ -599,7 +633,8 @@ def test_a_killed_connection_heals_within_the_call(
         lambda: store.save("key", live()) is None,
         lambda: store.touch("key", in_(60)),
         lambda: store.create("other", live()),
-        lambda: store.delete("other"),
+        lambda: store.move("other", "moved", live()) is None,
+        lambda: store.delete("moved"),
         lambda: store.ping() or True,  # type: ignore[func-returns-value]
     ):
         _kill_the_pooled_connection(store, engine)
