@@ -53,12 +53,14 @@ def merge(
             _merge_flashes(merged, base.get(FLASHES, []), mine.get(FLASHES, []))
             continue
         before, now = base.get(key, _ABSENT), mine.get(key, _ABSENT)
+        there = theirs.get(key, _ABSENT)
         if _alike(before, now, same):
+            if now is not _ABSENT and _alike(now, there, same):
+                merged[key] = now  # which the application may hold, and change yet
             continue
         if now is _ABSENT:
             merged.pop(key, None)
             continue
-        there = theirs.get(key, _ABSENT)
         if _alike(before, there, same):
             merged[key] = now
         else:

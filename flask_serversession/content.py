@@ -167,6 +167,15 @@ class Content:
             self._settings = self._saved_settings = self._cookie.settings
         return self.record(self.dump())
 
+    def catch_up(self, base: bytes, there: Content) -> None:
+        """Take over what others stored, to be changed from now on.
+
+        :param base: the payload that this content was read from, or stored as.
+        """
+        if there.original is not None and there.original != base:
+            self.rebase(base, there.original)
+        self.original, self._size = there.original, there._size
+
     def is_retired_in(self, payload: bytes) -> bool:
         """Tell whether others gave the session a new id and left this."""
         cookie, _ = decompose(payload, self._rules.serializer)

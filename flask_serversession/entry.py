@@ -100,8 +100,7 @@ class Entry:
         :raises SessionGone: if others ended it.
         :raises SessionConflict: if others changed it, and that is not to be merged.
         """
-        if self.content.is_retired:
-            raise SessionSuperseded("The session has a new id, so it was not saved.")
+        self._refuse_a_last_look()
         record = self.content.record(body)
         if self.record is None:
             self._create(record)
@@ -127,6 +126,7 @@ class Entry:
 
         :raises SessionGone: if others ended it.
         """
+        self._refuse_a_last_look()
         self._replace(ENDED, self._rebase_or_end)
         if self.record is not ENDED:
             self._notify(signals.session_saved)
@@ -136,18 +136,31 @@ class Entry:
 
     def refresh(self) -> bool:
         """Take over what others stored, with this request's changes; False if it is gone."""
-        record = self._slot.load(self.id)
-        if record is None or self.record is None:
+        sid, known = self._retired or (self.id, self._known)
+        record = self._slot.load(sid)
+        if record is None:
             return False
-        if record.payload != self.record.payload:
-            self.content.rebase(self.record.payload, record.payload)
-        self.record = record
+        there = Content.of(record, self._rules)
+        if there.is_over:
+            return False
+        if there.is_retired:
+            self.content = there
+        else:
+            self.content.catch_up(known.payload, there)
+        if self._retired:
+            self._retired = Retired(sid, record)
+        else:
+            self.record = record
         return True
 
     @property
     def _known(self) -> Record:
         """The record, where there is no doubt that there is one."""
         return cast(Record, self.record)
+
+    def _refuse_a_last_look(self) -> None:
+        if self.content.is_retired:
+            raise SessionSuperseded("The session has a new id, so it was not saved.")
 
     def _create(self, record: Record) -> None:
         for _ in range(CREATE_ATTEMPTS):

@@ -77,7 +77,12 @@ class ManagedSession(Session):
     @property
     def modified(self) -> bool:
         content = self._entry.content if self._entry else None
-        return content is not None and content.differs(content.dump())
+        if content is None:
+            return False
+        body = content.dump()
+        if self._saved is not None:
+            return content.forced or body != self._saved
+        return content.differs(body)
 
     @modified.setter
     def modified(self, value: bool) -> None:
@@ -133,6 +138,7 @@ class ManagedSession(Session):
             self._has_changed = entry.content.differs(self._saved)
             self._saved = found.content.dump()
         entry.content, entry.record = found.content, found.record
+        self._told = False
 
     def save(self) -> None:
         try:
@@ -184,7 +190,7 @@ class ManagedSession(Session):
         ignored = self._entries is None and not self._rules.policy.needs_every_session
         if ignored or self._broken or self._failure is not None:
             self._committed = True
-            return CookieAction.NONE
+            return self._cookie_after_a_failure()
         try:
             return self._settle(self.load())
         except SessionSuperseded:
@@ -200,10 +206,20 @@ class ManagedSession(Session):
                 raise
             # The view had it from save() and answered; its answer goes out.
             logger.info("A session was not stored: the application knows from session.save().")
-            return CookieAction.NONE
+            return self._cookie_after_a_failure()
         except Exception:
             self._broken = True
             raise
+
+    def _cookie_after_a_failure(self) -> CookieAction:
+        """Leave the browser the id it has, unless that was given up for one that is stored."""
+        if self._entry is None or self._entry.record is None or not self._regenerated:
+            return CookieAction.NONE
+        return self._send_cookie(self._entry)
+
+    def _send_cookie(self, entry: Entry) -> CookieAction:
+        may_travel = self._may_travel(entry.content.cookie, self._visit.is_secure)
+        return CookieAction.SET if may_travel else CookieAction.NONE
 
     def _settle(self, entry: Entry) -> CookieAction:
         if self._was_only_read(entry):
@@ -221,8 +237,7 @@ class ManagedSession(Session):
         if cookie is not CookieAction.SET:
             return cookie
         entry.content.cookie.reset_max_age()
-        may_travel = self._may_travel(entry.content.cookie, self._visit.is_secure)
-        return cookie if may_travel else CookieAction.NONE
+        return self._send_cookie(entry)
 
     def _was_only_read(self, entry: Entry) -> bool:
         """Tell, for the most common of requests, that decide() has nothing to do."""
@@ -321,7 +336,9 @@ class ManagedSession(Session):
 
     def _save(self, entry: Entry) -> None:
         body = entry.content.dump()
-        if entry.stored_id is None and not self._may_be_created(body):
+        if entry.record is None:
+            self._refuse_after_the_response()
+        if entry.stored_id is None and self._is_nothing(body):
             return
         entry.write(body)
         self._saved = entry.content.dump()
@@ -331,6 +348,8 @@ class ManagedSession(Session):
         """Store what changed while the lock was held, and only if it still is."""
         if not (self.modified or self._regenerated) or self._unset or self._broken:
             return
+        if self.load().content.is_retired:
+            return  # what is written with an old id is dropped, when the request ends
         if not renew():
             self._broken = True
             raise SessionConflict(
@@ -341,8 +360,12 @@ class ManagedSession(Session):
 
     def _look_again(self) -> None:
         """Under a new lock: what was loaded before it may be out of date."""
-        if self._entry is not None and not self._entry.refresh():
+        if self._entry is None or self._entry.stored_id is None:
+            return
+        if not self._entry.refresh():
             self._begin()
+        elif self._saved is not None:
+            self._saved, self._has_changed = None, True
 
     def _drop(self) -> None:
         """Let go of a session that was ended elsewhere; nothing brings it back."""
@@ -352,13 +375,15 @@ class ManagedSession(Session):
         self._begin()
         self._ended = self._committed = True
 
-    def _may_be_created(self, body: bytes) -> bool:
+    def _is_nothing(self, body: bytes) -> bool:
+        return body == EMPTY and self._rules.policy.destroy_empty
+
+    def _refuse_after_the_response(self) -> None:
         if self._committed:
             raise SessionError(
                 "A new session cannot be saved once its response has been made: no cookie"
                 " could carry its id. Write to the session before the response starts."
             )
-        return body != EMPTY or not self._rules.policy.destroy_empty
 
     @property
     def _failure(self) -> StoreError | None:

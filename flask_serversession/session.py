@@ -6,6 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -70,6 +71,10 @@ class Session(SessionMixin):
     def get(self, key: str, default: Any = None) -> Any:
         self.accessed = True
         return self._hand_out(self._data.get(key, default))
+
+    def __ior__(self, other: Mapping[str, Any]) -> Session:
+        self.update(other)
+        return self
 
     def clear(self) -> None:
         self.accessed = True

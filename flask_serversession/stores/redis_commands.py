@@ -58,9 +58,7 @@ class PooledCommands:
             connection.send_packed_command(connection.pack_commands(commands))
             replies = [self._reply(connection) for _ in commands]
         except BaseException:
-            # Or the next to borrow it would read what is still to come for its own.
-            connection.disconnect()
-            self._pool.release(connection)
+            self._drop(connection)
             raise
         self._give(connection)
         for reply in replies:
@@ -72,6 +70,11 @@ class PooledCommands:
         return self._pool.get_connection()
 
     def _give(self, connection: Any) -> None:
+        self._pool.release(connection)
+
+    def _drop(self, connection: Any) -> None:
+        # Or the next to borrow it would read what is still to come for its own.
+        connection.disconnect()
         self._pool.release(connection)
 
     def _reply(self, connection: Any) -> Any:
@@ -98,28 +101,30 @@ class HeldCommands(PooledCommands):
         self._idle: deque[Any] = deque()
 
     def _take(self) -> Any:
-        while self._idle:
+        while True:
             try:
                 connection = self._idle.pop()
-            except IndexError:  # another thread was faster
-                break
+            except IndexError:
+                return self._pool.get_connection()
             if connection.pid != os.getpid():
                 continue  # the parent's, and its alone
             if self._is_ready(connection):
                 return connection
-            connection.disconnect()
-            self._pool.release(connection)
-        return self._pool.get_connection()
 
     def _give(self, connection: Any) -> None:
         self._idle.append(connection)
 
     def _is_ready(self, connection: Any) -> bool:
+        is_ready = False
         try:
             # What can be read before anything was asked is the end of the connection.
-            return not connection.can_read()
+            is_ready = not connection.can_read()
         except self._unavailable:
-            return False
+            pass
+        finally:
+            if not is_ready:  # or if this was interrupted
+                self._drop(connection)
+        return is_ready
 
 
 class Script:
