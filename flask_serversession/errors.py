@@ -38,7 +38,7 @@ class SessionGone(SessionError):
 
 
 class SessionSuperseded(SessionGone):
-    """The session goes on under an id that another request gave it."""
+    """The session is gone, and another response may carry the cookie of the one to keep."""
 
 
 class SessionConflict(SessionError):

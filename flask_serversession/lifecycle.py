@@ -282,6 +282,9 @@ class ManagedSession(Session):
             return
         try:
             entry.extend()
+        except SessionGone as gone:
+            # A dead cookie harms nobody, and to remove it may remove that of a login meanwhile.
+            raise SessionSuperseded(str(gone)) from None
         except StoreError:
             if not self._rules.null_on_failure:  # else nothing that was asked for is lost
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import flask
@@ -17,6 +18,7 @@ from .browser import Browser
 from .browser import browser_of
 from .browser import cookie_lines
 from .browser import session
+from .conftest import LetPass
 from .conftest import MakeApp
 from .conftest import MakeBrowser
 
@@ -254,6 +256,24 @@ class TestALoginThatIsStored:
 
         assert response.status_code == 500
         assert cookie_lines(response) == []
+
+
+def test_a_page_that_only_reads_leaves_the_cookie_of_a_login_meanwhile(
+    browser: Browser, let_pass: LetPass
+) -> None:
+    let_pass(browser, timedelta(hours=1))
+    tab = browser.twin()
+
+    def log_in_while_read() -> str:
+        n = str(session["n"])
+        browser.run(log_in)
+        return n
+
+    response = tab.run(log_in_while_read)
+
+    assert response.text == "5"
+    assert cookie_lines(response) == []
+    assert browser.data()["user"] == "ada"
 
 
 def test_a_new_id_cannot_be_saved_once_no_cookie_can_carry_it(browser: Browser) -> None:
