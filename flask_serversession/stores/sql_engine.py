@@ -22,6 +22,7 @@ from .sql_held import HeldConnections
 from .sql_kept import KeptStatement
 from .sql_kept import Outcome
 from .sql_psycopg import bound_answers
+from .sql_sqlite import write_ahead
 
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ class Database:
         engine = _new_engine(url, timeout, options)
         _refuse_what_cannot_work(engine)
         if engine.dialect.name == "sqlite":
-            sa.event.listen(engine, "connect", _let_readers_and_a_writer_in)
+            write_ahead(engine, timeout)
         if engine.dialect.driver == "psycopg":
             bound_answers(engine, timeout)
         # Who set the pool up wants each connection to come from it.
@@ -266,11 +267,6 @@ def _connect_timeouts(driver: str, seconds: float) -> dict[str, Any]:
     if driver == "pysqlite":
         return {"timeout": seconds}
     return {}
-
-
-def _let_readers_and_a_writer_in(connection: Any, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 _databases: WeakSet[Database] = WeakSet()

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -854,6 +855,43 @@ def test_a_sqlite_file_is_in_wal_mode(tmp_path: Path) -> None:
     reader = sqlite3.connect(tmp_path / "sessions.db")
     assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     reader.close()
+    store.close()
+
+
+@pytest.fixture
+def busy_file(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A writer in the middle of a file that is not in WAL mode yet."""
+    writer = sqlite3.connect(
+        tmp_path / "sessions.db", isolation_level=None, check_same_thread=False
+    )
+    writer.execute("CREATE TABLE others (id)")
+    writer.execute("BEGIN IMMEDIATE")
+    yield writer
+    writer.close()
+
+
+def test_a_sqlite_file_that_is_written_is_waited_for(
+    tmp_path: Path, busy_file: sqlite3.Connection
+) -> None:
+    store = SQLAlchemyStore.from_url(f"sqlite:///{tmp_path}/sessions.db")
+    end = threading.Timer(0.2, busy_file.execute, ["COMMIT"])
+    end.start()
+
+    created = store.create("key", live())
+
+    end.join()
+    assert created
+    store.close()
+
+
+def test_a_sqlite_file_that_stays_busy_is_unavailable_in_time(
+    tmp_path: Path, busy_file: sqlite3.Connection
+) -> None:
+    store = SQLAlchemyStore.from_url(f"sqlite:///{tmp_path}/sessions.db", timeout=0.5)
+
+    with at_most(2), pytest.raises(StoreUnavailable):
+        store.create("key", live())
+
     store.close()
 
 
