@@ -358,6 +358,19 @@ class TestGenid:
         assert (ada.sid, bob.sid) == ("one", "two")
         assert ada.see(lambda: session["user"]) == "ada"
 
+    def test_a_taken_id_is_not_taken_over_by_regenerate(self, make_app: MakeApp) -> None:
+        ids = iter(["one", "two", "one", "three"])
+        app = make_app(SESSION_GENID=lambda request: next(ids))
+        ada, bob = browser_of(app), browser_of(app)
+        ada.run(lambda: session.update(user="ada"))
+        bob.run(lambda: session.update(user="bob"))
+
+        bob.run(lambda: session.regenerate(keep_data=True))
+
+        assert (ada.sid, bob.sid) == ("one", "three")
+        assert ada.see(lambda: session["user"]) == "ada"
+        assert bob.see(lambda: session["user"]) == "bob"
+
     def test_one_that_gives_the_same_id_over_and_over_is_to_blame(self, make_app: MakeApp) -> None:
         app = make_app(SESSION_GENID=lambda request: "one")
         browser_of(app).run(lambda: session.update(user="ada"))
