@@ -7,6 +7,7 @@ import pytest
 from flask_serversession.document import compose
 from flask_serversession.document import decompose
 from flask_serversession.document import EMPTY
+from flask_serversession.document import ends_with
 from flask_serversession.errors import PayloadError
 from flask_serversession.serializers import TypedJSON
 
@@ -43,6 +44,23 @@ def test_the_cookie_may_stand_anywhere_in_another_programs_document() -> None:
     cookie, members = decompose(b'{"a":1, "cookie":{}, "b":2}', serializer)
 
     assert (cookie, members) == ({}, {"a": 1, "b": 2})
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        ({}, True),
+        ({"b": 2}, True),
+        ({"a": 1, "b": 2}, True),
+        ({"a": 1}, False),
+        ({"bb": 2}, False),
+        ({"a": 1, "b": 2, "c": 3}, False),
+    ],
+)
+def test_a_document_ends_with_the_members_that_come_last(last: dict[str, int], told: bool) -> None:
+    document = compose(COOKIE, serializer.dumps({"a": 1, "b": 2}))
+
+    assert ends_with(document, serializer.dumps(last)) is told
 
 
 @pytest.mark.parametrize(
