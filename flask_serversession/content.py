@@ -32,7 +32,13 @@ class Content:
     forced = False
     #: A key was assigned or deleted.
     assigned = False
+    #: Everything was taken out at once.
+    cleared = False
+    #: The data as an explicit save stored them; None without one.
+    saved: bytes | None = None
 
+    #: By the last of those saves, they differed from what was found.
+    _had_changed = False
     #: When the record ends; a touch moves this, and not the payload.
     _ends: datetime | None = None
     #: How many members the data had at first.
@@ -106,8 +112,17 @@ class Content:
     @property
     def is_as_found(self) -> bool:
         """Whether nobody assigned anything, nor so much as looked at the cookie."""
-        untouched = self._cookie is None and not (self.assigned or self.forced)
-        return untouched and self.original is not None
+        untouched = self._cookie is None and self.saved is None
+        return untouched and self.original is not None and not (self.assigned or self.forced)
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether the data differ from what the store has, as far as is known.
+
+        :raises SessionSerializationError: as :meth:`dump` does.
+        """
+        body = self.dump()
+        return self.differs(body) if self.saved is None else not self.is_saved(body)
 
     def restart(self) -> None:
         """Start its life again, as a touch does."""
@@ -135,10 +150,28 @@ class Content:
         _, data = decompose(self.original, self._rules.serializer)
         return body != data.dump()
 
-    def settled(self) -> None:
-        """Note that data and cookie are in the store as they are."""
+    def has_changed(self, body: bytes | None) -> bool:
+        """Tell whether the data have differed from what was found, saved meanwhile or not.
+
+        :param body: the data, dumped; None if nobody can have changed them.
+        """
+        return self._had_changed or (body is not None and self.differs(body))
+
+    def is_saved(self, body: bytes | None) -> bool | None:
+        """Tell whether an explicit save stored the data so; None if there was none."""
+        return None if self.saved is None else self.saved == body and not self.forced
+
+    def note_saved(self) -> None:
+        """Note that an explicit save stored data and cookie as they are."""
+        self.saved = self.dump()
         self.forced = False
         self._saved_settings = self.cookie.settings
+
+    def follow(self, earlier: Content) -> None:
+        """Stand, just read, for a content that was read earlier in the same request."""
+        if earlier.saved is not None:
+            self._had_changed = earlier.has_changed(earlier.saved)
+            self.saved = self.dump()
 
     def record(self, body: bytes) -> Record:
         """Return the data, dumped as ``body``, as a record to store."""
@@ -175,6 +208,8 @@ class Content:
         if there.original is not None and there.original != base:
             self.rebase(base, there.original)
         self.original, self._size = there.original, there._size
+        if self.saved is not None:
+            self.saved, self._had_changed = None, True
 
     def is_retired_in(self, payload: bytes) -> bool:
         """Tell whether others gave the session a new id and left this."""

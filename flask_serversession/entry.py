@@ -92,6 +92,7 @@ class Entry:
             self._retired = Retired(self.id, self.record)
             self.record = None
         self.id = self._generate_id()
+        self.content.saved = None
         return self._retired.id if self._retired else None
 
     def write(self, body: bytes) -> None:
@@ -133,6 +134,11 @@ class Entry:
             return False
         self._notify(signals.session_destroyed, id=self.id)
         return True
+
+    def become(self, found: Entry) -> None:
+        """Hold what was found under its id now, and drop what it held."""
+        found.content.follow(self.content)
+        self.content, self.record = found.content, found.record
 
     def refresh(self) -> bool:
         """Take over what others stored, with this request's changes; False if it is gone."""
@@ -209,15 +215,19 @@ class Entry:
     def _rebase(self, base: bytes, theirs: Record) -> Record:
         if self.content.is_retired_in(theirs.payload):
             raise SessionSuperseded("The session has a new id, so it was not saved.")
-        if self._rules.concurrency == "reject":
-            self._notify(signals.session_conflict, outcome="rejected")
-            raise SessionConflict(
-                "The session was changed by another request, and SESSION_CONCURRENCY is"
-                " 'reject': this request's changes were not stored."
-            )
+        self._refuse_a_conflict()
         record = self.content.rebase(base, theirs.payload)
         self._notify(signals.session_conflict, outcome="merged")
         return record
+
+    def _refuse_a_conflict(self) -> None:
+        if self._rules.concurrency != "reject":
+            return
+        self._notify(signals.session_conflict, outcome="rejected")
+        raise SessionConflict(
+            "The session was changed by another request, and SESSION_CONCURRENCY is"
+            " 'reject': this request's changes were not stored."
+        )
 
     def _rebase_or_end(self, base: bytes, theirs: Record) -> Record:
         record = self._rebase(base, theirs)

@@ -1,4 +1,4 @@
-"""One session during one request: how it is found, what its verbs do, how it is settled.
+"""One session during one request: what its verbs do, and how it is settled.
 
 Nothing here knows HTTP: what must be known of the request is asked of a
 :class:`~.rules.Visit`.
@@ -9,19 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import MutableMapping
 from contextlib import contextmanager
 from contextlib import suppress
-from typing import Any
-
-from blinker import Signal
 
 from . import signals
 from .content import Content
 from .cookie import SessionCookie
 from .document import EMPTY
-from .due import DueTouches
-from .entries import Entries
 from .entry import Entry
 from .errors import SessionConflict
 from .errors import SessionError
@@ -29,99 +23,33 @@ from .errors import SessionGone
 from .errors import SessionSerializationError
 from .errors import SessionSuperseded
 from .errors import StoreError
-from .outage import NoData
+from .lazy import LazySession
 from .policy import CookieAction
 from .policy import decide
 from .policy import Facts
 from .policy import StoreAction
-from .rules import Rules
-from .rules import Visit
-from .session import Session
 
 logger = logging.getLogger(__package__)
 
 
-class ManagedSession(Session):
+class ManagedSession(LazySession):
     """The :class:`~.session.Session` that the manager makes: an entry in a store."""
 
     #: The Set-Cookie line of an earlier commit, which a later one replaces.
     sent_line: str | None = None
 
-    #: None until the session is loaded.
-    _entry: Entry | None = None
-    #: None until somebody asks for the session.
-    _entries: Entries | None = None
-    #: The data as an explicit save wrote them.
-    _saved: bytes | None = None
     _ended_cookie: SessionCookie | None = None
-    #: An explicit save failed, and the application knows.
+    #: Its changes were refused before, and the application knows.
     _told = False
-    _committed = _broken = _locked = _has_changed = _regenerated = _cleared = False
-    _ended = _unset = _touched = False
-
-    def __init__(self, rules: Rules, visit: Visit, due: DueTouches | None = None) -> None:
-        self._rules = rules
-        self._visit = visit
-        self._due = due
-
-    @property
-    def id(self) -> str:
-        self.accessed = True
-        return self.load().id
-
-    @property
-    def new(self) -> bool:  # type: ignore[override] # an attribute in Flask
-        self.accessed = True
-        return self._reads_empty or self.load().content.original is None
-
-    @property
-    def modified(self) -> bool:
-        content = self._entry.content if self._entry else None
-        if content is None:
-            return False
-        body = content.dump()
-        if self._saved is not None:
-            return content.forced or body != self._saved
-        return content.differs(body)
-
-    @modified.setter
-    def modified(self, value: bool) -> None:
-        self.load().content.forced = value
-
-    @property
-    def cookie(self) -> SessionCookie:
-        self.accessed = True
-        if self._reads_empty:
-            return SessionCookie(self._visit.cookie_options(), self._rules.clock)
-        return self.load().content.cookie
+    _broken = _locked = _regenerated = _ended = _unset = _touched = False
 
     @property
     def cookie_to_clear(self) -> SessionCookie:
         """The attributes that the browser's cookie was set with."""
         return self._ended_cookie or self.load().content.cookie
 
-    def clear(self) -> None:
-        super().clear()
-        self._cleared = True
-
-    def load(self) -> Entry:
-        """Find out, once, what the browser's cookie stands for: at most one store call."""
-        if self._entry is not None:
-            return self._entry
-        found = self._enter().find_sent()
-        if found is None:
-            return self._begin()
-        self._entry = found
-        self._notify(signals.session_loaded)
-        return found
-
-    def preload(self) -> None:
-        """Load it, and let a failure pass if the application would rather have nothing."""
-        if not self._reads_empty:
-            self.load()
-
     def regenerate(self, *, keep_data: bool = False) -> None:
-        old_id = self._change_id() if keep_data else self._discard()
+        old_id = self.load().change_id() if keep_data else self._discard()
         self._regenerated = True
         self._notify(signals.session_regenerated, old_id=old_id)
 
@@ -134,10 +62,7 @@ class ManagedSession(Session):
         found = self._enter().find(entry.id) if entry.record else None
         if found is None or found.content.is_retired:
             raise SessionGone("The session is not in the store any more, so it was not reloaded.")
-        if self._saved is not None:
-            self._has_changed = entry.content.differs(self._saved)
-            self._saved = found.content.dump()
-        entry.content, entry.record = found.content, found.record
+        entry.become(found)
         self._told = False
 
     def save(self) -> None:
@@ -204,8 +129,8 @@ class ManagedSession(Session):
             self._broken = True
             if not self._told:
                 raise
-            # The view had it from save() and answered; its answer goes out.
-            logger.info("A session was not stored: the application knows from session.save().")
+            # The view had it from save() or lock() and answered; its answer goes out.
+            logger.info("A session was not stored, as the application has been told before.")
             return self._cookie_after_a_failure()
         except Exception:
             self._broken = True
@@ -241,14 +166,14 @@ class ManagedSession(Session):
 
     def _was_only_read(self, entry: Entry) -> bool:
         """Tell, for the most common of requests, that decide() has nothing to do."""
-        told = self._regenerated or self._unset or self._saved is not None
-        unchanged = entry.content.is_as_found and not (self._handed_out or told)
+        unasked = not (self._handed_out or self._regenerated or self._unset)
+        unchanged = unasked and entry.content.is_as_found
         return unchanged and self._rules.policy.leaves_readers_alone and not entry.is_stale
 
     def _changed_body(self, content: Content) -> bytes | None:
         """Return the data as they would be stored; None where nobody can have changed them."""
         touched = self._handed_out or content.assigned or content.forced
-        return content.dump() if touched or self._saved is not None else None
+        return content.dump() if touched or content.saved is not None else None
 
     def _facts(self, entry: Entry, body: bytes | None) -> Facts:
         content = entry.content
@@ -258,8 +183,8 @@ class ManagedSession(Session):
             cookie_sent=sent_id is not None or self.sent_line is not None,
             loaded=content.original is not None,
             regenerated=self._regenerated,
-            changed=self._has_changed or (body is not None and content.differs(body)),
-            saved=None if self._saved is None else self._saved == body and not content.forced,
+            changed=content.has_changed(body),
+            saved=content.is_saved(body),
             empty=not content.values,
             cookie_changed=content.cookie_changed,
             cookie_unsaved=content.cookie_unsaved,
@@ -291,7 +216,7 @@ class ManagedSession(Session):
 
     def _is_emptied_bit_by_bit(self, action: StoreAction, entry: Entry) -> bool:
         # clear() and unset() mean the whole session, whatever others put in it meanwhile.
-        spared = not (self._cleared or self._unset)
+        spared = not (entry.content.cleared or self._unset)
         return action is StoreAction.DESTROY and spared and entry.record is not None
 
     def _end_emptied(self, entry: Entry) -> bool:
@@ -301,21 +226,6 @@ class ManagedSession(Session):
         self._ended_cookie = self._ended_cookie or entry.content.cookie
         self._begin()
         return True
-
-    def _notify(self, signal: Signal, /, **values: object) -> None:
-        self._rules.notify(signal, session=self, **values)
-
-    def _enter(self) -> Entries:
-        """Return the way to the store, not taken yet; raise if it failed before."""
-        if self._entries is None:
-            self._entries = Entries(self._rules, self._visit, self._notify, self._due)
-        self._entries.slot.raise_failure()
-        return self._entries
-
-    def _begin(self) -> Entry:
-        self._entry = self._enter().begin()
-        self._saved = None
-        return self._entry
 
     def _discard(self) -> str | None:
         """Remove the record now and begin anew; return the id that ended, if any."""
@@ -333,10 +243,6 @@ class ManagedSession(Session):
         self._begin()
         return ended
 
-    def _change_id(self) -> str | None:
-        self._saved = None
-        return self.load().change_id()
-
     def _save(self, entry: Entry) -> None:
         body = entry.content.dump()
         if entry.record is None:
@@ -344,8 +250,7 @@ class ManagedSession(Session):
         if entry.stored_id is None and self._is_nothing(body):
             return
         entry.write(body)
-        self._saved = entry.content.dump()
-        entry.content.settled()
+        entry.content.note_saved()
 
     def _save_under(self, renew: Callable[[], bool]) -> None:
         """Store what changed while the lock was held, and only if it still is."""
@@ -363,12 +268,11 @@ class ManagedSession(Session):
 
     def _look_again(self) -> None:
         """Under a new lock: what was loaded before it may be out of date."""
-        if self._entry is None or self._entry.stored_id is None:
+        entry = self._entry
+        if entry is None or entry.stored_id is None:
             return
-        if not self._entry.refresh():
+        if not entry.refresh():
             self._begin()
-        elif self._saved is not None:
-            self._saved, self._has_changed = None, True
 
     def _drop(self) -> None:
         """Let go of a session that was ended elsewhere; nothing brings it back."""
@@ -386,35 +290,4 @@ class ManagedSession(Session):
             raise SessionError(
                 "A new session cannot be saved once its response has been made: no cookie"
                 " could carry its id. Write to the session before the response starts."
-            )
-
-    @property
-    def _failure(self) -> StoreError | None:
-        return self._entries.slot.failure if self._entries else None
-
-    @property
-    def _reads_empty(self) -> bool:
-        """Whether the store failed and the application would rather have nothing."""
-        if self._entry is not None or not self._rules.null_on_failure:
-            return False
-        with suppress(StoreError):
-            self.load()
-        return self._failure is not None
-
-    @property
-    def _data(self) -> MutableMapping[str, Any]:
-        if self._reads_empty:
-            return NoData(self._failure)
-        return self.load().content.values
-
-    @property
-    def _permanent_lifetime(self) -> float:
-        return self._rules.permanent_lifetime / 1000
-
-    def _note_change(self) -> None:
-        self.load().content.assigned = True
-        if self._committed:
-            logger.warning(
-                "The session was changed after its response had been made. Call"
-                " session.save() after such a change, or it is lost."
             )

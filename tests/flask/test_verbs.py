@@ -368,6 +368,32 @@ class TestReload:
         assert browser.see(save_change_and_reload) == "bob"
         assert browser.data()["user"] == "bob"
 
+    def test_what_was_saved_before_it_counts_as_changed_however_often_it_is_read(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        browser = make_browser(SESSION_COOKIE_MAX_AGE=60)
+        browser.run(lambda: session.update(user="ada"))
+
+        def save_and_reload_twice() -> None:
+            session["user"] = "bob"
+            session.save()
+            session.reload()
+            session.reload()
+
+        assert cookie_lines(browser.run(save_and_reload_twice)) != []
+
+    def test_all_taken_out_before_it_is_not_taken_out_after_it(self, browser: Browser) -> None:
+        def empty_twice() -> None:
+            session.clear()
+            session.reload()
+            browser.twin().run(lambda: session.update(theme="dark"))
+            for key in [*session]:
+                session.pop(key)
+
+        browser.run(empty_twice)
+
+        assert browser.data() == {"theme": "dark"}
+
     def test_without_a_record_it_fails_and_leaves_the_session_as_it_is(
         self, browser: Browser
     ) -> None:

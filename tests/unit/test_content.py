@@ -103,7 +103,7 @@ def test_another_programs_spelling_is_no_change(rules: Rules, spelling: bytes) -
 
 
 @pytest.mark.parametrize("kind", ["new", "found"])
-def test_the_application_may_say_that_it_changed_until_that_is_settled(
+def test_the_application_may_say_that_it_changed_until_that_is_saved(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     content: Content = request.getfixturevalue(kind)
@@ -111,7 +111,7 @@ def test_the_application_may_say_that_it_changed_until_that_is_settled(
 
     assert differs(content)
 
-    content.settled()
+    content.note_saved()
 
     assert not differs(content)
 
@@ -166,7 +166,7 @@ def test_a_changed_cookie_stays_changed_once_it_is_saved_but_is_no_news_to_the_s
     new: Content,
 ) -> None:
     new.cookie.max_age = 5
-    new.settled()
+    new.note_saved()
 
     assert new.cookie_changed
     assert not new.cookie_unsaved
