@@ -141,7 +141,10 @@ class Entry:
         self.content, self.record = found.content, found.record
 
     def refresh(self) -> bool:
-        """Take over what others stored, with this request's changes; False if it is gone."""
+        """Take over what others stored, with this request's changes; False if it is gone.
+
+        :raises SessionConflict: if there are both, and they are not to be merged.
+        """
         sid, known = self._retired or (self.id, self._known)
         record = self._slot.load(sid)
         if record is None:
@@ -152,6 +155,8 @@ class Entry:
         if there.is_retired:
             self.content = there
         else:
+            if record.payload != known.payload and self.content.is_modified:
+                self._refuse_a_conflict()
             self.content.catch_up(known.payload, there)
         if self._retired:
             self._retired = Retired(sid, record)

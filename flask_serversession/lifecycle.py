@@ -267,20 +267,36 @@ class ManagedSession(LazySession):
         self.save()
 
     def _look_again(self) -> None:
-        """Under a new lock: what was loaded before it may be out of date."""
+        """Under a new lock: what was loaded before it may be out of date.
+
+        :raises SessionConflict: if both changed it, and that is not to be merged.
+        """
         entry = self._entry
         if entry is None or entry.stored_id is None:
             return
-        if not entry.refresh():
+        seen = entry.content
+        try:
+            is_there = entry.refresh()
+        except SessionConflict:
+            self._told = True
+            raise
+        if is_there and not entry.content.is_retired:
+            return
+        if seen.is_modified:
+            self._tell_of_the_end()
+        if not is_there:
             self._begin()
 
     def _drop(self) -> None:
         """Let go of a session that was ended elsewhere; nothing brings it back."""
-        logger.info("A session ended while a request used it; the request's changes are dropped.")
-        self._notify(signals.session_conflict, outcome="gone")
+        self._tell_of_the_end()
         self._ended_cookie = self.load().content.cookie
         self._begin()
         self._ended = self._committed = True
+
+    def _tell_of_the_end(self) -> None:
+        logger.info("A session ended while a request used it; the request's changes are dropped.")
+        self._notify(signals.session_conflict, outcome="gone")
 
     def _is_nothing(self, body: bytes) -> bool:
         return body == EMPTY and self._rules.policy.destroy_empty

@@ -103,6 +103,66 @@ class TestALock:
 
         assert visitor.data() == {"n": 2}
 
+    @pytest.mark.parametrize("grace", [0, 60])
+    def test_tells_of_the_changes_before_it_that_a_login_meanwhile_made_void(
+        self, make_browser: MakeBrowser, grace: int
+    ) -> None:
+        browser = make_browser(SESSION_REGENERATE_GRACE=grace)
+        browser.run(lambda: session.update(n=5))
+        outcomes: list[str] = []
+
+        def hear(sender: flask.Flask, outcome: str, **extra: Any) -> None:
+            outcomes.append(outcome)
+
+        def change_and_lock() -> None:
+            session["n"] = 6
+            browser.run(log_in)
+            with session.lock():
+                pass
+
+        slow = browser.twin()
+        with signals.session_conflict.connected_to(hear):
+            response = slow.run(change_and_lock)
+
+        assert outcomes == ["gone"]
+        assert cookie_lines(response) == []
+        assert browser.data() == {"n": 5, "user": "ada"}
+
+    def test_refuses_changes_before_it_where_changes_are_not_merged(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        browser = make_browser(SESSION_CONCURRENCY="reject")
+        browser.run(lambda: session.update(n=5))
+
+        def change_and_lock() -> None:
+            session["n"] = 6
+            browser.twin().run(lambda: session.update(n=50))
+            with pytest.raises(SessionConflict):
+                add(1)
+            session.reload()
+            add(2)
+
+        browser.run(change_and_lock)
+
+        assert browser.data() == {"n": 52}
+
+    def test_that_refused_leaves_its_answer_to_the_application(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        browser = make_browser(SESSION_CONCURRENCY="reject")
+        browser.run(lambda: session.update(n=5))
+
+        def change_and_lock() -> str:
+            session["n"] = 6
+            browser.twin().run(lambda: session.update(n=50))
+            with pytest.raises(SessionConflict):
+                add(1)
+            return "try again"
+
+        assert browser.run(change_and_lock).text == "try again"
+
+        assert browser.data() == {"n": 50}
+
 
 class TestALockOfAnIdGivenUp:
     @pytest.fixture
