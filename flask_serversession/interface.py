@@ -34,7 +34,7 @@ def load_session() -> None:
     Flask's error handlers see what fails here; what fails while a response is saved they
     do not.
     """
-    session: ManagedSession | None = request.environ.get(_OPENED)
+    session: ManagedSession | None = request.environ.pop(_OPENED, None)
     if session is not None:
         session.preload()
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any
+from weakref import ref
 
 from blinker import Signal
 
@@ -16,6 +17,7 @@ from .entries import Entries
 from .entry import Entry
 from .errors import StoreError
 from .outage import NoData
+from .rules import Notify
 from .rules import Rules
 from .rules import Visit
 from .session import Session
@@ -89,7 +91,7 @@ class LazySession(Session):
     def _enter(self) -> Entries:
         """Return the way to the store, not taken yet; raise if it failed before."""
         if self._entries is None:
-            self._entries = Entries(self._rules, self._visit, self._notify, self._due)
+            self._entries = Entries(self._rules, self._visit, self._notifier(), self._due)
         self._entries.slot.raise_failure()
         return self._entries
 
@@ -99,6 +101,14 @@ class LazySession(Session):
 
     def _notify(self, signal: Signal, /, **values: object) -> None:
         self._rules.notify(signal, session=self, **values)
+
+    def _notifier(self) -> Notify:
+        """Return what notifies for this session and does not keep it alive.
+
+        Else each request would wait, with all that it holds, for the garbage collector.
+        """
+        session, notify = ref(self), self._rules.notify
+        return lambda signal, /, **values: notify(signal, session=session(), **values)
 
     @property
     def _failure(self) -> StoreError | None:

@@ -1,0 +1,135 @@
+"""What a request held is free when it ends, and waits for no garbage collector.
+
+Or else a large upload would stay in memory for as long as thousands of small ones.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+from weakref import ref
+
+import flask
+import pytest
+
+from .browser import Browser
+from .browser import session
+from .conftest import MakeBrowser
+
+
+@pytest.fixture(autouse=True)
+def _nobody_collects() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def count() -> None:
+    session["n"] += 1
+
+
+def count_under_a_lock() -> None:
+    with session.lock():
+        count()
+
+
+def log_in() -> None:
+    session.regenerate(keep_data=True)
+    session["user"] = "ada"
+
+
+def save_twice() -> None:
+    count()
+    session.save()
+    count()
+
+
+VIEWS: dict[str, Callable[[], object]] = {
+    "ignores": lambda: None,
+    "reads": lambda: session["n"],
+    "reads the cookie": lambda: session.cookie.max_age,
+    "writes": count,
+    "saves": save_twice,
+    "regenerates": lambda: session.regenerate(),
+    "logs in": log_in,
+    "reloads": lambda: session.reload(),
+    "pops": lambda: session.pop("n"),
+    "clears": lambda: session.clear(),
+    "destroys": lambda: session.destroy(),
+    "unsets": lambda: session.unset(),
+}
+
+
+class Held:
+    """A view that remembers, without keeping them, the objects of its request."""
+
+    def __init__(self, view: Callable[[], object]) -> None:
+        self._view = view
+        self._held: list[ref[object]] = []
+
+    def __call__(self) -> None:
+        for proxy in (flask.session, flask.request):
+            self._held.append(ref(proxy._get_current_object()))  # type: ignore[attr-defined]
+        self._view()
+
+    def left(self) -> list[object]:
+        assert self._held
+        return [there for one in self._held if (there := one()) is not None]
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"SESSION_COOKIE_MAX_AGE": 60},
+        {"SESSION_PROFILE": "express"},
+        {"SESSION_STORE_ERROR": "null"},
+        {"SESSION_STORE": "cookie"},
+    ],
+    ids=str,
+)
+def test_of_a_known_visitor(
+    make_browser: MakeBrowser, config: dict[str, Any], view: Callable[[], object]
+) -> None:
+    browser = make_browser(**config)
+    browser.run(lambda: session.update(n=5))
+    held = Held(view)
+
+    browser.run(held)
+
+    assert held.left() == []
+
+
+def test_of_a_request_with_a_lock(browser: Browser) -> None:
+    browser.run(lambda: session.update(n=5))
+    held = Held(count_under_a_lock)
+
+    browser.run(held)
+
+    assert held.left() == []
+
+
+def test_of_a_request_that_merges(browser: Browser) -> None:
+    browser.run(lambda: session.update(n=5))
+
+    def change_both() -> None:
+        count()
+        browser.twin().run(lambda: session.update(theme="dark"))
+
+    held = Held(change_both)
+
+    browser.run(held)
+
+    assert held.left() == []
+
+
+def test_of_a_new_visitor(browser: Browser) -> None:
+    held = Held(lambda: session.update(n=1))
+
+    browser.run(held)
+
+    assert held.left() == []
