@@ -8,64 +8,25 @@ from __future__ import annotations
 import base64
 import logging
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
-from typing import NamedTuple
 from typing import NoReturn
 from typing import Protocol
 
+from .client_cookies import check_length
+from .client_cookies import receive
+from .client_cookies import Received
+from .client_cookies import signature_name
 from .cookie import SessionCookie
 from .cookie_header import client_cookie_line
-from .cookie_header import raw_cookie_values
 from .cookie_options import CookieOptions
 from .errors import PayloadError
 from .errors import SessionError
 from .errors import SessionGone
-from .errors import SessionTooLarge
 from .keygrip import Keygrip
 from .serializers import TypedJSON
 from .session import Session
 
 logger = logging.getLogger(__package__)
-
-#: The longest name and value, together, that browsers take (RFC 6265bis §5.6).
-LONGEST_COOKIE = 4096
-#: A browser sends one cookie for each path and domain that match; more are an attack.
-_MOST_COOKIES = 8
-
-
-class Received(NamedTuple):
-    """What the browser's two cookies say."""
-
-    #: The session's value, if a key of ours signed it.
-    value: str | None = None
-    #: What the browser should have as the signature instead: empty for none at all.
-    signature: str | None = None
-
-
-def receive(header: str, name: str, keys: Keygrip) -> Received:
-    """Return what a Cookie header says, trying every cookie of the session's name.
-
-    A signature by an older key is to be renewed, one by nobody's key to be removed.
-    """
-    values = _cookies(header, name)
-    signatures = list(filter(None, _cookies(header, signature_name(name))))
-    for value in values:
-        signed = f"{name}={value}"
-        for signature in signatures:
-            key = keys.index(signed, signature)
-            if key is not None:
-                return Received(value, keys.sign(signed) if key else None)
-    return Received(signature="" if values and signatures else None)
-
-
-def _cookies(header: str, name: str) -> list[str]:
-    return list(islice(raw_cookie_values(header, name), _MOST_COOKIES))
-
-
-def signature_name(name: str) -> str:
-    """Return the name of the cookie that holds the signature."""
-    return f"{name}.sig"
 
 
 class Visit(Protocol):
@@ -271,7 +232,7 @@ class CookieSession(Session):
             return None
         if self._rules.destroy_empty and not self._values:
             return ""
-        self._check_size(text)
+        check_length(self._rules.cookie_name, text)
         return text
 
     def _pair(self, value: str) -> list[str]:
@@ -306,16 +267,6 @@ class CookieSession(Session):
             return False
         # Node spells some numbers in another way; the same data are not sent again for that.
         return text != self._encoded(self._decode(self._original))
-
-    def _check_size(self, text: str) -> None:
-        name = self._rules.cookie_name
-        size = len(name) + len(text)
-        if size > LONGEST_COOKIE:
-            raise SessionTooLarge(
-                f"The session needs a cookie of {size} bytes, and browsers drop one of more than"
-                f" {LONGEST_COOKIE}. Keep less in it, or keep it on the server: any"
-                " SESSION_STORE but 'cookie' does."
-            )
 
     def _encode(self) -> str:
         return self._encoded(self._values)

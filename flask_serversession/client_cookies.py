@@ -1,0 +1,63 @@
+"""The two cookies of a session that travels in one: its value, and the signature of that."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import NamedTuple
+
+from .cookie_header import raw_cookie_values
+from .errors import SessionTooLarge
+from .keygrip import Keygrip
+
+#: The longest name and value, together, that browsers take (RFC 6265bis §5.6).
+LONGEST_COOKIE = 4096
+#: A browser sends one cookie for each path and domain that match; more are an attack.
+_MOST_COOKIES = 8
+
+
+class Received(NamedTuple):
+    """What the browser's two cookies say."""
+
+    #: The session's value, if a key of ours signed it.
+    value: str | None = None
+    #: What the browser should have as the signature instead: empty for none at all.
+    signature: str | None = None
+
+
+def receive(header: str, name: str, keys: Keygrip) -> Received:
+    """Return what a Cookie header says, trying every cookie of the session's name.
+
+    A signature by an older key is to be renewed, one by nobody's key to be removed.
+    """
+    values = _cookies(header, name)
+    signatures = list(filter(None, _cookies(header, signature_name(name))))
+    for value in values:
+        signed = f"{name}={value}"
+        for signature in signatures:
+            key = keys.index(signed, signature)
+            if key is not None:
+                return Received(value, keys.sign(signed) if key else None)
+    return Received(signature="" if values and signatures else None)
+
+
+def signature_name(name: str) -> str:
+    """Return the name of the cookie that holds the signature."""
+    return f"{name}.sig"
+
+
+def check_length(name: str, value: str) -> None:
+    """Refuse a value that browsers would drop.
+
+    :raises SessionTooLarge: if it is one.
+    """
+    size = len(name) + len(value)
+    if size > LONGEST_COOKIE:
+        raise SessionTooLarge(
+            f"The session needs a cookie of {size} bytes, and browsers drop one of more than"
+            f" {LONGEST_COOKIE}. Keep less in it, or keep it on the server: any"
+            " SESSION_STORE but 'cookie' does."
+        )
+
+
+def _cookies(header: str, name: str) -> list[str]:
+    return list(islice(raw_cookie_values(header, name), _MOST_COOKIES))
