@@ -6,6 +6,7 @@ is first needed, so that ``app.secret_key`` may be set after the extension.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from .cookie_options import CookieOptions
 from .errors import ConfigError
 from .policy import SavePolicy
 from .sid import generate_id
+
+logger = logging.getLogger(__package__)
 
 Profile = Literal["flask", "express"]
 #: What a request sees of a failing store: the error, or an empty session.
@@ -86,6 +89,10 @@ def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets
             " SESSION_SECRET) to a long random value, such as the output of"
             " python -c 'import secrets; print(secrets.token_hex(32))'."
         )
+    if not _is_secret(current):
+        raise ConfigError(
+            f"SECRET_KEY is of type {type(current).__name__}; it must be str or bytes."
+        )
     fallbacks = config.get("SECRET_KEY_FALLBACKS") or ()
     if isinstance(fallbacks, (str, bytes)) or not all(map(_is_secret, fallbacks)):
         raise ConfigError("SECRET_KEY_FALLBACKS must be a list of non-empty str or bytes.")
@@ -107,13 +114,16 @@ class _Reader:
         profile: Profile = self.choice("SESSION_PROFILE", "flask", "express")
         self._profile = ("flask", "express").index(profile)
         warn_about_unknown_keys(self._config)
+        name, cookie = self._cookie_name(), self._cookie()
+        if flaw := cookie.flaw(name):
+            logger.warning("No browser keeps this application's session cookie: %s.", flaw)
         return Config(
             profile=profile,
             store=self.value("SESSION_STORE"),
             store_options=self.mapping("SESSION_STORE_OPTIONS"),
             secret=self._secret(),
-            cookie_name=self._cookie_name(),
-            cookie=self._cookie(),
+            cookie_name=name,
+            cookie=cookie,
             cookie_per_request=self.function("SESSION_COOKIE_OPTIONS"),
             genid=self.function("SESSION_GENID") or _generate_id_for,
             proxy=self.flag("SESSION_PROXY", also_none=True),

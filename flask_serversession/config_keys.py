@@ -44,13 +44,16 @@ DEFAULTS: Final[dict[str, tuple[Any, Any]]] = {
     "SESSION_CLEAR_COOKIE": (True, False),
 }
 
+_PREFIX = "SESSION_"
+
 #: Keys that are Flask's own and start alike.
 _FLASKS_OWN = {"SESSION_REFRESH_EACH_REQUEST"}
 
 #: What a key of Flask-Session is called here.
 _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
     "SESSION_TYPE": "SESSION_STORE, with a URL such as 'redis://localhost:6379/0'",
-    "SESSION_PERMANENT": "SESSION_COOKIE_MAX_AGE = PERMANENT_SESSION_LIFETIME",
+    "SESSION_PERMANENT": "SESSION_COOKIE_MAX_AGE = PERMANENT_SESSION_LIFETIME for True, its"
+    " default, and nothing for False",
     "SESSION_USE_SIGNER": "nothing: ids are always signed",
     "SESSION_KEY_PREFIX": "SESSION_STORE_OPTIONS = {'prefix': …}",
     "SESSION_ID_LENGTH": "SESSION_GENID",
@@ -66,10 +69,11 @@ _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
     "SESSION_MONGODB_DB": "SESSION_STORE_OPTIONS = {'database': …}",
     "SESSION_MONGODB_COLLECT": "SESSION_STORE_OPTIONS = {'collection': …}",
     "SESSION_SQLALCHEMY": "SESSION_STORE = the engine or the SQLAlchemy object",
-    "SESSION_SQLALCHEMY_TABLE": "SESSION_STORE_OPTIONS = {'table': …}",
+    "SESSION_SQLALCHEMY_TABLE": "SESSION_STORE_OPTIONS = {'table': …}, and not the old table",
     "SESSION_SQLALCHEMY_SCHEMA": "SESSION_STORE_OPTIONS = {'schema': …}",
     "SESSION_SQLALCHEMY_SEQUENCE": "nothing: the table has no sequence",
-    "SESSION_SQLALCHEMY_BIND_KEY": "SESSION_STORE = db.engines['that bind']",
+    "SESSION_SQLALCHEMY_BIND_KEY": "SESSION_STORE ="
+    " SQLAlchemyStore(lambda: db.engines['that bind'])",
     "SESSION_DYNAMODB": "SESSION_STORE = a store of your own",
     "SESSION_DYNAMODB_TABLE": "SESSION_STORE = a store of your own",
 }
@@ -78,7 +82,7 @@ _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
 def warn_about_unknown_keys(config: Mapping[str, Any]) -> None:
     """Warn of each ``SESSION_…`` key that means nothing, with the one that was meant."""
     for key in config:
-        if key.startswith("SESSION_") and key not in DEFAULTS and key not in _FLASKS_OWN:
+        if key.startswith(_PREFIX) and key not in DEFAULTS and key not in _FLASKS_OWN:
             text = f"The config key {key} {_advice(key)}"
             warnings.warn(text, UserWarning, stacklevel=_levels_to_the_application())
 
@@ -86,8 +90,10 @@ def warn_about_unknown_keys(config: Mapping[str, Any]) -> None:
 def _advice(key: str) -> str:
     if key in _FLASK_SESSION_KEYS:
         return f"is Flask-Session's; here it is {_FLASK_SESSION_KEYS[key]}."
-    near = get_close_matches(key, DEFAULTS, n=1)
-    return f"means nothing here; did you mean {near[0]}?" if near else "means nothing here."
+    # By what tells them apart: alike is every key that starts like this.
+    known = {name.removeprefix(_PREFIX): name for name in DEFAULTS}
+    near = get_close_matches(key.removeprefix(_PREFIX), known, n=1)
+    return f"means nothing here; did you mean {known[near[0]]}?" if near else "means nothing here."
 
 
 def _levels_to_the_application() -> int:

@@ -34,6 +34,24 @@ class CookieOptions:
         check_samesite_option(self.samesite)
         check_priority(self.priority)
 
+    def flaw(self, name: str) -> str | None:
+        """Return why no browser keeps a cookie of this name and these attributes, if so.
+
+        The rules are RFC 6265bis §5.7 and, for Partitioned, CHIPS.
+        """
+        is_open = not self.secure
+        if not self.path.startswith("/"):
+            return "its path, SESSION_COOKIE_PATH, has to begin with '/'"
+        if is_open and str(self.samesite).lower() in ("none", "auto") and self.samesite:
+            return "SameSite=None needs SESSION_COOKIE_SECURE = True or 'auto'"
+        if is_open and self.partitioned:
+            return "Partitioned needs SESSION_COOKIE_SECURE = True or 'auto'"
+        if is_open and name.startswith(("__Secure-", "__Host-")):
+            return "its name begins so that it needs SESSION_COOKIE_SECURE = True or 'auto'"
+        if name.startswith("__Host-") and (self.domain or self.path != "/"):
+            return "a name that begins with __Host- allows no domain, and no path but '/'"
+        return None
+
     @property
     def is_definite(self) -> bool:
         """Whether they are the same for every request."""

@@ -215,7 +215,8 @@ class Session(SessionMixin):
             return True
         logger.warning(
             "A session cookie was withheld: it is Secure and the request came over plain http."
-            " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True."
+            " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True;"
+            " on a machine without https, SESSION_COOKIE_SECURE='auto'."
         )
         return False
 

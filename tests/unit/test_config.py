@@ -277,6 +277,52 @@ def test_without_a_secret_it_says_what_to_set(config: dict[str, Any]) -> None:
         secrets_from(config, None)
 
 
+def test_a_secret_of_another_type_is_refused_before_anything_is_signed() -> None:
+    with pytest.raises(ConfigError, match="SECRET_KEY is of type int"):
+        secrets_from({"SECRET_KEY": 1234567}, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"SAMESITE": "None"}, "SameSite=None needs SESSION_COOKIE_SECURE"),
+        ({"SAMESITE": "auto"}, "SameSite=None needs SESSION_COOKIE_SECURE"),
+        ({"PARTITIONED": True}, "Partitioned needs SESSION_COOKIE_SECURE"),
+        ({"NAME": "__Host-shop"}, "its name begins so that it needs SESSION_COOKIE_SECURE"),
+        ({"NAME": "__Secure-shop"}, "its name begins so that it needs SESSION_COOKIE_SECURE"),
+        ({"NAME": "__Host-shop", "SECURE": True, "DOMAIN": "example.com"}, "no domain"),
+        ({"NAME": "__Host-shop", "SECURE": True, "PATH": "/shop"}, "no path but '/'"),
+        ({"PATH": "shop"}, "SESSION_COOKIE_PATH, has to begin with '/'"),
+    ],
+)
+def test_the_log_says_why_no_browser_keeps_the_cookie(
+    caplog: pytest.LogCaptureFixture, given: dict[str, Any], says: str
+) -> None:
+    read(**{f"SESSION_COOKIE_{key}": value for key, value in given.items()})
+
+    [line] = caplog.messages
+    assert says in line
+
+
+@pytest.mark.parametrize("secure", [True, "auto"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"SAMESITE": "None"},
+        {"PARTITIONED": True},
+        {"NAME": "__Host-shop"},
+        {"NAME": "__Secure-shop", "DOMAIN": "example.com", "PATH": "/shop"},
+    ],
+    ids=str,
+)
+def test_the_log_says_nothing_of_a_cookie_that_is_kept(
+    caplog: pytest.LogCaptureFixture, given: dict[str, Any], secure: object
+) -> None:
+    read(SESSION_COOKIE_SECURE=secure, **{f"SESSION_COOKIE_{key}": given[key] for key in given})
+
+    assert caplog.messages == []
+
+
 def test_it_keeps_its_secrets_and_its_store_to_itself() -> None:
     shown = repr(
         read(
@@ -310,8 +356,9 @@ def test_a_misspelt_key_warns_with_the_nearest_one(key: str, near: str) -> None:
     assert warning_about(key).endswith(f"did you mean {near}?")
 
 
-def test_a_key_like_no_other_warns_alone() -> None:
-    assert warning_about("SESSION_XYZZY_QUUX_PLUGH_42").endswith("means nothing here.")
+@pytest.mark.parametrize("key", ["SESSION_XYZZY_QUUX_PLUGH_42", "SESSION_TTL"])
+def test_a_key_like_no_other_warns_alone(key: str) -> None:
+    assert warning_about(key).endswith("means nothing here.")
 
 
 @pytest.mark.parametrize(
