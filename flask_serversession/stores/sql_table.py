@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.dialects import mysql
 
+from ..errors import ConfigError
 from .base import epoch_milliseconds
 from .sql_engine import MYSQL
 
@@ -243,6 +244,7 @@ TIME_ZONE_OF_OTHERS = sa.text(
 
 def make_missing(connection: sa.Connection, layout: Layout) -> None:
     """Make the table and its index, unless they are there or another process is faster."""
+    _refuse_another_table(connection, layout.table)
     parts: list[sa.Table | sa.Index] = [layout.table]
     if layout.native:
         parts += layout.table.indexes
@@ -254,6 +256,20 @@ def make_missing(connection: sa.Connection, layout: Layout) -> None:
                 raise
             # It may have been made after we looked: look again.
             part.create(connection, checkfirst=True)
+
+
+def _refuse_another_table(connection: sa.Connection, table: sa.Table) -> None:
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(table.name, schema=table.schema):
+        return
+    there = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
+    missing = [column.name for column in table.columns if column.name not in there]
+    if missing:
+        raise ConfigError(
+            f"The table {table.name!r} is there and is not one of this store: it has no"
+            f" {' and no '.join(missing)}. Give the store a table of its own, with the option"
+            " table, or the option layout of whose table it is."
+        )
 
 
 class Statements:

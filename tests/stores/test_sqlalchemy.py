@@ -339,6 +339,25 @@ def test_many_workers_may_start_at_once(make_store: MakeStore) -> None:
     assert created.count(True) == 1
 
 
+def test_a_table_of_somebody_else_is_left_alone_and_named(
+    make_store: MakeStore, engine: sa.Engine, table: str
+) -> None:
+    theirs = sa.Table(
+        table, sa.MetaData(), sa.Column("id", sa.Integer), sa.Column("data", sa.Text)
+    )
+    theirs.create(engine)
+    store = make_store()
+
+    for _ in range(2):
+        with pytest.raises(
+            ConfigError, match=f"'{table}' is there .* no payload and no expires_at"
+        ):
+            store.create("key", live())
+
+    columns = [column["name"] for column in sa.inspect(engine).get_columns(table)]
+    assert columns == ["id", "data"]
+
+
 def test_a_missing_index_is_made_by_the_next_setup(
     store: SQLAlchemyStore, engine: sa.Engine, table: str
 ) -> None:
