@@ -72,8 +72,18 @@ def count() -> None:
 
 
 @sessions.command("list")
-@click.option("--full", is_flag=True, help="Print whole ids. They are secrets: whoever has one…")
-@click.option("--limit", default=1000, show_default=True, help="Stop after this many.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Print whole ids. They are secrets: whoever has one can use its session.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Stop after this many.",
+)
 def list_(full: bool, limit: int) -> None:
     """Print the ids of living sessions, shortened, with when each ends."""
     store = _listing(_manager().store)
@@ -88,7 +98,11 @@ def list_(full: bool, limit: int) -> None:
             shown += 1
 
 
-@sessions.command("show", context_settings=_ID_MAY_START_WITH_A_DASH)
+@sessions.command(
+    "show",
+    short_help="Print what is known of one session.",
+    context_settings=_ID_MAY_START_WITH_A_DASH,
+)
 @click.argument("sid", metavar="ID")
 @click.option("--values", is_flag=True, help="Print the data too, not only the keys.")
 def show(sid: str, values: bool) -> None:
@@ -119,7 +133,7 @@ def clear() -> None:
     click.echo(f"{_listing(_manager().store).clear()} sessions have ended.")
 
 
-@sessions.command("prune")
+@sessions.command("prune", short_help="Remove expired sessions.")
 def prune() -> None:
     """Remove expired sessions; run it by a timer where the backend does not."""
     store = _manager().store

@@ -150,6 +150,8 @@ def _from_name(name: str, options: Mapping[str, Any], shared: bool) -> Store:
         raise ConfigError(
             f"SESSION_STORE is {name!r}, which is neither a URL nor the name of a store."
             + _did_you_mean(name, [*_BY_NAME, "cookie"])
+            + " A URL says where, such as 'sqlite:///sessions.db', 'redis://localhost:6379/0'"
+            " or 'file:///var/lib/app/sessions'."
         )
     return _make(make, (), _with_layout(kind, options, shared))
 

@@ -41,8 +41,9 @@ class DriverErrors:
             return
         if isinstance(error, self._unavailable):
             raise StoreUnavailable(
-                f"The session store ({self._backend}) did not answer. Check that its server"
-                " is running and that SESSION_STORE points to it."
+                f"The session store ({self._backend}) did not answer. Check that it is there"
+                " and running, that SESSION_STORE points to it, and that its password or its"
+                " permissions let this application in."
             ) from error
         if isinstance(error, self._failed):
             raise StoreError(

@@ -218,10 +218,11 @@ def _new_engine(url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -
         ) from missing
     except (exc.ArgumentError, TypeError, ValueError) as error:
         raise ConfigError(
-            "SQLAlchemy cannot make an engine of this URL and these options. Give a URL like"
-            " postgresql+psycopg://user:password@host/database and arguments of"
-            " create_engine; isolation_level, skip_autocommit_rollback and hide_parameters"
-            " belong to the store."
+            "SQLAlchemy cannot make an engine of this URL and the options"
+            f" {sorted(options)}. Give a URL like sqlite:///sessions.db or"
+            " postgresql+psycopg://user:password@host/database, and as options those of the"
+            " store (table, schema, timeout, …) and arguments of create_engine;"
+            " isolation_level, skip_autocommit_rollback and hide_parameters belong to it."
         ) from error
 
 

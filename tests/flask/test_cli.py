@@ -147,6 +147,10 @@ class TestList:
         assert len(lines) == 2
         assert "--limit" in lines[1]
 
+    @pytest.mark.parametrize("limit", ["0", "-1"])
+    def test_a_limit_of_nothing_is_refused(self, run: Run, limit: str) -> None:
+        assert run("list", "--limit", limit).exit_code == 2
+
     def test_a_limit_that_is_just_enough_says_nothing(self, run: Run) -> None:
         assert len(run("list", "--limit", "2").output.splitlines()) == 2
 
