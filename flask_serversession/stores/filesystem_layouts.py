@@ -28,6 +28,7 @@ from .base import Record
 from .base import utc_now
 from .filesystem_io import open_to_read
 from .filesystem_io import read_all
+from .filesystem_io import set_time
 
 _MICROSECOND = timedelta(microseconds=1)
 _FAR_FUTURE = EPOCH + timedelta(days=80_000)
@@ -108,9 +109,9 @@ class FileTime:
             if record is None or not _is_due(record, due):
                 return record, False
             expires_at = utc_now() + due.lifetime
-            moment = _nanoseconds(expires_at)
             # It needs no lock: whatever took the place of this file keeps its own expiry.
-            os.utime(file, ns=(moment, moment))
+            if not set_time(file, _nanoseconds(expires_at)):
+                return record, False
             return Record(record.payload, expires_at), True
         finally:
             os.close(file)

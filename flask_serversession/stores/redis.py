@@ -130,15 +130,18 @@ class RedisStore:
         name = self._prefix + key.encode()
         lifetime, interval = due.lifetime // MILLISECOND, due.interval // MILLISECOND
         with self._errors:
-            payload, (left, touched) = _TOUCH.run(
-                self._commands,
-                self._unknown_script,
-                [name],
-                due.beginning,
-                lifetime,
-                interval,
-                first=[("GET", name)],
-            )
+            try:
+                payload, (left, touched) = _TOUCH.run(
+                    self._commands,
+                    self._unknown_script,
+                    [name],
+                    due.beginning,
+                    lifetime,
+                    interval,
+                    first=[("GET", name)],
+                )
+            except self._refused:  # what cannot be written, as on a replica, can be read
+                return self.load(key), False
         return _record(payload, left), bool(touched)
 
     def create(self, key: str, record: Record) -> bool:
@@ -215,7 +218,9 @@ class RedisStore:
         with self._errors:
             names = self._names()
             while batch := list(islice(names, _NAMES_A_TRIP)):
-                removed += self._unlink(*batch)
+                removed += (
+                    self._unlink(*batch) if self._is_cluster else self._send("UNLINK", *batch)
+                )
         return removed
 
     def ping(self) -> None:
@@ -228,7 +233,15 @@ class RedisStore:
 
     def _names(self) -> Iterator[bytes]:
         pattern = re.sub(rb"([*?\[\]\\])", rb"\\\1", self._prefix) + b"*"
-        return self._scan_iter(match=pattern, count=_NAMES_A_TRIP)
+        if self._is_cluster:
+            yield from self._scan_iter(match=pattern, count=_NAMES_A_TRIP)
+            return
+        cursor: int | None = None
+        while cursor != 0:
+            # Like every command: the client itself would want a connection beside those held.
+            reply = self._send("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _NAMES_A_TRIP)
+            cursor = int(reply[0])
+            yield from reply[1]
 
     def _send(self, *command: str | bytes | int) -> Any:
         [reply] = self._commands.send(command)

@@ -36,6 +36,7 @@ from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.filesystem import FileSystemStore
+from flask_serversession.stores.filesystem_layouts import FileTime
 from flask_serversession.testing import KeysContract
 from flask_serversession.testing import LoadAndTouchContract
 from flask_serversession.testing import PingContract
@@ -57,6 +58,7 @@ ID = "jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8YbX"
 ODD_KEYS = ["", ".", "..", "/", "/etc/passwd", "a/b", "\0", "\n", "~", "%2E", "é", "\ud800"]
 ODD_KEYS += [".00.lock", "%sha256-", "x.session"]
 ALWAYS = DueTouch(b"", timedelta(hours=2), timedelta())
+_NOBODY = 65_534
 fork = multiprocessing.get_context("fork")
 
 
@@ -101,6 +103,27 @@ class TestFileSystemStoreWithFsync(StoreContract):
     @pytest.fixture
     def store(self, folder: Path) -> FileSystemStore:
         return FileSystemStore(folder, fsync=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give its rights up for a while")
+def test_a_record_that_may_not_be_changed_can_be_read_when_a_touch_is_due(
+    store: FileSystemStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create("key", live())
+    file = folder / "key.session"
+    for path, mode in [(folder, 0o755), (file, 0o644)]:
+        path.chmod(mode)
+    monkeypatch.chdir(folder)  # the folders above it are root's alone
+    before = file.stat().st_mtime_ns
+
+    os.seteuid(_NOBODY)
+    try:
+        record, touched = FileTime().read_and_touch(file.name, ALWAYS)
+    finally:
+        os.seteuid(0)
+
+    assert (record, touched) == (store.load("key"), False)
+    assert file.stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("layout", ["native", "session-file-store"])

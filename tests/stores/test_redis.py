@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -150,6 +151,48 @@ class TestOnOneServer(RedisContract, LoadAndTouchContract):
     @pytest.fixture
     def url(self, redis_url: str) -> str:
         return redis_url
+
+    def test_a_move_that_was_made_and_is_sent_again_is_made(self, store: RedisStore) -> None:
+        store.create("old", live())
+
+        for _ in range(2):
+            assert store.move("old", "new", live(OTHER_PAYLOAD), replacing=live()) is None
+
+        assert_payload(store, "new", OTHER_PAYLOAD)
+
+    def test_one_connection_is_enough_to_list_and_to_clear(self, url: str, prefix: str) -> None:
+        store = RedisStore.from_url(url, prefix=prefix, max_connections=1)
+        store.create("key", live())
+
+        assert list(store.keys()) == ["key"]
+        assert store.clear() == 1
+        assert store.count() == 0
+
+        store.close()
+
+    def test_a_record_that_may_not_be_changed_can_be_read_when_a_touch_is_due(
+        self, store: RedisStore, url: str, prefix: str
+    ) -> None:
+        store.create("key", live(seconds=60))
+        root, address = redis.Redis.from_url(url), urlsplit(url)
+        root.acl_setuser(
+            "reader",
+            enabled=True,
+            nopass=True,
+            keys=["*"],
+            categories=["+@read", "+@connection", "+@scripting"],
+        )
+        reader = RedisStore.from_url(
+            f"redis://reader:any@{address.hostname}:{address.port}{address.path}", prefix=prefix
+        )
+
+        record, touched = reader.load_and_touch("key", DUE)
+
+        assert touched is False
+        assert_ends_at(record, in_(60))
+        reader.close()
+        root.acl_deluser("reader")
+        root.close()
 
 
 class TestOnACluster(RedisContract):

@@ -9,6 +9,10 @@
 local current = redis.call('GET', KEYS[1])
 
 if not current or (ARGV[5] and current ~= ARGV[5]) then
+  -- A client that got no answer may have sent this again by itself.
+  if redis.call('GET', KEYS[2]) == ARGV[1] then
+    return 1
+  end
   return {current, redis.call('PTTL', KEYS[1])}
 end
 if redis.call('EXISTS', KEYS[2]) == 1 then
