@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,7 +94,13 @@ class Borrowed:
         # Or the next to borrow it would read what is still to come for its own.
         self._pool.destroy(self._connection)
         if isinstance(error, self._all_end_with):
-            self._pool.clear()
+            self._drop_the_idle()
+
+    def _drop_the_idle(self) -> None:
+        # Not all: others are in the middle of a request on theirs, which may be well.
+        with suppress(RuntimeError):  # by now, others may have all that the pool may have
+            for _ in self._pool.free:
+                self._pool.destroy(self._pool.get())
 
 
 def _check(server: Any) -> None:

@@ -582,6 +582,27 @@ def test_an_interrupted_verb_gives_its_place_in_the_pool_back(tmp_path: Path) ->
         client.close()
 
 
+def test_a_dropped_connection_ends_none_that_others_use(memcached_url: str) -> None:
+    store = new_store(memcached_url)
+    [client] = store._servers.values()
+    pool = client.client_pool
+    in_use, idle, idle_too = (pool.get() for _ in range(3))
+    for connection in (in_use, idle, idle_too):
+        connection.version()
+    for connection in (idle, idle_too):
+        pool.release(connection)
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+    with pytest.raises(StoreUnavailable):
+        store.load("key")
+
+    assert in_use.version()
+    assert pool.free == ()
+    assert store.load("key") is None
+    pool.release(in_use)
+    store.close()
+
+
 def test_the_other_server_does_not_stand_in_for_a_lost_one(
     memcached_url: str, tmp_path: Path
 ) -> None:
