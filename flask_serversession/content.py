@@ -169,8 +169,8 @@ class Content:
 
     def follow(self, earlier: Content) -> None:
         """Stand, just read, for a content that was read earlier in the same request."""
-        if earlier.saved is not None:
-            self._had_changed = earlier.has_changed(earlier.saved)
+        self._had_changed = earlier.has_changed(earlier.saved)
+        if self._had_changed or earlier.saved is not None:
             self.saved = self.dump()
 
     def record(self, body: bytes) -> Record:

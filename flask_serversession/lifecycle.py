@@ -67,12 +67,10 @@ class ManagedSession(LazySession):
 
     def save(self) -> None:
         try:
-            self._save(self.load())
+            with self._telling():
+                self._save(self.load())
         except SessionSuperseded:
             self._broken = True  # its record is gone, and must not be made again
-            raise
-        except (SessionConflict, SessionSerializationError):
-            self._told = True
             raise
         self._told = False
 
@@ -92,7 +90,8 @@ class ManagedSession(LazySession):
             yield  # nobody else knows a new session; and one lock is enough
             return
         with entries.slot.locked(sid, timeout=timeout, ttl=ttl) as renew:
-            self._look_again()
+            with self._telling():
+                self._look_again()
             self._locked = True
             try:
                 yield
@@ -252,9 +251,20 @@ class ManagedSession(LazySession):
         entry.write(body)
         entry.content.note_saved()
 
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Remember what the application learns from a verb: the end of the request is silent."""
+        try:
+            yield
+        except (SessionConflict, SessionSerializationError):
+            self._told = True
+            raise
+
     def _save_under(self, renew: Callable[[], bool]) -> None:
         """Store what changed while the lock was held, and only if it still is."""
-        if not (self.modified or self._regenerated) or self._unset or self._broken:
+        with self._telling():
+            is_changed = self.modified or self._regenerated
+        if not is_changed or self._unset or self._broken:
             return
         if self.load().content.is_retired:
             return  # what is written with an old id is dropped, when the request ends
@@ -275,11 +285,7 @@ class ManagedSession(LazySession):
         if entry is None or entry.stored_id is None:
             return
         seen = entry.content
-        try:
-            is_there = entry.refresh()
-        except SessionConflict:
-            self._told = True
-            raise
+        is_there = entry.refresh()
         if is_there and not entry.content.is_retired:
             return
         if seen.is_modified:

@@ -11,6 +11,7 @@ from flask import stream_with_context
 
 from flask_serversession import SessionConflict
 from flask_serversession import SessionError
+from flask_serversession import SessionSerializationError
 from flask_serversession import signals
 from flask_serversession.stores.memory import MemoryStore
 
@@ -145,6 +146,36 @@ class TestALock:
         browser.run(change_and_lock)
 
         assert browser.data() == {"n": 52}
+
+    @pytest.mark.parametrize("look_first", [True, False])
+    def test_that_cannot_store_a_value_leaves_its_answer_to_the_application(
+        self, browser: Browser, look_first: bool
+    ) -> None:
+        def lock_and_apologise() -> str:
+            if look_first:
+                assert session["n"] == 5
+            with pytest.raises(SessionSerializationError), session.lock():
+                session["bad"] = object()
+            return "sorry"
+
+        assert browser.run(lock_and_apologise).text == "sorry"
+
+        assert browser.data() == {"n": 5, "cart": ["tea"]}
+
+    def test_of_a_new_session_that_is_read_again_sends_its_cookie(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        visitor = make_browser()
+
+        def begin_and_read_again() -> None:
+            session["n"] = 1
+            session.save()
+            with session.lock():
+                session.reload()
+
+        visitor.run(begin_and_read_again)
+
+        assert visitor.data() == {"n": 1}
 
     def test_that_refused_leaves_its_answer_to_the_application(
         self, make_browser: MakeBrowser
