@@ -30,6 +30,7 @@ from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.sql_sqlite import write_ahead
 from flask_serversession.stores.sql_table import BATCH
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 from flask_serversession.testing import KeysContract
@@ -875,6 +876,16 @@ def test_a_sqlite_file_is_in_wal_mode(tmp_path: Path) -> None:
     assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     reader.close()
     store.close()
+
+
+def test_a_sqlite_file_waits_for_the_disk_at_checkpoints_only(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/sessions.db")
+    write_ahead(engine, seconds=1)
+
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
+
+    engine.dispose()
 
 
 @pytest.fixture
