@@ -6,7 +6,6 @@ is first needed, so that ``app.secret_key`` may be set after the extension.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,8 +29,6 @@ from .cookie_options import CookieOptions
 from .errors import ConfigError
 from .policy import SavePolicy
 from .sid import generate_id
-
-logger = logging.getLogger(__package__)
 
 Profile = Literal["flask", "express"]
 #: What a request sees of a failing store: the error, or an empty session.
@@ -114,16 +111,13 @@ class _Reader:
         profile: Profile = self.choice("SESSION_PROFILE", "flask", "express")
         self._profile = ("flask", "express").index(profile)
         warn_about_unknown_keys(self._config)
-        name, cookie = self._cookie_name(), self._cookie()
-        if flaw := cookie.flaw(name):
-            logger.warning("No browser keeps this application's session cookie: %s.", flaw)
         return Config(
             profile=profile,
             store=self.value("SESSION_STORE"),
             store_options=self.mapping("SESSION_STORE_OPTIONS"),
             secret=self._secret(),
-            cookie_name=name,
-            cookie=cookie,
+            cookie_name=self._cookie_name(),
+            cookie=self._cookie(),
             cookie_per_request=self.function("SESSION_COOKIE_OPTIONS"),
             genid=self.function("SESSION_GENID") or _generate_id_for,
             proxy=self.flag("SESSION_PROXY", also_none=True),

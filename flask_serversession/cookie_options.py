@@ -39,17 +39,20 @@ class CookieOptions:
 
         The rules are RFC 6265bis §5.7 and, for Partitioned, CHIPS.
         """
-        is_open = not self.secure
         if not self.path.startswith("/"):
             return "its path, SESSION_COOKIE_PATH, has to begin with '/'"
-        if is_open and str(self.samesite).lower() in ("none", "auto") and self.samesite:
-            return "SameSite=None needs SESSION_COOKIE_SECURE = True or 'auto'"
-        if is_open and self.partitioned:
-            return "Partitioned needs SESSION_COOKIE_SECURE = True or 'auto'"
-        if is_open and name.startswith(("__Secure-", "__Host-")):
-            return "its name begins so that it needs SESSION_COOKIE_SECURE = True or 'auto'"
         if name.startswith("__Host-") and (self.domain or self.path != "/"):
             return "a name that begins with __Host- allows no domain, and no path but '/'"
+        if self.secure:
+            return None
+        demanding = {
+            "SameSite=None": str(self.samesite or "").lower() in ("none", "auto"),
+            "Partitioned": self.partitioned,
+            "its name's prefix": name.startswith(("__Secure-", "__Host-")),
+        }
+        for what, demands in demanding.items():
+            if demands:
+                return f"{what} needs SESSION_COOKIE_SECURE = True or 'auto'"
         return None
 
     @property

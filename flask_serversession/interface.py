@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ from .errors import SessionError
 from .lifecycle import ManagedSession
 from .manager import SessionManager
 from .policy import CookieAction
+
+logger = logging.getLogger(__package__)
 
 _OPENED = "flask_serversession.session"
 
@@ -65,6 +68,9 @@ class ServerSessionInterface(SessionInterface):
         config = manager.config
         self._is_everywhere = config.cookie.path == "/" and config.cookie_per_request is None
         self._is_eager = config.policy.needs_every_session
+        flaw = config.cookie.flaw(config.cookie_name)
+        if flaw and config.cookie_per_request is None:
+            logger.warning("No browser keeps this application's session cookie: %s.", flaw)
 
     def open_session(self, app: Flask, request: Request) -> ManagedSession | None:
         """Return the session, unread; None outside the cookie's path (RFC 6265 §5.1.4)."""

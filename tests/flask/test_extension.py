@@ -69,6 +69,30 @@ class TestInitApp:
 
         assert cookie_lines(response)[0].startswith("session=")
 
+    def test_the_log_says_why_no_browser_keeps_the_cookie(
+        self, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        make_app(SESSION_COOKIE_SAMESITE="None")
+
+        [line] = caplog.messages
+        assert "SameSite=None needs SESSION_COOKIE_SECURE" in line
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            {"SESSION_COOKIE_SECURE": "auto"},
+            {"SESSION_COOKIE_OPTIONS": lambda request: {"secure": True}},
+            {"SESSION_STORE": "cookie"},  # where the connection says whether it is secure
+        ],
+        ids=lambda config: next(iter(config)),
+    )
+    def test_the_log_says_nothing_of_a_cookie_that_may_be_kept(
+        self, make_app: MakeApp, caplog: pytest.LogCaptureFixture, config: dict[str, Any]
+    ) -> None:
+        make_app(SESSION_COOKIE_SAMESITE="None", **config)
+
+        assert caplog.messages == []
+
     def test_nothing_connects(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.setblocking(False)

@@ -282,47 +282,6 @@ def test_a_secret_of_another_type_is_refused_before_anything_is_signed() -> None
         secrets_from({"SECRET_KEY": 1234567}, None)
 
 
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ({"SAMESITE": "None"}, "SameSite=None needs SESSION_COOKIE_SECURE"),
-        ({"SAMESITE": "auto"}, "SameSite=None needs SESSION_COOKIE_SECURE"),
-        ({"PARTITIONED": True}, "Partitioned needs SESSION_COOKIE_SECURE"),
-        ({"NAME": "__Host-shop"}, "its name begins so that it needs SESSION_COOKIE_SECURE"),
-        ({"NAME": "__Secure-shop"}, "its name begins so that it needs SESSION_COOKIE_SECURE"),
-        ({"NAME": "__Host-shop", "SECURE": True, "DOMAIN": "example.com"}, "no domain"),
-        ({"NAME": "__Host-shop", "SECURE": True, "PATH": "/shop"}, "no path but '/'"),
-        ({"PATH": "shop"}, "SESSION_COOKIE_PATH, has to begin with '/'"),
-    ],
-)
-def test_the_log_says_why_no_browser_keeps_the_cookie(
-    caplog: pytest.LogCaptureFixture, given: dict[str, Any], says: str
-) -> None:
-    read(**{f"SESSION_COOKIE_{key}": value for key, value in given.items()})
-
-    [line] = caplog.messages
-    assert says in line
-
-
-@pytest.mark.parametrize("secure", [True, "auto"])
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"SAMESITE": "None"},
-        {"PARTITIONED": True},
-        {"NAME": "__Host-shop"},
-        {"NAME": "__Secure-shop", "DOMAIN": "example.com", "PATH": "/shop"},
-    ],
-    ids=str,
-)
-def test_the_log_says_nothing_of_a_cookie_that_is_kept(
-    caplog: pytest.LogCaptureFixture, given: dict[str, Any], secure: object
-) -> None:
-    read(SESSION_COOKIE_SECURE=secure, **{f"SESSION_COOKIE_{key}": given[key] for key in given})
-
-    assert caplog.messages == []
-
-
 def test_it_keeps_its_secrets_and_its_store_to_itself() -> None:
     shown = repr(
         read(

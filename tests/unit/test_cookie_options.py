@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_serversession.cookie_options import CookieOptions
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("session", {"samesite": "None"}, "SameSite=None needs SESSION_COOKIE_SECURE"),
+        ("session", {"samesite": "auto"}, "SameSite=None needs SESSION_COOKIE_SECURE"),
+        ("session", {"partitioned": True}, "Partitioned needs SESSION_COOKIE_SECURE"),
+        ("__Host-shop", {}, "its name's prefix needs SESSION_COOKIE_SECURE"),
+        ("__Secure-shop", {}, "its name's prefix needs SESSION_COOKIE_SECURE"),
+        ("__Host-shop", {"secure": True, "domain": "example.com"}, "no domain"),
+        ("__Host-shop", {"secure": True, "path": "/shop"}, "no path but '/'"),
+        ("session", {"path": "shop"}, "SESSION_COOKIE_PATH, has to begin with '/'"),
+    ],
+)
+def test_a_cookie_that_no_browser_keeps_has_a_flaw(
+    name: str, given: dict[str, Any], says: str
+) -> None:
+    flaw = CookieOptions(**given).flaw(name)
+
+    assert flaw is not None
+    assert says in flaw
+
+
+@pytest.mark.parametrize("secure", [True, "auto"])
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("session", {"samesite": "None"}),
+        ("session", {"samesite": "auto"}),
+        ("session", {"partitioned": True}),
+        ("__Host-shop", {}),
+        ("__Secure-shop", {"domain": "example.com", "path": "/shop"}),
+    ],
+)
+def test_a_secure_one_has_none(name: str, given: dict[str, Any], secure: Any) -> None:
+    assert CookieOptions(secure=secure, **given).flaw(name) is None
+
+
+@pytest.mark.parametrize("samesite", [None, False, True, "lax", "strict"])
+def test_one_that_needs_no_https_has_none(samesite: Any) -> None:
+    assert CookieOptions(samesite=samesite).flaw("session") is None
