@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from .concurrency import merge
 from .cookie import SessionCookie
 from .cookie_options import CookieOptions
 from .document import compose
@@ -13,7 +14,6 @@ from .document import decompose
 from .document import EMPTY
 from .document import ends_with
 from .document import retired_until
-from .members import Members
 from .rules import Rules
 from .stores.base import epoch_milliseconds
 from .stores.base import from_epoch_milliseconds
@@ -52,7 +52,7 @@ class Content:
     def __init__(self, rules: Rules, cookie_options: Callable[[], CookieOptions]) -> None:
         self._rules = rules
         self._cookie_options = cookie_options
-        self.values = Members(rules.serializer, {})
+        self.values: dict[str, Any] = {}
 
     @classmethod
     def of(cls, record: Record, rules: Rules) -> Content:
@@ -134,7 +134,7 @@ class Content:
 
         :raises SessionSerializationError: naming a value that has no stored form.
         """
-        return self.values.dump()
+        return self._rules.serializer.dumps(self.values)
 
     def differs(self, body: bytes) -> bool:
         """Tell whether the data, dumped as ``body``, are stored differently than at first."""
@@ -148,7 +148,7 @@ class Content:
             return True
         # Another program may have spelled the same data in another way.
         _, data = decompose(self.original, self._rules.serializer)
-        return body != data.dump()
+        return body != self._rules.serializer.dumps(data)
 
     def has_changed(self, body: bytes | None) -> bool:
         """Tell whether the data have differed from what was found, saved meanwhile or not.
@@ -193,7 +193,9 @@ class Content:
         rules = self._rules
         _, before = decompose(base, rules.serializer)
         their_cookie, there = decompose(theirs, rules.serializer)
-        self.values = self.values.merged(before, there, rules.resolve)
+        self.values = merge(
+            before, there, self.values, same=self._are_stored_alike, resolve=rules.resolve
+        )
         if not self.cookie_changed:
             self._cookie = SessionCookie.from_document(their_cookie, rules.clock)
             self._cookie.reset_max_age()
@@ -223,6 +225,10 @@ class Content:
         if self._cookie is not None or document is None:
             return False
         return document.get("expires") is None and document.get("originalMaxAge") is None
+
+    def _are_stored_alike(self, one: Any, other: Any) -> bool:
+        dumps = self._rules.serializer.dumps
+        return dumps({"": one}) == dumps({"": other})
 
     def _cookie_to_store(self) -> dict[str, Any]:
         if self._cookie is None and self._cookie_document is not None:

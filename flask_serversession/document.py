@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from .errors import PayloadError
-from .members import Members
 from .serializers import Serializer
 from .session import RESERVED
 
@@ -24,13 +23,13 @@ def compose(cookie: Mapping[str, Any], body: bytes) -> bytes:
     return head + b"}" if body == EMPTY else head + b"," + body[1:]
 
 
-def decompose(payload: bytes, serializer: Serializer) -> tuple[dict[str, Any], Members]:
+def decompose(payload: bytes, serializer: Serializer) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the cookie's stored form and the data of a document.
 
     :raises PayloadError: if the document has no cookie object. express-session answers
         500 to such a row for ever; here it counts as no session.
     """
-    data = Members.of(payload, serializer)
+    data = serializer.loads(payload)
     cookie = data.pop(RESERVED, None)
     if not isinstance(cookie, dict):
         raise PayloadError("A stored session has no cookie object.")
@@ -61,7 +60,7 @@ def retired_form(payload: bytes, until: int, serializer: Serializer) -> bytes:
     """
     cookie, data = decompose(payload, serializer)
     # First, so that it begins like no other, and nobody's load extends it.
-    return compose({_RETIRED: until, **cookie}, data.dump())
+    return compose({_RETIRED: until, **cookie}, serializer.dumps(data))
 
 
 def retired_until(cookie: Mapping[str, Any]) -> int | None:

@@ -5,9 +5,6 @@ single key that starts with a space, such as ``{" tuple": [1, 2]}``, which an Ex
 carries through untouched. Data without such values pay for none of this: one pass of
 the encoder, and one of its sibling that refuses a tuple where the encoder would write a
 list.
-
-The members of a session are read and written one by one: what nobody looks at stays the
-bytes it was.
 """
 
 from __future__ import annotations
@@ -19,11 +16,8 @@ from typing import Any
 from typing import NoReturn
 from typing import Protocol
 
-import msgspec
 import orjson
 import ormsgpack
-from msgspec import Raw
-from orjson import Fragment
 
 from .errors import PayloadError
 from .tags import tag
@@ -41,40 +35,25 @@ _NO_LOOKALIKES = (
     | ormsgpack.OPT_PASSTHROUGH_TUPLE
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
-_CONTAINERS = {dict, list}
 _encode = orjson.dumps
 _decode = orjson.loads
 _refuse_lookalikes = ormsgpack.packb
-#: Finds the members of an object and passes over what is in them.
-_split = msgspec.json.Decoder(dict[str, Raw]).decode
 #: Every tagged value starts like this in compact JSON, and nothing inside a string does:
 #: there the quote would be escaped. Searching with a pattern takes half of what ``in`` does.
 _find_tag = re.compile(rb'\{" ').search
 
 
 class Serializer(Protocol):
-    """Turns the members of a session into bytes and back."""
+    """Turns the data of a session into bytes and back."""
 
-    def dump(self, key: str, value: Any) -> bytes:
-        """Return what the session has under a key as JSON in UTF-8; equal for equal values.
+    def dumps(self, data: Mapping[str, Any]) -> bytes:
+        """Return the data as a JSON object in UTF-8; equal for equal data.
 
         :raises SessionSerializationError: naming the value that has no stored form.
         """
 
-    def dumps(self, data: Mapping[str, Any]) -> bytes:
-        """Return a JSON object with these members, each as if dumped by itself."""
-
     def loads(self, payload: bytes) -> dict[str, Any]:
-        """Return the members of a JSON object, each of them loaded.
-
-        :raises PayloadError: as :meth:`split` does.
-        """
-
-    def load(self, member: Raw) -> Any:
-        """Return the value that was dumped."""
-
-    def split(self, payload: bytes) -> dict[str, Raw]:
-        """Return the members of a JSON object, each of which can be loaded.
+        """Return the data of a JSON object.
 
         :raises PayloadError: if these bytes are no such thing; no other decoder is tried
             (CVE-2026-39324 is what a fallback leads to).
@@ -90,47 +69,22 @@ class TypedJSON:
     what they extend. NaN and the infinities become null, as ``JSON.stringify`` has it.
     """
 
-    def dump(self, key: str, value: Any) -> bytes:
-        text = _as_it_is(value)
-        return _plain(tag(key, value)) if text is None else text
-
     def dumps(self, data: Mapping[str, Any]) -> bytes:
         text = _as_it_is(data)
-        if text is None:
-            return join({key: self.dump(key, value) for key, value in data.items()})
-        return text
-
-    def load(self, member: Raw) -> Any:
-        text = bytes(member)
-        try:
-            value = _decode(text)
-        except ValueError:
-            value = _decode_leniently(text)
-        is_tagged = type(value) in _CONTAINERS and _find_tag(text)
-        return untag(value) if is_tagged else value
-
-    def split(self, payload: bytes) -> dict[str, Raw]:
-        try:
-            members = _split(payload)
-            payload.decode()  # strings are among what is passed over
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            # Or read in full, for what is odd in it, and spelled again.
-            document = _members_of(_decode_leniently(payload))
-            members = {key: Raw(_plain(value)) for key, value in document.items()}
-        if _find_tag(payload):
-            for member in members.values():
-                self.load(member)
-        return members
+        if text is not None:
+            return text
+        return _plain({str.__str__(key): tag(key, value) for key, value in data.items()})
 
     def loads(self, payload: bytes) -> dict[str, Any]:
         try:
             document = _decode(payload)
         except ValueError:
             document = _decode_leniently(payload)
-        members = _members_of(document)
+        if type(document) is not dict:
+            raise PayloadError("A stored session is not a JSON object.")
         if not _find_tag(payload):
-            return members
-        return {key: untag(value) for key, value in members.items()}
+            return document
+        return {key: untag(value) for key, value in document.items()}
 
 
 def _as_it_is(value: object) -> bytes | None:
@@ -144,27 +98,12 @@ def _as_it_is(value: object) -> bytes | None:
     return None if _find_tag(text) else text
 
 
-def join(members: Mapping[str, bytes | Raw]) -> bytes:
-    """Return a JSON object with these members, dumped already."""
-    try:
-        return _encode({key: Fragment(bytes(text)) for key, text in members.items()})
-    except TypeError:
-        texts = [b"%s:%s" % (_plain(key), bytes(text)) for key, text in members.items()]
-        return b"{%s}" % b",".join(texts)
-
-
 def _plain(value: object) -> bytes:
     try:
         return _encode(value)
     except TypeError:
         # Only a lone surrogate is left to trouble orjson; Node writes it as an escape too.
         return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _members_of(document: Any) -> dict[str, Any]:
-    if type(document) is not dict:
-        raise PayloadError("A stored session is not a JSON object.")
-    return document
 
 
 def _decode_leniently(payload: bytes) -> Any:

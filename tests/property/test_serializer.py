@@ -4,7 +4,6 @@ import json
 from collections.abc import Hashable
 from typing import Any
 
-import pytest
 from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,30 +123,6 @@ _damaged = st.builds(
 @example(b'{"a":{" uuid":5}}')
 @example(b'{"a":' + b"[" * 500 + b"]" * 500 + b"}")
 @example(b'{"a":' + b"[" * 100_000)
-def test_what_can_be_split_can_be_loaded_member_by_member(payload: bytes) -> None:
-    try:
-        members = serializer.split(payload)
-    except PayloadError:
-        return
-
-    loaded = {key: serializer.load(member) for key, member in members.items()}
-    assert loaded.keys() == members.keys()
-
-
-@given(_damaged | st.binary())
-def test_members_are_what_the_whole_is(payload: bytes) -> None:
-    try:
-        whole = serializer.loads(payload)
-    except PayloadError:
-        with pytest.raises(PayloadError):
-            serializer.split(payload)
-        return
-
-    members = {key: serializer.load(one) for key, one in serializer.split(payload).items()}
-    assert with_types(members) == with_types(whole)
-
-
-@given(st.binary() | st.text().map(str.encode))
 def test_no_bytes_do_worse_than_be_unreadable(payload: bytes) -> None:
     try:
         session = serializer.loads(payload)
