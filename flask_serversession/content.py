@@ -110,12 +110,6 @@ class Content:
         return self.cookie.lifetime(idle_timeout)
 
     @property
-    def is_as_found(self) -> bool:
-        """Whether nobody assigned anything, nor so much as looked at the cookie."""
-        untouched = self._cookie is None and self.saved is None
-        return untouched and self.original is not None and not (self.assigned or self.forced)
-
-    @property
     def is_modified(self) -> bool:
         """Whether the data differ from what the store has, as far as is known.
 

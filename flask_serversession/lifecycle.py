@@ -146,9 +146,6 @@ class ManagedSession(LazySession):
         return CookieAction.SET if may_travel else CookieAction.NONE
 
     def _settle(self, entry: Entry) -> CookieAction:
-        if self._was_only_read(entry):
-            self._committed = True
-            return CookieAction.NONE
         body = self._changed_body(entry.content)
         facts = self._facts(entry, body)
         if entry.content.is_retired and not (facts.changed or facts.regenerated):
@@ -162,12 +159,6 @@ class ManagedSession(LazySession):
             return cookie
         entry.content.cookie.reset_max_age()
         return self._send_cookie(entry)
-
-    def _was_only_read(self, entry: Entry) -> bool:
-        """Tell, for the most common of requests, that decide() has nothing to do."""
-        unasked = not (self._handed_out or self._regenerated or self._unset)
-        unchanged = unasked and entry.content.is_as_found
-        return unchanged and self._rules.policy.leaves_readers_alone and not entry.is_stale
 
     def _changed_body(self, content: Content) -> bytes | None:
         """Return the data as they would be stored; None where nobody can have changed them."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 from typing import Literal
 from typing import NamedTuple
 
@@ -70,7 +69,7 @@ class Facts(NamedTuple):
     unset: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SavePolicy:
     """The options that :func:`decide` looks at; each named as in express-session."""
 
@@ -85,13 +84,6 @@ class SavePolicy:
     #: A change of ``session.cookie`` counts as a change of the session.
     cookie_counts: bool = True
 
-    @cached_property
-    def leaves_readers_alone(self) -> bool:
-        """Whether a session that was only read, and is not stale, needs nothing at all."""
-        return all(
-            decide(_READ._replace(expires=expires), self) == NOTHING for expires in (False, True)
-        )
-
     @property
     def needs_every_session(self) -> bool:
         """Whether even a request that ignores its session has something to decide."""
@@ -101,24 +93,6 @@ class SavePolicy:
 
 
 NOTHING = Decision(StoreAction.NONE, CookieAction.NONE)
-
-#: What is true of a session that a request found and looked at.
-_READ = Facts(
-    sent=True,
-    cookie_sent=True,
-    loaded=True,
-    regenerated=False,
-    changed=False,
-    saved=None,
-    empty=False,
-    cookie_changed=False,
-    cookie_unsaved=False,
-    expires=False,
-    stale=False,
-    used=True,
-    ended=False,
-    unset=False,
-)
 
 
 def decide(facts: Facts, policy: SavePolicy) -> Decision:
