@@ -39,12 +39,9 @@ class Content:
 
     #: By the last of those saves, they differed from what was found.
     _had_changed = False
-    #: When the record ends; a touch moves this, and not the payload.
-    _ends: datetime | None = None
     #: How many members the data had at first.
     _size = 0
     _cookie: SessionCookie | None = None
-    _cookie_document: dict[str, Any] | None = None
     _retired_until: int | None = None
     _settings: tuple[object, ...] | None = None
     _saved_settings: tuple[object, ...] | None = None
@@ -63,10 +60,14 @@ class Content:
         content = cls.__new__(cls)
         content._rules = rules
         content.original = record.payload
-        content._ends = record.expires_at
-        content._cookie_document, content.values = decompose(record.payload, rules.serializer)
+        document, content.values = decompose(record.payload, rules.serializer)
         content._size = len(content.values)
-        content._retired_until = retired_until(content._cookie_document)
+        content._retired_until = retired_until(document)
+        cookie = SessionCookie.from_document(document, rules.clock)
+        if record.expires_at is not None:
+            cookie.follow(epoch_milliseconds(record.expires_at))
+        content._cookie = cookie
+        content._settings = content._saved_settings = cookie.settings
         return content
 
     @property
@@ -82,7 +83,7 @@ class Content:
     @property
     def cookie(self) -> SessionCookie:
         if self._cookie is None:
-            self._cookie = self._make_cookie()
+            self._cookie = SessionCookie(self._cookie_options(), self._rules.clock)
             self._settings = self._saved_settings = self._cookie.settings
         return self._cookie
 
@@ -99,15 +100,12 @@ class Content:
     @property
     def has_expiry(self) -> bool:
         """Express's ``cookie.expires != null``."""
-        return not self._ends_with_the_browser and self.cookie.has_expiry
+        return self.cookie.has_expiry
 
     @property
     def lifetime(self) -> int:
         """How long a touch makes the session last, in milliseconds."""
-        idle_timeout = self._rules.idle_timeout
-        if self._cookie is None and self._cookie_document is not None:
-            return SessionCookie.stored_lifetime(self._cookie_document, idle_timeout)
-        return self.cookie.lifetime(idle_timeout)
+        return self.cookie.lifetime(self._rules.idle_timeout)
 
     @property
     def is_modified(self) -> bool:
@@ -120,8 +118,7 @@ class Content:
 
     def restart(self) -> None:
         """Start its life again, as a touch does."""
-        if not self._ends_with_the_browser:
-            self.cookie.reset_max_age()
+        self.cookie.reset_max_age()
 
     def dump(self) -> bytes:
         """Return the data as they are stored.
@@ -169,14 +166,11 @@ class Content:
 
     def record(self, body: bytes) -> Record:
         """Return the data, dumped as ``body``, as a record to store."""
-        return Record(compose(self._cookie_to_store(), body), self.ends())
+        return Record(compose(self.cookie.to_document(), body), self.ends())
 
     def ends(self) -> datetime:
         """Return when its record is to end, if its life starts again now."""
-        idle_timeout = self._rules.idle_timeout
-        if self._ends_with_the_browser:
-            return from_epoch_milliseconds(self._rules.clock() + idle_timeout)
-        return from_epoch_milliseconds(self.cookie.expires_at(idle_timeout))
+        return from_epoch_milliseconds(self.cookie.expires_at(self._rules.idle_timeout))
 
     def rebase(self, base: bytes, theirs: bytes) -> Record:
         """Take over what another request stored meanwhile, and keep this request's changes.
@@ -212,27 +206,6 @@ class Content:
         cookie, _ = decompose(payload, self._rules.serializer)
         return retired_until(cookie) is not None
 
-    @property
-    def _ends_with_the_browser(self) -> bool:
-        """Whether the stored cookie says so; making it, which takes time, is not needed then."""
-        document = self._cookie_document
-        if self._cookie is not None or document is None:
-            return False
-        return document.get("expires") is None and document.get("originalMaxAge") is None
-
     def _are_stored_alike(self, one: Any, other: Any) -> bool:
         dumps = self._rules.serializer.dumps
         return dumps({"": one}) == dumps({"": other})
-
-    def _cookie_to_store(self) -> dict[str, Any]:
-        if self._cookie is None and self._cookie_document is not None:
-            return self._cookie_document
-        return self.cookie.to_document()
-
-    def _make_cookie(self) -> SessionCookie:
-        if self._cookie_document is None:
-            return SessionCookie(self._cookie_options(), self._rules.clock)
-        cookie = SessionCookie.from_document(self._cookie_document, self._rules.clock)
-        if self._ends is not None:
-            cookie.follow(epoch_milliseconds(self._ends))
-        return cookie

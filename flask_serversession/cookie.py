@@ -78,12 +78,6 @@ class SessionCookie:
         self.partitioned = options.partitioned
         self._live_for(options.max_age)
 
-    @staticmethod
-    def stored_lifetime(document: Mapping[str, Any], idle_timeout: int) -> int:
-        """Return the :meth:`lifetime` of a stored cookie, without making it."""
-        age = _stored_age(document.get("originalMaxAge"))
-        return age if type(age) is int else idle_timeout
-
     @classmethod
     def from_document(cls, document: Mapping[str, Any], clock: Clock) -> SessionCookie:
         """Return the cookie that was stored as this JSON object.
