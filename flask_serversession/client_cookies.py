@@ -6,8 +6,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from .cookie_header import raw_cookie_values
+from .cookies.signing import Keygrip
 from .errors import SessionTooLarge
-from .keygrip import Keygrip
 
 #: The longest name and value, together, that browsers take (RFC 6265bis §5.6).
 LONGEST_COOKIE = 4096

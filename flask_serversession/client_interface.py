@@ -16,11 +16,11 @@ from .client_session import ClientRules
 from .client_session import CookieSession
 from .config import Secrets
 from .cookie_header import path_matches
+from .cookies.signing import Keygrip
 from .errors import ConfigError
 from .errors import SessionError
 from .interface import NoSession
 from .interface import RequestVisit
-from .keygrip import Keygrip
 from .manager import SessionManager
 from .serializers import TypedJSON
 

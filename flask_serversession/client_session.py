@@ -19,10 +19,10 @@ from .client_cookies import signature_name
 from .cookie import SessionCookie
 from .cookie_header import client_cookie_line
 from .cookie_options import CookieOptions
+from .cookies.signing import Keygrip
 from .errors import PayloadError
 from .errors import SessionError
 from .errors import SessionGone
-from .keygrip import Keygrip
 from .serializers import TypedJSON
 from .session import Session
 

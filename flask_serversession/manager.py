@@ -10,6 +10,7 @@ from .config import Secrets
 from .cookie import Clock
 from .cookie import system_clock
 from .cookie_options import CookieOptions
+from .cookies.signing import CookieSigner
 from .due import DueTouches
 from .lifecycle import ManagedSession
 from .rules import Notify
@@ -18,7 +19,6 @@ from .rules import Visit
 from .serializers import TypedJSON
 from .session import Session
 from .sid import generate_id
-from .signing import CookieSigner
 from .stores.base import Store
 from .stores.base import SupportsClose
 

@@ -29,7 +29,7 @@ from flask_serversession import SessionGone
 from flask_serversession import SessionSerializationError
 from flask_serversession import SessionTooLarge
 from flask_serversession.client_session import CookieSession
-from flask_serversession.keygrip import Keygrip
+from flask_serversession.cookies.signing import Keygrip
 
 from .browser import Browser
 from .browser import browser_of

@@ -12,7 +12,7 @@ from flask_serversession.cookie_header import cookie_values
 from flask_serversession.cookie_header import path_matches
 from flask_serversession.cookie_header import set_cookie_line
 from flask_serversession.cookie_options import CookieOptions
-from flask_serversession.signing import CookieSigner
+from flask_serversession.cookies.signing import CookieSigner
 
 from .values import anything_written
 from .values import plain_values

@@ -17,6 +17,7 @@ from flask_serversession.config import Config
 from flask_serversession.config import secrets_from
 from flask_serversession.cookie import SessionCookie
 from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookies.signing import Keygrip
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import ServerSessionError
@@ -29,7 +30,6 @@ from flask_serversession.errors import SessionSuperseded
 from flask_serversession.errors import SessionTooLarge
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
-from flask_serversession.keygrip import Keygrip
 from flask_serversession.manager import SessionManager
 from flask_serversession.serializers import TypedJSON
 from flask_serversession.session import Session
