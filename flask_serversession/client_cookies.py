@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import NamedTuple
 
-from .cookie_header import raw_cookie_values
+from .cookies.header import raw_cookie_values
 from .cookies.signing import Keygrip
 from .errors import SessionTooLarge
 

@@ -15,7 +15,7 @@ from flask.sessions import SessionMixin
 from .client_session import ClientRules
 from .client_session import CookieSession
 from .config import Secrets
-from .cookie_header import path_matches
+from .cookies.header import path_matches
 from .cookies.signing import Keygrip
 from .errors import ConfigError
 from .errors import SessionError

@@ -16,9 +16,9 @@ from .client_cookies import check_length
 from .client_cookies import receive
 from .client_cookies import Received
 from .client_cookies import signature_name
-from .cookie import SessionCookie
-from .cookie_header import client_cookie_line
-from .cookie_options import CookieOptions
+from .cookies.cookie import SessionCookie
+from .cookies.header import client_cookie_line
+from .cookies.options import CookieOptions
 from .cookies.signing import Keygrip
 from .errors import PayloadError
 from .errors import SessionError

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from .cookie import SessionCookie
-from .cookie_options import CookieOptions
+from .cookies.cookie import SessionCookie
+from .cookies.options import CookieOptions
 from .document import compose
 from .document import decompose
 from .document import EMPTY

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from .cookie import SessionCookie
-from .cookie_options import CookieOptions
+from .cookies.cookie import SessionCookie
+from .cookies.options import CookieOptions
 from .document import beginning_with
 from .rules import Rules
 from .stores.base import DueTouch

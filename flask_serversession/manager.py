@@ -7,9 +7,10 @@ from collections.abc import Callable
 from . import signals
 from .config import Config
 from .config import Secrets
-from .cookie import Clock
-from .cookie import system_clock
-from .cookie_options import CookieOptions
+from .cookies.cookie import Clock
+from .cookies.cookie import system_clock
+from .cookies.ids import generate_id
+from .cookies.options import CookieOptions
 from .cookies.signing import CookieSigner
 from .due import DueTouches
 from .lifecycle import ManagedSession
@@ -18,7 +19,6 @@ from .rules import Rules
 from .rules import Visit
 from .serializers import TypedJSON
 from .session import Session
-from .sid import generate_id
 from .stores.base import Store
 from .stores.base import SupportsClose
 

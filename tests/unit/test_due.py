@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from flask_serversession import due
-from flask_serversession.cookie import SessionCookie
-from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookies.cookie import SessionCookie
+from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.document import compose
 from flask_serversession.document import retired_form
 from flask_serversession.due import DueTouches

@@ -15,8 +15,8 @@ from flask_serversession.client_session import ClientRules
 from flask_serversession.client_session import CookieSession
 from flask_serversession.config import Config
 from flask_serversession.config import secrets_from
-from flask_serversession.cookie import SessionCookie
-from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookies.cookie import SessionCookie
+from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.cookies.signing import Keygrip
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import PayloadError
