@@ -1,6 +1,6 @@
 """Server-side sessions for Flask: express-session for Python, on any store."""
 
-from .cookie import SessionCookie as SessionCookie
+from .cookies.cookie import SessionCookie as SessionCookie
 from .errors import ConfigError as ConfigError
 from .errors import PayloadError as PayloadError
 from .errors import ServerSessionError as ServerSessionError

@@ -19,16 +19,16 @@ from .concurrency import keep_mine
 from .concurrency import Resolve
 from .config_keys import DEFAULTS
 from .config_keys import warn_about_unknown_keys
-from .cookie_attributes import age_in_milliseconds
-from .cookie_attributes import check_domain
-from .cookie_attributes import check_name
-from .cookie_attributes import check_path
-from .cookie_attributes import check_priority
-from .cookie_attributes import check_samesite_option
-from .cookie_options import CookieOptions
+from .cookies.attributes import age_in_milliseconds
+from .cookies.attributes import check_domain
+from .cookies.attributes import check_name
+from .cookies.attributes import check_path
+from .cookies.attributes import check_priority
+from .cookies.attributes import check_samesite_option
+from .cookies.ids import generate_id
+from .cookies.options import CookieOptions
 from .errors import ConfigError
 from .policy import SavePolicy
-from .sid import generate_id
 
 Profile = Literal["flask", "express"]
 #: What a request sees of a failing store: the error, or an empty session.

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from .concurrency import merge
-from .cookie import SessionCookie
-from .cookie_options import CookieOptions
+from .cookies.cookie import SessionCookie
+from .cookies.options import CookieOptions
 from .document import compose
 from .document import decompose
 from .document import EMPTY

@@ -11,11 +11,11 @@ from blinker import Signal
 from flask import Flask
 
 from .cli import sessions
-from .client_interface import ClientSessionInterface
-from .client_interface import IN_THE_COOKIE
-from .client_interface import NoStore
 from .config import Config
 from .config import secrets_from
+from .cookie_session.interface import ClientSessionInterface
+from .cookie_session.interface import IN_THE_COOKIE
+from .cookie_session.interface import NoStore
 from .errors import ConfigError
 from .interface import load_session
 from .interface import ServerSessionInterface

@@ -14,12 +14,12 @@ from flask.sessions import SessionInterface
 from flask.sessions import SessionMixin
 
 from .config import Config
-from .cookie_attributes import age_in_milliseconds
-from .cookie_header import clear_cookie_line
-from .cookie_header import cookie_values
-from .cookie_header import path_matches
-from .cookie_header import set_cookie_line
-from .cookie_options import CookieOptions
+from .cookies.attributes import age_in_milliseconds
+from .cookies.header import clear_cookie_line
+from .cookies.header import cookie_values
+from .cookies.header import path_matches
+from .cookies.header import set_cookie_line
+from .cookies.options import CookieOptions
 from .errors import ConfigError
 from .errors import SessionError
 from .lifecycle import ManagedSession

@@ -11,7 +11,7 @@ from weakref import ref
 from blinker import Signal
 
 from . import signals
-from .cookie import SessionCookie
+from .cookies.cookie import SessionCookie
 from .entries import Entries
 from .entry import Entry
 from .errors import StoreError

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from . import signals
 from .content import Content
-from .cookie import SessionCookie
+from .cookies.cookie import SessionCookie
 from .document import EMPTY
 from .entry import Entry
 from .errors import SessionConflict

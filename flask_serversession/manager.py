@@ -7,17 +7,17 @@ from collections.abc import Callable
 from . import signals
 from .config import Config
 from .config import Secrets
-from .cookie import Clock
-from .cookie import system_clock
-from .cookie_options import CookieOptions
+from .cookies.cookie import Clock
+from .cookies.cookie import system_clock
+from .cookies.ids import generate_id
+from .cookies.options import CookieOptions
+from .cookies.signing import CookieSigner
 from .lifecycle import ManagedSession
 from .rules import Notify
 from .rules import Rules
 from .rules import Visit
 from .serializers import TypedJSON
 from .session import Session
-from .sid import generate_id
-from .signing import CookieSigner
 from .stores.base import Store
 from .stores.base import SupportsClose
 

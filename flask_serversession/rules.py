@@ -10,8 +10,8 @@ from blinker import Signal
 from . import signals
 from .concurrency import Concurrency
 from .concurrency import Resolve
-from .cookie import Clock
-from .cookie_options import CookieOptions
+from .cookies.cookie import Clock
+from .cookies.options import CookieOptions
 from .errors import StoreError
 from .policy import SavePolicy
 from .serializers import Serializer

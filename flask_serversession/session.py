@@ -13,7 +13,7 @@ from typing import Any
 
 from flask.sessions import SessionMixin
 
-from .cookie import SessionCookie
+from .cookies.cookie import SessionCookie
 from .errors import SessionError
 
 logger = logging.getLogger(__package__)

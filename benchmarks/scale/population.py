@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final
 from typing import NamedTuple
 
-from flask_serversession.sid import ID_BYTES
+from flask_serversession.cookies.ids import ID_BYTES
 from flask_serversession.stores.base import utc_now
 
 LIFETIME: Final = timedelta(days=1)

@@ -27,7 +27,7 @@ from flask_serversession import ServerSession
 from flask_serversession import Session
 from flask_serversession import SessionError
 from flask_serversession import StoreError
-from flask_serversession.cookie import system_clock
+from flask_serversession.cookies.cookie import system_clock
 from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import epoch_milliseconds

@@ -23,7 +23,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from flask_serversession import ServerSession
-from flask_serversession.client_session import CookieSession
+from flask_serversession.cookie_session.session import CookieSession
 
 from .node_side import Program
 

@@ -17,14 +17,14 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from flask_serversession.cookie import SessionCookie
-from flask_serversession.cookie import system_clock
-from flask_serversession.cookie_header import set_cookie_line
-from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookies.cookie import SessionCookie
+from flask_serversession.cookies.cookie import system_clock
+from flask_serversession.cookies.header import set_cookie_line
+from flask_serversession.cookies.options import CookieOptions
+from flask_serversession.cookies.signing import CookieSigner
 from flask_serversession.document import compose
 from flask_serversession.document import decompose
 from flask_serversession.serializers import TypedJSON
-from flask_serversession.signing import CookieSigner
 
 from .node_side import Words
 

@@ -1,4 +1,4 @@
-"""``SESSION_STORE="cookie"``: the session travels, and the server keeps nothing."""
+"""``SESSION_STORE="cookie"``: the browser keeps the session and the server keeps nothing."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from flask_serversession import SessionError
 from flask_serversession import SessionGone
 from flask_serversession import SessionSerializationError
 from flask_serversession import SessionTooLarge
-from flask_serversession.client_session import CookieSession
-from flask_serversession.keygrip import Keygrip
+from flask_serversession.cookie_session.session import CookieSession
+from flask_serversession.cookies.signing import Keygrip
 
 from .browser import Browser
 from .browser import browser_of
@@ -47,7 +47,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def make_browser(make_app: MakeApp) -> MakeBrowser:
-    """Make an application that keeps its sessions in cookies, and a browser to visit it with."""
+    """Return a function that makes an application with cookie sessions and a browser for it."""
     return lambda **config: browser_of(make_app(SESSION_STORE="cookie", **config))
 
 
@@ -102,13 +102,13 @@ def names(lines: list[str]) -> list[str]:
 
 
 def are_removed(response: TestResponse) -> bool:
-    """Tell whether a response removes both cookies."""
+    """Return whether a response removes both cookies."""
     lines = cookie_lines(response)
     return names(lines) == ["session", "session.sig"] and all(EXPIRED in line for line in lines)
 
 
 def life_of(line: str) -> timedelta:
-    """Return how long a line's cookie lives from now on."""
+    """Return how long the cookie of a line lives from now."""
     [expires] = [part[8:] for part in line.split("; ") if part.startswith("expires=")]
     return parsedate_to_datetime(expires) - datetime.now(timezone.utc)
 
@@ -127,7 +127,7 @@ class TestLazily:
 
         assert browser.run(lambda: None, headers={"Cookie": ADA}).status_code == 200
 
-    def test_one_that_reads_it_varies_with_the_cookie_and_sends_nothing(
+    def test_a_request_that_reads_its_session_varies_by_cookie_and_sends_nothing(
         self, ada: Browser
     ) -> None:
         response = ada.run(read)
@@ -136,7 +136,7 @@ class TestLazily:
         assert response.headers["Vary"] == "Cookie"
         assert "Cache-Control" not in response.headers
 
-    def test_assigning_what_is_there_already_sends_nothing(self, ada: Browser) -> None:
+    def test_assigning_the_same_value_sends_nothing(self, ada: Browser) -> None:
         assert cookie_lines(ada.run(write)) == []
 
     def test_a_new_session_that_stays_empty_is_not_sent(self, browser: Browser) -> None:
@@ -157,9 +157,7 @@ class TestData:
     def test_what_is_written_is_there_in_the_next_request(self, ada: Browser) -> None:
         assert ada.data() == {"user": "ada"}
 
-    def test_a_changed_session_sends_both_cookies_and_says_so_to_caches(
-        self, browser: Browser
-    ) -> None:
+    def test_a_changed_session_sends_both_cookies_and_tells_caches(self, browser: Browser) -> None:
         response = browser.run(write)
 
         value, signature = ADA.split("; ")
@@ -170,7 +168,7 @@ class TestData:
         assert response.headers["Vary"] == "Cookie"
         assert response.headers["Cache-Control"] == 'no-cache="Set-Cookie"'
 
-    def test_what_the_application_says_about_caching_stays(self, browser: Browser) -> None:
+    def test_the_applications_cache_control_is_kept(self, browser: Browser) -> None:
         def view() -> Response:
             write()
             response = Response()
@@ -179,13 +177,13 @@ class TestData:
 
         assert browser.run(view).headers["Cache-Control"] == "no-store"
 
-    def test_a_change_deep_inside_is_noticed(self, browser: Browser) -> None:
+    def test_a_nested_change_is_noticed(self, browser: Browser) -> None:
         browser.run(lambda: session.update(cart=[{"tea": 1}]))
         browser.run(lambda: session["cart"][0].update(tea=2))
 
         assert browser.data() == {"cart": [{"tea": 2}]}
 
-    def test_pythons_types_come_back(self, browser: Browser) -> None:
+    def test_python_types_come_back(self, browser: Browser) -> None:
         data = {"pair": (1, {2, 3}), "raw": b"\0\xff", "when": datetime.now(timezone.utc)}
         browser.run(lambda: session.update(data))
 
@@ -214,7 +212,7 @@ class TestData:
         assert are_removed(ada.run(lambda: session.clear()))
         assert ada.get_cookie("session") is None
 
-    def test_an_emptied_session_is_kept_where_empty_ones_are(
+    def test_an_emptied_session_is_sent_without_destroy_empty(
         self, make_browser: MakeBrowser
     ) -> None:
         browser = make_browser(SESSION_DESTROY_EMPTY=False)
@@ -230,7 +228,9 @@ class TestData:
 
         assert ada.data() == {"user": "ada!"}
 
-    def test_what_has_no_stored_form_raises_before_the_response(self, browser: Browser) -> None:
+    def test_a_value_that_cannot_be_stored_raises_before_the_response(
+        self, browser: Browser
+    ) -> None:
         with pytest.raises(SessionSerializationError, match=r"session\['stream'\]"):
             browser.run(lambda: session.update(stream=object()))
 
@@ -252,7 +252,7 @@ class TestVerbs:
         assert ada.see(get_flashed_messages) == ["Bye"]
         assert ada.get_cookie("session") is None
 
-    def test_destroying_takes_no_notice_of_what_was_sent(self, browser: Browser) -> None:
+    def test_destroying_ignores_what_was_sent(self, browser: Browser) -> None:
         lines = lines_with(browser, f"{ADA}x", lambda: session.destroy())
 
         assert names(lines) == ["session", "session.sig"]
@@ -266,7 +266,7 @@ class TestVerbs:
 
         assert ada.data() == {"user": "bob"}
 
-    def test_regenerating_and_keeping_the_data_has_nothing_to_do(self, ada: Browser) -> None:
+    def test_regenerating_with_its_data_does_nothing(self, ada: Browser) -> None:
         assert cookie_lines(ada.run(lambda: session.regenerate(keep_data=True))) == []
         assert ada.data() == {"user": "ada"}
 
@@ -278,7 +278,7 @@ class TestVerbs:
 
         assert cookie_lines(ada.run(change_and_reload)) == []
 
-    def test_reloading_what_was_never_sent_raises_and_changes_nothing(
+    def test_reloading_a_session_that_was_not_sent_raises_and_changes_nothing(
         self, browser: Browser
     ) -> None:
         def view() -> None:
@@ -290,7 +290,7 @@ class TestVerbs:
 
         assert browser.data() == {"user": "ada"}
 
-    def test_reloading_does_not_bring_back_what_was_destroyed(self, ada: Browser) -> None:
+    def test_reloading_does_not_bring_back_a_destroyed_session(self, ada: Browser) -> None:
         def view() -> None:
             session.destroy()
             with pytest.raises(SessionGone):
@@ -298,7 +298,7 @@ class TestVerbs:
 
         assert are_removed(ada.run(view))
 
-    def test_saving_leaves_it_to_the_response(self, browser: Browser) -> None:
+    def test_saving_lets_the_response_carry_it(self, browser: Browser) -> None:
         def view() -> None:
             write()
             session.save()
@@ -341,7 +341,7 @@ class TestLife:
     def test_without_a_max_age_it_ends_with_the_browser(self, browser: Browser) -> None:
         assert all("expires" not in line for line in cookie_lines(browser.run(write)))
 
-    def test_a_permanent_one_expires_as_flask_has_it(self, make_browser: MakeBrowser) -> None:
+    def test_a_permanent_session_expires_as_in_flask(self, make_browser: MakeBrowser) -> None:
         def write_permanently() -> None:
             write()
             session.permanent = True
@@ -352,7 +352,9 @@ class TestLife:
         assert all(abs(life_of(line) - MINUTE) < timedelta(seconds=5) for line in lines)
         assert all("max-age" not in line.lower() for line in lines)
 
-    def test_touching_sends_it_again_with_a_whole_life(self, make_browser: MakeBrowser) -> None:
+    def test_touching_sends_it_again_with_its_full_max_age(
+        self, make_browser: MakeBrowser
+    ) -> None:
         browser = make_browser(SESSION_COOKIE_MAX_AGE=MINUTE)
         browser.run(write)
         assert cookie_lines(browser.run(read)) == []
@@ -362,7 +364,7 @@ class TestLife:
         assert names(lines) == ["session", "session.sig"]
         assert all(abs(life_of(line) - MINUTE) < timedelta(seconds=5) for line in lines)
 
-    def test_its_life_starts_with_the_response(self, make_browser: MakeBrowser) -> None:
+    def test_its_max_age_counts_from_the_response(self, make_browser: MakeBrowser) -> None:
         with time_machine.travel(datetime(2024, 2, 29, tzinfo=timezone.utc), tick=False) as clock:
 
             def take_an_hour() -> None:
@@ -377,10 +379,10 @@ class TestLife:
                 MINUTE,
             ]
 
-    def test_touching_one_that_is_new_and_empty_sends_nothing(self, browser: Browser) -> None:
+    def test_touching_a_new_empty_session_sends_nothing(self, browser: Browser) -> None:
         assert cookie_lines(browser.run(lambda: session.touch())) == []
 
-    def test_rolling_sends_it_whenever_it_was_used(self, make_browser: MakeBrowser) -> None:
+    def test_rolling_sends_it_whenever_it_is_used(self, make_browser: MakeBrowser) -> None:
         browser = make_browser(SESSION_ROLLING=True, SESSION_COOKIE_MAX_AGE=MINUTE)
         browser.run(write)
 
@@ -389,7 +391,9 @@ class TestLife:
 
 
 class TestAttributes:
-    def test_one_changed_for_a_response_is_on_both_cookies(self, browser: Browser) -> None:
+    def test_an_attribute_changed_for_a_response_is_on_both_cookies(
+        self, browser: Browser
+    ) -> None:
         def write_strictly() -> None:
             write()
             session.cookie.samesite = "strict"
@@ -399,7 +403,7 @@ class TestAttributes:
 
         assert [line.partition("; ")[2] for line in lines] == ["path=/; samesite=strict"] * 2
 
-    def test_it_is_secure_over_https_unless_somebody_said_otherwise(
+    def test_it_is_secure_over_https_unless_the_application_says_otherwise(
         self, browser: Browser
     ) -> None:
         def write_insecurely() -> None:
@@ -411,7 +415,7 @@ class TestAttributes:
         assert insecure
         assert all("; secure" not in line for line in insecure)
 
-    def test_a_secure_one_is_withheld_from_plain_http_and_the_log_says_why(
+    def test_a_secure_cookie_is_withheld_from_plain_http_and_the_log_says_why(
         self, make_browser: MakeBrowser, caplog: pytest.LogCaptureFixture
     ) -> None:
         browser = make_browser(SESSION_COOKIE_SECURE=True)
@@ -420,7 +424,7 @@ class TestAttributes:
         assert "ProxyFix" in caplog.text
 
     @pytest.mark.parametrize("profile", ["flask", "express"])
-    def test_its_default_name_is_cookie_sessions(
+    def test_its_default_name_is_that_of_cookie_session(
         self, make_browser: MakeBrowser, profile: str
     ) -> None:
         browser = make_browser(SESSION_PROFILE=profile)
@@ -447,7 +451,7 @@ class TestSize:
     FITS = 4088 // 4 * 3 - len('{"x":""}')
 
     @pytest.mark.parametrize("name", ["session", "exactly8"])
-    def test_the_longest_that_browsers_take_is_sent(
+    def test_the_longest_cookie_that_browsers_accept_is_sent(
         self, make_browser: MakeBrowser, name: str
     ) -> None:
         browser = make_browser(SESSION_COOKIE_NAME=name)
@@ -463,7 +467,7 @@ class TestSize:
                 lambda: session.update(x="x" * self.FITS)
             )
 
-    def test_a_longer_one_raises_before_the_response_and_shows_no_data(
+    def test_a_longer_cookie_raises_before_the_response_and_shows_no_data(
         self, browser: Browser
     ) -> None:
         with pytest.raises(SessionTooLarge, match="4096") as caught:
@@ -496,7 +500,7 @@ class TestKeys:
 
         assert see_with(browser, ADA) == {"user": "ada"}
 
-    def test_a_session_of_an_older_secret_counts_and_gets_a_new_signature(
+    def test_a_session_signed_by_an_older_secret_gets_a_new_signature(
         self, make_browser: MakeBrowser
     ) -> None:
         browser = make_browser(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[SECRET])
@@ -506,7 +510,7 @@ class TestKeys:
         renewed = signed(value, "new").split("; ")[1]
         assert lines_with(browser, ADA) == [f"{renewed}; path=/; httponly"]
 
-    def test_a_new_signature_lives_as_long_as_the_session_and_where_it_lives(
+    def test_a_new_signature_has_the_attributes_of_the_session(
         self, make_browser: MakeBrowser
     ) -> None:
         browser = make_browser(
@@ -527,7 +531,9 @@ class TestKeys:
 
         assert lines_with(browser, ADA) == []
 
-    def test_express_sends_a_new_signature_without_them(self, make_browser: MakeBrowser) -> None:
+    def test_in_the_express_profile_a_new_signature_has_the_default_attributes(
+        self, make_browser: MakeBrowser
+    ) -> None:
         browser = make_browser(
             SESSION_PROFILE="express",
             SESSION_SECRET=["new", SECRET],
@@ -547,14 +553,16 @@ class TestKeys:
             signed(value_of({"user": "ada"}), "a stranger's secret"),
         ],
     )
-    def test_a_forged_one_is_empty_and_its_signature_is_removed(
+    def test_a_forged_session_reads_as_empty_and_its_signature_is_removed(
         self, browser: Browser, header: str
     ) -> None:
         assert see_with(browser, header) == {}
         assert lines_with(browser, header) == [f"session.sig=; path=/; {EXPIRED}; httponly"]
 
     @pytest.mark.parametrize("rest", ["", "; session.sig="])
-    def test_an_unsigned_one_is_empty_and_left_alone(self, browser: Browser, rest: str) -> None:
+    def test_an_unsigned_session_reads_as_empty_and_stays(
+        self, browser: Browser, rest: str
+    ) -> None:
         header = ADA.split("; ")[0] + rest
 
         assert see_with(browser, header) == {}
@@ -566,9 +574,7 @@ class TestKeys:
         assert see_with(browser, f"{stale}; {ADA}") == {"user": "ada"}
         assert lines_with(browser, f"{stale}; {ADA}") == []
 
-    def test_a_flood_of_cookies_of_the_name_is_not_searched_through(
-        self, browser: Browser
-    ) -> None:
+    def test_a_flood_of_cookies_of_the_name_is_not_searched(self, browser: Browser) -> None:
         stale = signed(value_of({"user": "eve"}), "an old secret")
 
         assert see_with(browser, "; ".join([stale] * 50 + [ADA])) == {}
@@ -576,7 +582,7 @@ class TestKeys:
     @pytest.mark.parametrize(
         "value", ["!" + value_of({"user": "ada"}), "e30", value_of([1]), value_of("text"), "eyI="]
     )
-    def test_a_signed_one_that_is_no_session_counts_as_absent_and_is_logged(
+    def test_a_signed_value_that_is_not_a_session_is_ignored_and_logged(
         self, browser: Browser, caplog: pytest.LogCaptureFixture, value: str
     ) -> None:
         assert see_with(browser, signed(value)) == {}
@@ -591,7 +597,7 @@ class TestOtherCookies:
                 response.headers.add("Set-Cookie", line)
             return response
 
-    def test_earlier_lines_of_its_names_are_dropped_and_no_others(self, browser: Browser) -> None:
+    def test_only_earlier_lines_of_its_names_are_dropped(self, browser: Browser) -> None:
         self.add_to(browser.application, "session=a", "sessions=b", "session.sig=c", "theme=d")
 
         lines = cookie_lines(browser.run(write))
@@ -599,7 +605,7 @@ class TestOtherCookies:
         assert names(lines) == ["sessions", "theme", "session", "session.sig"]
 
     @pytest.mark.parametrize("overwrite", [True, False])
-    def test_saving_twice_on_one_response_does_not_double_the_lines(
+    def test_saving_twice_does_not_double_the_lines(
         self, make_browser: MakeBrowser, overwrite: bool
     ) -> None:
         browser = make_browser(SESSION_STORE_OPTIONS={"overwrite": overwrite})
@@ -618,7 +624,7 @@ class TestTheApplication:
     @pytest.mark.parametrize(
         "options", [{"overwrite": "no"}, {"prefix": "x"}, {"overwrite": None}]
     )
-    def test_options_that_mean_nothing_are_refused(
+    def test_unknown_options_are_refused(
         self, make_browser: MakeBrowser, options: dict[str, Any]
     ) -> None:
         with pytest.raises(ConfigError, match="overwrite"):
@@ -636,7 +642,7 @@ class TestTheApplication:
         assert result.exit_code == 1
         assert "SESSION_STORE is 'cookie'" in result.output
 
-    def test_its_manager_says_so_too(self, browser: Browser) -> None:
+    def test_the_manager_says_that_the_browsers_keep_the_sessions(self, browser: Browser) -> None:
         manager = browser.application.extensions["serversession"]
 
         with pytest.raises(SessionError, match="browsers"):
@@ -644,7 +650,7 @@ class TestTheApplication:
         with pytest.raises(SessionError, match="browsers"):
             manager.destroy("an-id")
 
-    def test_one_that_could_not_be_opened_is_no_second_error_when_saved(
+    def test_a_session_that_failed_to_open_causes_no_second_error_when_saved(
         self, make_browser: MakeBrowser, caplog: pytest.LogCaptureFixture
     ) -> None:
         browser = make_browser(TESTING=False, SESSION_COOKIE_OPTIONS=lambda request: {"path": 5})
@@ -652,7 +658,9 @@ class TestTheApplication:
         assert browser.run(read).status_code == 500
         assert "Request finalizing failed" not in caplog.text
 
-    def test_a_cookie_sent_without_flasks_proxy_varies_with_it_too(self, browser: Browser) -> None:
+    def test_a_cookie_sent_without_the_session_proxy_also_adds_vary(
+        self, browser: Browser
+    ) -> None:
         app = browser.application
         interface = app.session_interface
         response = Response()

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from flask_serversession.signing import CookieSigner
+from flask_serversession.cookies.signing import CookieSigner
 
 from .browser import Browser
 from .browser import get

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from flask_serversession.config import Config
 from flask_serversession.config_keys import DEFAULTS
-from flask_serversession.cookie import SessionCookie
-from flask_serversession.cookie_header import set_cookie_line
+from flask_serversession.cookies.cookie import SessionCookie
+from flask_serversession.cookies.header import set_cookie_line
 from flask_serversession.document import compose
 from flask_serversession.errors import ConfigError
 from flask_serversession.manager import SessionManager

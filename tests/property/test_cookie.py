@@ -7,12 +7,12 @@ from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_serversession.cookie import SessionCookie
-from flask_serversession.cookie_header import cookie_values
-from flask_serversession.cookie_header import path_matches
-from flask_serversession.cookie_header import set_cookie_line
-from flask_serversession.cookie_options import CookieOptions
-from flask_serversession.signing import CookieSigner
+from flask_serversession.cookies.cookie import SessionCookie
+from flask_serversession.cookies.header import cookie_values
+from flask_serversession.cookies.header import path_matches
+from flask_serversession.cookies.header import set_cookie_line
+from flask_serversession.cookies.options import CookieOptions
+from flask_serversession.cookies.signing import CookieSigner
 
 from .values import anything_written
 from .values import plain_values
@@ -21,12 +21,12 @@ NOW = 1_795_219_467_024
 
 signer = CookieSigner(["keyboard cat", "older cat"])
 ids = st.text("ABCDEFabcdef0123456789-_", min_size=1, max_size=40)
-#: A header as WSGI gives it: any bytes, as latin-1.
+#: A header as WSGI passes it: any bytes, decoded as latin-1.
 headers = st.binary(max_size=300).map(lambda raw: raw.decode("latin-1"))
 
 
 @given(st.text(min_size=1))
-def test_what_was_signed_is_read_back_off_the_wire(value: str) -> None:
+def test_a_signed_value_comes_back_from_the_wire(value: str) -> None:
     cookie = SessionCookie(CookieOptions())
     line = set_cookie_line("session", signer.sign(value), cookie)
     header, _, _ = line.partition(";")
@@ -37,7 +37,7 @@ def test_what_was_signed_is_read_back_off_the_wire(value: str) -> None:
 
 
 @given(ids)
-def test_the_standard_librarys_parser_reads_our_line(sid: str) -> None:
+def test_the_standard_library_parses_our_line(sid: str) -> None:
     cookie = SessionCookie(CookieOptions(samesite="lax", max_age=60_000))
     [morsel] = SimpleCookie(set_cookie_line("session", signer.sign(sid), cookie)).values()
 
@@ -48,7 +48,7 @@ def test_the_standard_librarys_parser_reads_our_line(sid: str) -> None:
 
 
 @given(ids, st.data())
-def test_no_bit_of_a_signed_cookie_can_be_flipped(sid: str, data: st.DataObject) -> None:
+def test_flipping_any_bit_of_a_signed_cookie_invalidates_it(sid: str, data: st.DataObject) -> None:
     signed = bytearray(signer.sign(sid).encode())
     bit = data.draw(st.integers(0, len(signed) * 8 - 1))
     signed[bit // 8] ^= 1 << bit % 8
@@ -57,7 +57,7 @@ def test_no_bit_of_a_signed_cookie_can_be_flipped(sid: str, data: st.DataObject)
 
 
 @given(ids, st.data(), st.characters(exclude_categories=()))
-def test_no_character_of_a_signed_cookie_can_be_changed(
+def test_changing_any_character_of_a_signed_cookie_invalidates_it(
     sid: str, data: st.DataObject, other: str
 ) -> None:
     signed = signer.sign(sid)
@@ -68,7 +68,7 @@ def test_no_character_of_a_signed_cookie_can_be_changed(
 
 
 @given(ids, st.data())
-def test_no_part_of_a_signed_cookie_can_be_left_out_or_doubled(
+def test_omitting_or_doubling_any_part_of_a_signed_cookie_invalidates_it(
     sid: str, data: st.DataObject
 ) -> None:
     signed = signer.sign(sid)
@@ -80,13 +80,13 @@ def test_no_part_of_a_signed_cookie_can_be_left_out_or_doubled(
 
 
 @given(anything_written | headers)
-def test_nothing_is_signed_by_accident(cookie: str) -> None:
+def test_unsigned_values_do_not_verify(cookie: str) -> None:
     assert signer.unsign(cookie) is None
     assert signer.unsign("s:" + cookie) is None
 
 
 @given(ids)
-def test_a_signature_of_an_unknown_secret_is_none(sid: str) -> None:
+def test_a_signature_by_an_unknown_secret_does_not_verify(sid: str) -> None:
     assert signer.unsign(CookieSigner(["another cat"]).sign(sid)) is None
 
 
@@ -96,9 +96,7 @@ def test_no_cookie_header_raises(header: str, name: str) -> None:
 
 
 @given(headers, ids, headers)
-def test_a_good_cookie_is_found_beside_whatever_stands_around_it(
-    before: str, sid: str, after: str
-) -> None:
+def test_a_good_cookie_is_found_among_any_others(before: str, sid: str, after: str) -> None:
     line = set_cookie_line("session", signer.sign(sid), SessionCookie(CookieOptions()))
     good, _, _ = line.partition(";")
 
@@ -108,13 +106,13 @@ def test_a_good_cookie_is_found_beside_whatever_stands_around_it(
 
 
 @given(st.text("/ab", max_size=6).map("/".__add__), st.text("/ab", max_size=6).map("/".__add__))
-def test_a_path_is_matched_whole_segment_by_whole_segment(request: str, cookie: str) -> None:
+def test_a_path_is_matched_by_whole_segments(request: str, cookie: str) -> None:
     below = request.startswith(cookie.removesuffix("/") + "/")
 
     assert path_matches(request, cookie) is (request == cookie or below)
 
 
-#: Everything express-session stores of a cookie, each once.
+#: Every member that express-session stores.
 FULL = SessionCookie(
     CookieOptions("/", "example.com", True, True, "lax", True, "high", 60_000), lambda: NOW
 ).to_document()
@@ -130,7 +128,7 @@ _stored_cookies = st.dictionaries(
 @given(_stored_cookies)
 @example({"originalMaxAge": 5e14})
 @example({"originalMaxAge": -9e14})
-def test_whatever_is_stored_as_a_cookie_becomes_one_that_works(document: dict[str, Any]) -> None:
+def test_any_stored_cookie_can_be_loaded_and_sent(document: dict[str, Any]) -> None:
     cookie = SessionCookie.from_document(document, lambda: NOW)
 
     cookie.reset_max_age()

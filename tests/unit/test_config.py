@@ -12,7 +12,7 @@ from flask_serversession.concurrency import keep_mine
 from flask_serversession.config import Config
 from flask_serversession.config import secrets_from
 from flask_serversession.config_keys import DEFAULTS
-from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
 from flask_serversession.policy import SavePolicy
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_serversession.content import Content
-from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionSerializationError
 from flask_serversession.rules import Rules

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.cookie import SessionCookie
-from flask_serversession.cookie import system_clock
-from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookies.cookie import SessionCookie
+from flask_serversession.cookies.cookie import system_clock
+from flask_serversession.cookies.options import CookieOptions
 
 from .clock import Clock
 from .clock import START
 
 MINUTE = 60_000
 DEFAULT = '{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}'
-#: Everything express-session 1.19 stores of a cookie, in its order.
+#: Every member that express-session 1.19 stores, in its order.
 FULL = (
     '{"originalMaxAge":60000,"partitioned":true,"priority":"high",'
     '"expires":"2026-11-21T00:05:27.024Z","secure":true,"httpOnly":true,'
@@ -53,7 +53,7 @@ def test_the_system_clock_counts_milliseconds_since_1970() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"path": "/;"}, {"domain": "a b"}, {"samesite": "no"}, {"priority": "top"}]
 )
-def test_options_that_no_header_could_carry_are_refused(wrong: dict[str, Any]) -> None:
+def test_options_that_a_header_cannot_hold_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         CookieOptions(**wrong)
 
@@ -78,7 +78,7 @@ def test_auto_is_decided_by_the_request(
     assert (plain.secure, plain.samesite) == on_http
 
 
-def test_resolving_leaves_every_other_option_alone() -> None:
+def test_resolving_auto_changes_no_other_option() -> None:
     auto = CookieOptions(
         path="/app",
         domain="example.com",
@@ -114,7 +114,7 @@ def test_resolving_leaves_every_other_option_alone() -> None:
         ),
     ],
 )
-def test_it_is_stored_as_express_session_stores_it(
+def test_the_stored_form_is_that_of_express_session(
     clock: Clock, options: CookieOptions, document: str
 ) -> None:
     assert stored(SessionCookie(options, clock)) == document
@@ -136,7 +136,7 @@ def test_it_is_stored_as_express_session_stores_it(
         ),
     ],
 )
-def test_a_stored_cookie_is_stored_alike_again(clock: Clock, document: str) -> None:
+def test_a_stored_cookie_is_stored_in_the_same_form_again(clock: Clock, document: str) -> None:
     assert stored(SessionCookie.from_document(json.loads(document), clock)) == document
 
 
@@ -159,16 +159,16 @@ def test_a_stored_cookie_is_stored_alike_again(clock: Clock, document: str) -> N
         {"expires": "2026-11-21T00:05:27"},
         {"expires": 1700000000},
         {"expires": True},
-        {"somebody": "else's"},
+        {"unknown": "member"},
     ],
 )
-def test_members_that_make_no_sense_count_as_absent(clock: Clock, odd: dict[str, Any]) -> None:
+def test_invalid_members_of_a_stored_cookie_are_ignored(clock: Clock, odd: dict[str, Any]) -> None:
     assert stored(SessionCookie.from_document(odd, clock)) == DEFAULT
 
 
 @pytest.mark.parametrize("age", [9e14, 5e14, 260_000_000_000_000, -9e14])
-def test_no_stored_age_stops_the_session_from_being_touched(clock: Clock, age: float) -> None:
-    """JavaScript's dates reach further than ours: such a row must not lock its user out."""
+def test_a_cookie_with_any_stored_age_can_be_touched(clock: Clock, age: float) -> None:
+    """JavaScript has later dates than datetime; such a row must not lock its user out."""
     cookie = SessionCookie.from_document({"originalMaxAge": age}, clock)
 
     cookie.reset_max_age()
@@ -186,7 +186,7 @@ def test_a_browser_session_cookie_has_no_expiry(cookie: SessionCookie) -> None:
 
 
 @pytest.mark.parametrize("age", [60, 60.0, timedelta(minutes=1)])
-def test_a_max_age_sets_the_moment_it_expires(
+def test_assigning_a_max_age_sets_the_expiry(
     clock: Clock, cookie: SessionCookie, age: float | timedelta
 ) -> None:
     cookie.max_age = age
@@ -198,7 +198,7 @@ def test_a_max_age_sets_the_moment_it_expires(
     assert cookie.has_expiry
 
 
-def test_max_age_is_what_is_left_until_a_touch_starts_it_again(
+def test_max_age_counts_down_until_a_touch_starts_it_again(
     clock: Clock, cookie: SessionCookie
 ) -> None:
     cookie.max_age = 60
@@ -212,7 +212,7 @@ def test_max_age_is_what_is_left_until_a_touch_starts_it_again(
     assert cookie.original_max_age == 60
 
 
-def test_taking_the_max_age_away_makes_it_a_browser_session_cookie(cookie: SessionCookie) -> None:
+def test_a_max_age_of_none_makes_a_browser_session_cookie(cookie: SessionCookie) -> None:
     cookie.max_age = 60
     cookie.max_age = None
 
@@ -220,7 +220,7 @@ def test_taking_the_max_age_away_makes_it_a_browser_session_cookie(cookie: Sessi
     assert not cookie.is_persistent
 
 
-def test_an_assigned_moment_becomes_an_age_that_a_touch_gives_again(
+def test_an_assigned_expiry_becomes_the_max_age_of_every_touch(
     clock: Clock, cookie: SessionCookie
 ) -> None:
     moment = datetime(2026, 11, 21, 0, 5, 27, 24_000, tzinfo=timezone.utc)
@@ -235,19 +235,19 @@ def test_an_assigned_moment_becomes_an_age_that_a_touch_gives_again(
     assert cookie.expires == moment + timedelta(milliseconds=300)
 
 
-def test_a_moment_may_be_given_in_any_time_zone(cookie: SessionCookie) -> None:
+def test_an_expiry_may_be_in_any_time_zone(cookie: SessionCookie) -> None:
     cookie.expires = datetime(2026, 11, 21, 1, 5, 27, tzinfo=timezone(timedelta(hours=1)))
 
     assert cookie.to_document()["expires"] == "2026-11-21T00:05:27.000Z"
 
 
-def test_a_moment_without_a_time_zone_is_refused(cookie: SessionCookie) -> None:
+def test_an_expiry_without_a_time_zone_is_refused(cookie: SessionCookie) -> None:
     with pytest.raises(ValueError, match="aware"):
         cookie.expires = datetime(2026, 11, 21)
 
 
 @pytest.mark.parametrize(("value", "has_expiry"), [(None, False), (False, True)])
-def test_no_moment_is_none_or_false_and_express_tells_them_apart(
+def test_no_expiry_is_none_or_false_and_express_distinguishes_them(
     cookie: SessionCookie, value: Any, has_expiry: bool
 ) -> None:
     cookie.max_age = 60
@@ -279,7 +279,7 @@ def test_the_stored_session_ends_with_the_cookie_or_after_the_idle_timeout(
     assert cookie.lifetime(MINUTE) == MINUTE
 
 
-def test_it_follows_the_stores_word_on_when_it_ends(cookie: SessionCookie) -> None:
+def test_it_follows_the_expiry_of_its_record(cookie: SessionCookie) -> None:
     cookie.max_age = 60
     cookie.follow(START + 5000)
 
@@ -288,26 +288,28 @@ def test_it_follows_the_stores_word_on_when_it_ends(cookie: SessionCookie) -> No
 
 
 @pytest.mark.parametrize("expires", [None, False])
-def test_without_an_expiry_there_is_none_to_follow(cookie: SessionCookie, expires: Any) -> None:
+def test_a_cookie_without_an_expiry_does_not_follow_its_record(
+    cookie: SessionCookie, expires: Any
+) -> None:
     cookie.expires = expires
     cookie.follow(START + 5000)
 
     assert cookie.expires is expires
 
 
-def test_a_life_beyond_the_calendar_is_refused_when_it_is_given(cookie: SessionCookie) -> None:
+def test_a_max_age_beyond_the_last_datetime_is_refused(cookie: SessionCookie) -> None:
     with pytest.raises(ValueError, match="age"):
         cookie.max_age = timedelta.max
 
 
-def test_a_life_that_ended_before_the_calendar_began_is_refused_when_it_is_given(
+def test_a_max_age_before_the_first_datetime_is_refused(
     cookie: SessionCookie,
 ) -> None:
     with pytest.raises(ValueError, match="age"):
         cookie.max_age = -1e13
 
 
-def test_a_cookie_that_lasts_as_long_as_the_calendar_can_still_be_touched(
+def test_a_cookie_that_expires_at_the_last_datetime_can_be_touched(
     clock: Clock, cookie: SessionCookie
 ) -> None:
     cookie.expires = datetime.max.replace(tzinfo=timezone.utc)
@@ -350,7 +352,7 @@ def test_an_attribute_is_checked_when_it_is_assigned(
         ("max_age", 60),
     ],
 )
-def test_its_settings_tell_that_an_attribute_was_changed(
+def test_its_settings_change_with_every_attribute(
     cookie: SessionCookie, attribute: str, value: object
 ) -> None:
     before = cookie.settings
@@ -359,9 +361,7 @@ def test_its_settings_tell_that_an_attribute_was_changed(
     assert cookie.settings != before
 
 
-def test_its_settings_stay_as_they_are_while_its_expiry_moves(
-    clock: Clock, cookie: SessionCookie
-) -> None:
+def test_its_settings_do_not_change_with_its_expiry(clock: Clock, cookie: SessionCookie) -> None:
     cookie.max_age = 60
     before = cookie.settings
     clock.tick(1000)

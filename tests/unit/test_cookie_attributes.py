@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.cookie_attributes import Age
-from flask_serversession.cookie_attributes import age_in_milliseconds
-from flask_serversession.cookie_attributes import check_domain
-from flask_serversession.cookie_attributes import check_name
-from flask_serversession.cookie_attributes import check_path
-from flask_serversession.cookie_attributes import check_priority
-from flask_serversession.cookie_attributes import check_samesite
-from flask_serversession.cookie_attributes import check_samesite_option
+from flask_serversession.cookies.attributes import Age
+from flask_serversession.cookies.attributes import age_in_milliseconds
+from flask_serversession.cookies.attributes import check_domain
+from flask_serversession.cookies.attributes import check_name
+from flask_serversession.cookies.attributes import check_path
+from flask_serversession.cookies.attributes import check_priority
+from flask_serversession.cookies.attributes import check_samesite
+from flask_serversession.cookies.attributes import check_samesite_option
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def test_an_age_is_seconds_or_a_timedelta(age: Age, milliseconds: int | None) ->
 
 
 @pytest.mark.parametrize("age", ["60", True, float("nan"), [60], b"60"])
-def test_what_is_no_number_is_no_age(age: Any) -> None:
+def test_an_age_of_another_type_is_refused(age: Any) -> None:
     with pytest.raises(TypeError, match="seconds"):
         age_in_milliseconds(age)
 
 
 @pytest.mark.parametrize("age", [float("inf"), float("-inf")])
-def test_an_age_has_an_end(age: float) -> None:
+def test_an_infinite_age_is_refused(age: float) -> None:
     with pytest.raises(ValueError, match="infinite"):
         age_in_milliseconds(age)
 
@@ -99,19 +99,19 @@ BAD = [
 
 
 @pytest.mark.parametrize(("check", "value"), GOOD)
-def test_a_check_lets_good_values_pass(check: Callable[[Any], None], value: object) -> None:
+def test_a_check_accepts_valid_values(check: Callable[[Any], None], value: object) -> None:
     check(value)
 
 
 @pytest.mark.parametrize(("check", "value"), BAD)
-def test_a_check_stops_what_a_header_must_not_hold(
+def test_a_check_refuses_values_that_a_header_must_not_hold(
     check: Callable[[Any], None], value: object
 ) -> None:
     with pytest.raises(ValueError, match=r"cookie's|samesite is|priority is"):
         check(value)
 
 
-def test_auto_is_a_samesite_value_only_where_somebody_resolves_it() -> None:
+def test_auto_is_valid_only_as_an_option() -> None:
     check_samesite_option("auto")
     check_samesite_option("lax")
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.cookie import SessionCookie
-from flask_serversession.cookie_header import clear_cookie_line
-from flask_serversession.cookie_header import client_cookie_line
-from flask_serversession.cookie_header import cookie_values
-from flask_serversession.cookie_header import path_matches
-from flask_serversession.cookie_header import set_cookie_line
-from flask_serversession.cookie_options import CookieOptions
-from flask_serversession.signing import CookieSigner
+from flask_serversession.cookies.cookie import SessionCookie
+from flask_serversession.cookies.header import clear_cookie_line
+from flask_serversession.cookies.header import client_cookie_line
+from flask_serversession.cookies.header import cookie_values
+from flask_serversession.cookies.header import path_matches
+from flask_serversession.cookies.header import set_cookie_line
+from flask_serversession.cookies.options import CookieOptions
+from flask_serversession.cookies.signing import CookieSigner
 
 from .clock import Clock
 
@@ -31,7 +31,7 @@ def make_cookie(clock: Clock, **options: Any) -> SessionCookie:
     return SessionCookie(CookieOptions(**options), clock)
 
 
-def test_the_line_of_a_default_cookie_is_express_sessions(clock: Clock) -> None:
+def test_the_line_of_a_default_cookie_is_that_of_express_session(clock: Clock) -> None:
     signed = CookieSigner(["keyboard cat"]).sign("apple")
 
     assert set_cookie_line("connect.sid", signed, make_cookie(clock)) == (
@@ -40,7 +40,7 @@ def test_the_line_of_a_default_cookie_is_express_sessions(clock: Clock) -> None:
     )
 
 
-def test_the_line_has_express_sessions_attributes_in_its_order(clock: Clock) -> None:
+def test_the_line_has_the_attributes_in_the_order_of_express_session(clock: Clock) -> None:
     assert set_cookie_line("connect.sid", "v", SessionCookie(FULL, clock)) == (
         "connect.sid=v; Domain=example.com; Path=/; Expires=Sat, 21 Nov 2026 00:05:27 GMT;"
         " HttpOnly; Secure; Partitioned; Priority=High; SameSite=Lax"
@@ -54,7 +54,7 @@ def test_the_line_that_removes_a_cookie_keeps_its_attributes(clock: Clock) -> No
     )
 
 
-def test_attributes_that_are_off_are_left_out(clock: Clock) -> None:
+def test_attributes_that_are_off_are_omitted(clock: Clock) -> None:
     cookie = make_cookie(clock, path="", httponly=False, secure=False, samesite=False)
 
     assert set_cookie_line("session", "v", cookie) == "session=v"
@@ -72,7 +72,7 @@ def test_samesite_is_spelled_as_browsers_document_it(
     assert line.endswith(f"; SameSite={word}")
 
 
-def test_an_expiry_is_cut_to_whole_seconds(clock: Clock) -> None:
+def test_an_expiry_is_truncated_to_whole_seconds(clock: Clock) -> None:
     cookie = make_cookie(clock)
     cookie.expires = datetime(2026, 11, 21, 0, 5, 27, 999_999, tzinfo=timezone.utc)
 
@@ -127,11 +127,11 @@ def test_a_value_is_encoded_as_encode_uri_component_does_and_read_back(
         ("session=\ud800%41", ["\ud800%41"]),
     ],
 )
-def test_every_value_of_a_name_is_found_in_order(header: str, values: list[str]) -> None:
+def test_all_values_of_a_name_are_found_in_order(header: str, values: list[str]) -> None:
     assert list(cookie_values(header, "session")) == values
 
 
-def test_a_value_longer_than_browsers_keep_is_passed_over() -> None:
+def test_a_value_longer_than_browsers_keep_is_skipped() -> None:
     header = f"session={'x' * 4097}; session={'y' * 4096}"
 
     assert list(cookie_values(header, "session")) == ["y" * 4096]
@@ -159,13 +159,13 @@ def test_a_path_matches_as_browsers_match_it(
     assert path_matches(request_path, cookie_path) is matches
 
 
-def test_a_line_of_cookie_session_leaves_out_an_empty_path() -> None:
+def test_a_line_of_cookie_session_omits_an_empty_path() -> None:
     cookie = SessionCookie(CookieOptions(path="", httponly=False))
 
     assert client_cookie_line("session", "e30=", cookie, None) == "session=e30="
 
 
-def test_a_line_of_cookie_session_names_every_attribute_in_its_order() -> None:
+def test_a_line_of_cookie_session_has_the_attributes_in_its_order() -> None:
     options = CookieOptions(
         domain="example.com", priority="High", samesite="Lax", secure=True, partitioned=True
     )

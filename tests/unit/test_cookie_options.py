@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookies.options import CookieOptions
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,10 @@ from flask_serversession.cookie_options import CookieOptions
         ("__Secure-shop", {}, "its name's prefix needs SESSION_COOKIE_SECURE"),
         ("__Host-shop", {"secure": True, "domain": "example.com"}, "no domain"),
         ("__Host-shop", {"secure": True, "path": "/shop"}, "no path but '/'"),
-        ("session", {"path": "shop"}, "SESSION_COOKIE_PATH, has to begin with '/'"),
+        ("session", {"path": "shop"}, "SESSION_COOKIE_PATH must begin with '/'"),
     ],
 )
-def test_a_cookie_that_no_browser_keeps_has_a_flaw(
+def test_a_cookie_that_browsers_reject_has_a_flaw(
     name: str, given: dict[str, Any], says: str
 ) -> None:
     flaw = CookieOptions(**given).flaw(name)
@@ -40,10 +40,10 @@ def test_a_cookie_that_no_browser_keeps_has_a_flaw(
         ("__Secure-shop", {"domain": "example.com", "path": "/shop"}),
     ],
 )
-def test_a_secure_one_has_none(name: str, given: dict[str, Any], secure: Any) -> None:
+def test_a_secure_cookie_has_no_flaw(name: str, given: dict[str, Any], secure: Any) -> None:
     assert CookieOptions(secure=secure, **given).flaw(name) is None
 
 
 @pytest.mark.parametrize("samesite", [None, False, True, "lax", "strict"])
-def test_one_that_needs_no_https_has_none(samesite: Any) -> None:
+def test_a_cookie_that_needs_no_https_has_no_flaw(samesite: Any) -> None:
     assert CookieOptions(samesite=samesite).flaw("session") is None

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from flask_serversession import errors
-from flask_serversession.client_session import ClientRules
-from flask_serversession.client_session import CookieSession
 from flask_serversession.config import Config
 from flask_serversession.config import secrets_from
-from flask_serversession.cookie import SessionCookie
-from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookie_session.session import ClientSettings
+from flask_serversession.cookie_session.session import CookieSession
+from flask_serversession.cookie_session.session import settle
+from flask_serversession.cookies.cookie import SessionCookie
+from flask_serversession.cookies.options import CookieOptions
+from flask_serversession.cookies.signing import Keygrip
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import ServerSessionError
@@ -29,7 +31,6 @@ from flask_serversession.errors import SessionSuperseded
 from flask_serversession.errors import SessionTooLarge
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
-from flask_serversession.keygrip import Keygrip
 from flask_serversession.manager import SessionManager
 from flask_serversession.serializers import TypedJSON
 from flask_serversession.session import Session
@@ -135,14 +136,11 @@ def nested(depth: int) -> Any:
     return value
 
 
-class FirstVisit:
-    """A browser that has no cookie yet."""
+class FirstRequest:
+    """A request of a browser that has no cookie yet."""
 
     def cookie_header(self) -> str:
         return ""
-
-    def keys(self) -> Keygrip:
-        return Keygrip([SECRET])
 
     def is_secure(self) -> bool:
         return True
@@ -152,17 +150,12 @@ class FirstVisit:
 
 
 def send_what_no_browser_keeps() -> object:
-    rules = ClientRules(
-        cookie_name="session",
-        serializer=TypedJSON(),
-        permanent_lifetime=1000,
-        rolling=False,
-        destroy_empty=True,
-        plain_signature=False,
+    settings = ClientSettings(
+        config=config(), serializer=TypedJSON(), keys=lambda: Keygrip([SECRET])
     )
-    session = CookieSession(rules, FirstVisit())
+    session = CookieSession(settings, FirstRequest())
     session["password"] = SECRET * 1000
-    return session.commit()
+    return settle(session)
 
 
 PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [

@@ -9,11 +9,11 @@ from flask_serversession import session_destroyed
 from flask_serversession import session_loaded
 from flask_serversession import session_saved
 from flask_serversession.config import Config
-from flask_serversession.cookie_options import CookieOptions
+from flask_serversession.cookies.ids import generate_id
+from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
 from flask_serversession.manager import SessionManager
 from flask_serversession.policy import CookieAction
-from flask_serversession.sid import generate_id
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.memory import MemoryStore
 

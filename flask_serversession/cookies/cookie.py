@@ -1,8 +1,7 @@
 """The session cookie: its attributes and their stored form. No I/O.
 
-The stored JSON is express-session 1.19's, to the byte. Moments and ages are kept in whole
-milliseconds, as JavaScript has them; what the application sees is in seconds and
-datetimes.
+The stored JSON is byte for byte that of express-session 1.19. Times and ages are kept in
+whole milliseconds, as in JavaScript. The application sees seconds and datetimes.
 """
 
 from __future__ import annotations
@@ -17,35 +16,35 @@ from typing import Any
 from typing import cast
 from typing import Literal
 
-from .cookie_attributes import Age
-from .cookie_attributes import age_in_milliseconds
-from .cookie_attributes import check_domain
-from .cookie_attributes import check_path
-from .cookie_attributes import check_priority
-from .cookie_attributes import check_samesite
-from .cookie_options import CookieOptions
+from .attributes import Age
+from .attributes import age_in_milliseconds
+from .attributes import check_domain
+from .attributes import check_path
+from .attributes import check_priority
+from .attributes import check_samesite
+from .options import CookieOptions
 
-#: Says what time it is, in milliseconds since 1970.
+#: Returns the current time in milliseconds since 1970.
 Clock = Callable[[], int]
 Expiry = int | Literal[False] | None
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
-#: The moments between which a datetime can be; what ends earlier or later ends there.
+#: The range of datetime. Earlier and later expiries are clamped to it.
 _FIRST_MOMENT = -62_135_596_800_000
 _LAST_MOMENT = 253_402_300_799_999
 
 
 def system_clock() -> int:
-    """Return this moment in milliseconds since 1970."""
+    """Return the current time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 class SessionCookie:
     """The cookie of one session; ``session.cookie``.
 
-    What is changed here is stored with the session and sticks to it: a loaded session
-    keeps the attributes it was stored with, whatever the configuration says now.
+    Changes are stored with the session. A loaded session keeps the attributes it was
+    stored with, even if the configuration has changed since.
     """
 
     __slots__ = (
@@ -82,8 +81,8 @@ class SessionCookie:
     def from_document(cls, document: Mapping[str, Any], clock: Clock) -> SessionCookie:
         """Return the cookie that was stored as this JSON object.
 
-        Members that make no sense count as absent: one odd row must not lock its user
-        out, as it does where express-session answers 500.
+        Invalid members are ignored, so that one bad row does not lock its user out.
+        express-session answers 500.
         """
         cookie = cls.__new__(cls)
         cookie._clock = clock
@@ -101,7 +100,7 @@ class SessionCookie:
         return cookie
 
     def to_document(self) -> dict[str, Any]:
-        """Return the JSON object express-session stores: its members, in its order."""
+        """Return the JSON object that express-session stores, members in the same order."""
         document: dict[str, Any] = {"originalMaxAge": self._original_max_age}
         if self.partitioned is not None:
             document["partitioned"] = self.partitioned
@@ -120,7 +119,7 @@ class SessionCookie:
 
     @property
     def settings(self) -> tuple[object, ...]:
-        """What the application may have changed: everything but the moving expiry."""
+        """Every attribute the application can change; not the expiry, which moves."""
         return (
             self._original_max_age,
             self.partitioned,
@@ -134,7 +133,7 @@ class SessionCookie:
 
     @property
     def path(self) -> str:
-        """The path the browser sends it for."""
+        """The path that the browser sends the cookie for."""
         return self._path
 
     @path.setter
@@ -144,7 +143,7 @@ class SessionCookie:
 
     @property
     def domain(self) -> str | None:
-        """The domain the browser sends it to; None is the host that set it, alone."""
+        """The domain that the browser sends the cookie to; None is only the host that set it."""
         return self._domain
 
     @domain.setter
@@ -174,10 +173,10 @@ class SessionCookie:
 
     @property
     def max_age(self) -> float | None:
-        """Seconds until it expires; None for a browser-session cookie.
+        """Seconds until the cookie expires; None for a browser-session cookie.
 
-        Assign seconds, a timedelta or None. The new age is also what every later
-        request extends the session to.
+        Assign seconds, a timedelta or None. Later requests extend the session by the same
+        age.
         """
         if self._expires is None or self._expires is False:
             return None
@@ -189,15 +188,16 @@ class SessionCookie:
 
     @property
     def original_max_age(self) -> float | None:
-        """Seconds each touch extends it to: the max age it was last given."""
+        """The max age that was last assigned, in seconds; each touch starts it again."""
         age = self._original_max_age
         return None if age is None or age is False else age / 1000
 
     @property
     def expires(self) -> datetime | Literal[False] | None:
-        """The moment it ends, aware and in UTC; None (or False) with the browser.
+        """When the cookie expires, in UTC; None or False for a browser-session cookie.
 
-        Assigning a moment fixes an age: a touch moves it on again, as express has it.
+        Assign an aware datetime. The time from now until then becomes the max age, so a
+        touch moves the expiry on, as in Express.
         """
         if self._expires is None or self._expires is False:
             return self._expires
@@ -222,37 +222,37 @@ class SessionCookie:
 
     @property
     def is_persistent(self) -> bool:
-        """Whether it outlives the browser."""
+        """Whether the cookie outlives the browser."""
         return self._original_max_age is not None and self._original_max_age is not False
 
     @property
     def has_expiry(self) -> bool:
-        """Express's ``cookie.expires != null``: also true of False."""
+        """Whether ``cookie.expires != null`` in Express, which is also true of False."""
         return self._expires is not None
 
     def expires_at(self, idle_timeout: int) -> int:
         """Return when the stored session ends, in ms since 1970.
 
-        ``idle_timeout`` (ms) is the life of a session whose cookie has no expiry.
+        ``idle_timeout`` (ms) is the lifetime of a session whose cookie has no expiry.
         """
         if type(self._expires) is int:
             return self._expires
         return self._clock() + idle_timeout
 
     def lifetime(self, idle_timeout: int) -> int:
-        """Return how long a touch makes the session last, in milliseconds."""
+        """Return how long the session lasts after a touch, in milliseconds."""
         return cast(int, self._original_max_age) if self.is_persistent else idle_timeout
 
     def follow(self, expires: int) -> None:
-        """Take over the store's word on when it ends, in ms; of no effect without an expiry.
+        """Set the expiry to the record's, in ms, unless the cookie has none.
 
-        A touch moves the record's expiry and leaves the stored document as it was.
+        A touch moves the record's expiry and does not rewrite the stored document.
         """
         if type(self._expires) is int:
             self._expires = expires
 
     def reset_max_age(self) -> None:
-        """Start its life again: express's ``resetMaxAge``."""
+        """Start the max age again: ``resetMaxAge`` in Express."""
         if type(self._original_max_age) is int:
             self._live_for(self._original_max_age)
         else:
@@ -263,7 +263,7 @@ class SessionCookie:
         self._expires = None
         if milliseconds is None:
             return
-        # A stored age may be longer: JavaScript's calendar is.
+        # A stored age may reach beyond datetime's range: JavaScript's dates do.
         self._expires = max(_FIRST_MOMENT, min(self._clock() + milliseconds, _LAST_MOMENT))
 
 

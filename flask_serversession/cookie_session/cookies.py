@@ -1,33 +1,33 @@
-"""The two cookies of a session that travels in one: its value, and the signature of that."""
+"""The two cookies of a session: one holds its value, the other the signature. No I/O."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import NamedTuple
 
-from .cookie_header import raw_cookie_values
-from .errors import SessionTooLarge
-from .keygrip import Keygrip
+from ..cookies.header import raw_cookie_values
+from ..cookies.signing import Keygrip
+from ..errors import SessionTooLarge
 
-#: The longest name and value, together, that browsers take (RFC 6265bis §5.6).
+#: The longest name and value, together, that browsers accept (RFC 6265bis §5.6).
 LONGEST_COOKIE = 4096
-#: A browser sends one cookie for each path and domain that match; more are an attack.
+#: A browser sends one cookie for each matching path and domain. Many more are an attack.
 _MOST_COOKIES = 8
 
 
 class Received(NamedTuple):
     """What the browser's two cookies say."""
 
-    #: The session's value, if a key of ours signed it.
+    #: The session's value, if one of our keys signed it.
     value: str | None = None
-    #: What the browser should have as the signature instead: empty for none at all.
+    #: A signature to send in place of the browser's: empty to remove it, None to keep it.
     signature: str | None = None
 
 
 def receive(header: str, name: str, keys: Keygrip) -> Received:
     """Return what a Cookie header says, trying every cookie of the session's name.
 
-    A signature by an older key is to be renewed, one by nobody's key to be removed.
+    A signature by an older key is renewed. A signature by no key of ours is removed.
     """
     values = _cookies(header, name)
     signatures = list(filter(None, _cookies(header, signature_name(name))))
@@ -48,14 +48,14 @@ def signature_name(name: str) -> str:
 def check_length(name: str, value: str) -> None:
     """Refuse a value that browsers would drop.
 
-    :raises SessionTooLarge: if it is one.
+    :raises SessionTooLarge: if the cookie is too long.
     """
     size = len(name) + len(value)
     if size > LONGEST_COOKIE:
         raise SessionTooLarge(
-            f"The session needs a cookie of {size} bytes, and browsers drop one of more than"
-            f" {LONGEST_COOKIE}. Keep less in it, or keep it on the server: any"
-            " SESSION_STORE but 'cookie' does."
+            f"The session needs a cookie of {size} bytes; browsers drop cookies longer than"
+            f" {LONGEST_COOKIE}. Store less in the session, or keep it on the server with any"
+            " SESSION_STORE other than 'cookie'."
         )
 
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 import base64
 import re
 
-from flask_serversession.sid import generate_id
+from flask_serversession.cookies.ids import generate_id
 
 
-def test_an_id_is_32_characters_that_are_safe_in_a_cookie_a_url_and_a_file_name() -> None:
+def test_an_id_has_32_characters_safe_in_cookies_urls_and_file_names() -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{32}", generate_id())
 
 
-def test_every_one_of_an_ids_192_bits_varies() -> None:
+def test_each_of_the_192_bits_of_an_id_varies() -> None:
     ids = [int.from_bytes(base64.urlsafe_b64decode(generate_id()), "big") for _ in range(200)]
     ever_set = ever_clear = 0
     for number in ids:
@@ -21,5 +21,5 @@ def test_every_one_of_an_ids_192_bits_varies() -> None:
     assert ever_clear & ever_set == 2**192 - 1
 
 
-def test_no_id_comes_twice() -> None:
+def test_ids_do_not_repeat() -> None:
     assert len({generate_id() for _ in range(1000)}) == 1000

@@ -1,4 +1,4 @@
-"""What the attributes of a cookie may be. No I/O."""
+"""Checks of a cookie's attributes. No I/O."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _LONGEST_AGE = timedelta(days=365_000) // _MILLISECOND
 
 
 def age_in_milliseconds(value: Age) -> int | None:
-    """Return an age given in seconds or as a timedelta in milliseconds; None stays None."""
+    """Return an age, given in seconds or as a timedelta, in milliseconds; None stays None.
+
+    :raises TypeError: if it is neither.
+    :raises ValueError: if it is infinite or longer than a thousand years.
+    """
     if value is None:
         return None
     milliseconds = _in_milliseconds(value)
@@ -42,31 +46,31 @@ def _in_milliseconds(value: int | float | timedelta) -> int:
 
 
 def check_name(value: str) -> None:
-    """Raise ValueError unless this can be a cookie's name."""
+    """Raise ValueError unless this is a valid cookie name."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError("a cookie's name is letters, digits and !#$%&'*+-.^_`|~")
 
 
 def check_path(value: str) -> None:
-    """Raise ValueError unless this can be a cookie's path."""
+    """Raise ValueError unless this is a valid cookie path."""
     if not isinstance(value, str) or not _PATH.fullmatch(value):
         raise ValueError("a cookie's path is printable ASCII without ; and <")
 
 
 def check_domain(value: str | None) -> None:
-    """Raise ValueError unless this can be a cookie's domain."""
+    """Raise ValueError unless this is a valid cookie domain."""
     if value is not None and not (isinstance(value, str) and _DOMAIN.fullmatch(value)):
         raise ValueError("a cookie's domain is a host name, such as 'example.com'")
 
 
 def check_samesite_option(value: str | bool | None) -> None:
-    """Raise ValueError unless this is one of the SameSite values, or ``"auto"``."""
+    """Raise ValueError unless this is a SameSite value or ``"auto"``."""
     if value != "auto":
         check_samesite(value)
 
 
 def check_samesite(value: str | bool | None) -> None:
-    """Raise ValueError unless this is one of the SameSite values."""
+    """Raise ValueError unless this is a SameSite value."""
     if value is None or isinstance(value, bool):
         return
     if not isinstance(value, str) or value.lower() not in SAME_SITE:
@@ -74,6 +78,6 @@ def check_samesite(value: str | bool | None) -> None:
 
 
 def check_priority(value: str | None) -> None:
-    """Raise ValueError unless this is one of the Priority values."""
+    """Raise ValueError unless this is a Priority value."""
     if value is not None and not (isinstance(value, str) and value.lower() in PRIORITY):
         raise ValueError("priority is 'low', 'medium', 'high' or None")

@@ -1,7 +1,7 @@
-"""The session cookie on the wire: Set-Cookie lines out, Cookie headers in. No I/O.
+"""The session cookie on the wire: writes Set-Cookie lines and reads Cookie headers. No I/O.
 
-Attribute order and percent-encoding are those of express-session 1.19, to the byte; a
-cookie that is the session itself is written as npm's cookie-session 2 writes it.
+Attribute order and percent-encoding are byte for byte those of express-session 1.19. The
+cookies that hold a session themselves are those of npm's cookie-session 2.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from typing import cast
 from urllib.parse import quote
 from urllib.parse import unquote_to_bytes
 
+from .attributes import PRIORITY
+from .attributes import SAME_SITE
 from .cookie import Expiry
 from .cookie import SessionCookie
-from .cookie_attributes import PRIORITY
-from .cookie_attributes import SAME_SITE
 
-#: What encodeURIComponent leaves alone beside letters, digits and ``-_.~``.
+#: What encodeURIComponent does not encode, besides letters and digits.
 _UNRESERVED = "-_.!~*'()"
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-#: All that a signed id usually has: of its prefix, and of base64.
+#: The only escapes of most signed ids: the prefix has one, base64 the others.
 _USUAL_ESCAPES = (("%3A", ":"), ("%2B", "+"), ("%2F", "/"), ("%3D", "="))
 _USUAL = re.compile(r"[A-Za-z0-9\-_.!~*'():+/=]*")
-#: What browsers keep of one cookie (RFC 6265 §6.1); a longer one is not from us.
+#: Browsers drop longer cookies (RFC 6265 §6.1), so a longer one is not ours.
 _LONGEST_VALUE = 4096
 
 
 def set_cookie_line(name: str, value: str, cookie: SessionCookie) -> str:
-    """Return the Set-Cookie value express-session would send for a signed value."""
+    """Return the Set-Cookie line that express-session sends for a signed value."""
     return f"{name}={_encoded(value)}" + _attributes(cookie, cookie.expires_in_milliseconds)
 
 
 def clear_cookie_line(name: str, cookie: SessionCookie) -> str:
-    """Return the Set-Cookie value that removes it.
+    """Return the Set-Cookie line that removes the cookie.
 
-    It carries the attributes the cookie was set with: a browser refuses to remove a
-    ``__Host-`` or a partitioned cookie otherwise (RFC 6265bis §5.7, CHIPS).
+    It repeats the attributes that the cookie was set with. Without them a browser does not
+    remove a ``__Host-`` or a partitioned cookie (RFC 6265bis §5.7, CHIPS).
     """
     return f"{name}=" + _attributes(cookie, 0)
 
 
 def client_cookie_line(name: str, value: str, cookie: SessionCookie, expires: Expiry) -> str:
-    """Return the Set-Cookie value cookie-session would send; ``expires`` 0 removes it."""
+    """Return the Set-Cookie line that cookie-session sends; ``expires`` 0 removes the cookie."""
     line = f"{name}={value}"
     if cookie.path:
         line += f"; path={cookie.path}"
@@ -94,16 +94,16 @@ def _samesite_word(value: str | bool) -> str:
 
 
 def cookie_values(header: str, name: str) -> Iterator[str]:
-    """Yield every value that a Cookie header has for a name, decoded, in its order.
+    """Yield each value that a Cookie header has for a name, decoded, in order.
 
-    express-session looks at the first only, and so loops at the login form when a stale
-    cookie of another path or domain shadows the good one (its issue 881).
+    express-session reads only the first. There a stale cookie of another path or domain
+    hides the good one, and every login ends at the login form again (its issue 881).
     """
     return map(_decoded, raw_cookie_values(header, name))
 
 
 def raw_cookie_values(header: str, name: str) -> Iterator[str]:
-    """Yield the same values as they were sent."""
+    """Yield the values of :func:`cookie_values` without decoding them."""
     for part in header.split(";"):
         found, separator, value = part.partition("=")
         if separator and found.strip() == name and len(value) <= _LONGEST_VALUE:
@@ -111,7 +111,7 @@ def raw_cookie_values(header: str, name: str) -> Iterator[str]:
 
 
 def _encoded(value: str) -> str:
-    """Do as encodeURIComponent does, at once for what needs no more than the usual."""
+    """Encode as encodeURIComponent does, with a fast path for signed ids."""
     if not _USUAL.fullmatch(value):
         return quote(value, safe=_UNRESERVED)
     for escape, character in _USUAL_ESCAPES:
@@ -120,7 +120,7 @@ def _encoded(value: str) -> str:
 
 
 def _decoded(value: str) -> str:
-    """Undo encodeURIComponent; what is not its work stays as it is."""
+    """Undo encodeURIComponent; a value with invalid escapes is returned unchanged."""
     plain = value
     for escape, character in _USUAL_ESCAPES:
         plain = plain.replace(escape, character)
@@ -135,7 +135,7 @@ def _decoded(value: str) -> str:
 
 
 def path_matches(request_path: str, cookie_path: str) -> bool:
-    """Tell whether a browser sends a cookie of this path here (RFC 6265 §5.1.4)."""
+    """Return whether a browser sends a cookie of this path with the request (RFC 6265 §5.1.4)."""
     if request_path == cookie_path:
         return True
     if not request_path.startswith(cookie_path):

@@ -1,21 +1,21 @@
-"""How an application's cookies look before a session has changed anything. No I/O."""
+"""The attributes that a new session's cookie starts with. No I/O."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from .cookie_attributes import check_domain
-from .cookie_attributes import check_path
-from .cookie_attributes import check_priority
-from .cookie_attributes import check_samesite_option
+from .attributes import check_domain
+from .attributes import check_path
+from .attributes import check_priority
+from .attributes import check_samesite_option
 
 
 @dataclass(frozen=True, slots=True)
 class CookieOptions:
-    """How a new session's cookie looks: express-session's ``cookie`` option.
+    """The attributes of a new session's cookie: express-session's ``cookie`` option.
 
-    ``secure`` and ``samesite`` may be ``"auto"``; :meth:`resolved` makes them definite.
+    ``secure`` and ``samesite`` may be ``"auto"``, which :meth:`resolved` replaces.
     ``max_age`` is in milliseconds.
     """
 
@@ -35,14 +35,14 @@ class CookieOptions:
         check_priority(self.priority)
 
     def flaw(self, name: str) -> str | None:
-        """Return why no browser keeps a cookie of this name and these attributes, if so.
+        """Return why browsers reject a cookie of this name and these attributes, or None.
 
-        The rules are RFC 6265bis §5.7 and, for Partitioned, CHIPS.
+        The rules are those of RFC 6265bis §5.7 and, for Partitioned, CHIPS.
         """
         if not self.path.startswith("/"):
-            return "its path, SESSION_COOKIE_PATH, has to begin with '/'"
+            return "SESSION_COOKIE_PATH must begin with '/'"
         if name.startswith("__Host-") and (self.domain or self.path != "/"):
-            return "a name that begins with __Host- allows no domain, and no path but '/'"
+            return "a name that begins with __Host- allows no domain and no path but '/'"
         if self.secure:
             return None
         demanding = {
@@ -57,11 +57,11 @@ class CookieOptions:
 
     @property
     def is_definite(self) -> bool:
-        """Whether they are the same for every request."""
+        """Whether no attribute is ``"auto"``."""
         return self.secure != "auto" and self.samesite != "auto"
 
     def resolved(self, *, is_secure: bool) -> CookieOptions:
-        """Return these options with each ``"auto"`` decided for one request."""
+        """Return these options with each ``"auto"`` replaced for one request."""
         if self.is_definite:
             return self
         return CookieOptions(

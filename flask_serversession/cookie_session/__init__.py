@@ -1,0 +1,1 @@
+"""Sessions kept in the browser's cookies, as npm's cookie-session keeps them."""

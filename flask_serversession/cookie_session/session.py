@@ -1,0 +1,300 @@
+"""A session kept in its own cookie, byte for byte as npm's cookie-session 2 keeps it. No I/O.
+
+Nothing here knows Flask's request: the session asks a :class:`ClientRequest`.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from typing import NoReturn
+from typing import Protocol
+
+from ..config import Config
+from ..cookies.cookie import SessionCookie
+from ..cookies.header import client_cookie_line
+from ..cookies.options import CookieOptions
+from ..cookies.signing import Keygrip
+from ..errors import PayloadError
+from ..errors import SessionError
+from ..errors import SessionGone
+from ..serializers import TypedJSON
+from ..session import Session
+from .cookies import check_length
+from .cookies import receive
+from .cookies import Received
+from .cookies import signature_name
+
+logger = logging.getLogger("flask_serversession")
+
+
+class ClientRequest(Protocol):
+    """What a session may ask about its request."""
+
+    def cookie_header(self) -> str:
+        """Return the Cookie header, or an empty string without one."""
+
+    def is_secure(self) -> bool:
+        """Return whether the browser's connection is encrypted."""
+
+    def cookie_options(self) -> CookieOptions:
+        """Return the attributes of the session's cookies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """What all sessions of an application share."""
+
+    config: Config
+    serializer: TypedJSON
+    #: Returns the keys that sign and verify. Called when a session is first used.
+    keys: Callable[[], Keygrip]
+
+
+_Stage = Enum("_Stage", ["OPEN", "SETTLED", "FAILED"])
+
+
+class CookieSession(Session):
+    """A session that its browser keeps, signed but **not encrypted**.
+
+    Anyone who can use the browser can read it. The server keeps nothing: a browser with an
+    old copy of its cookies can send them again, even after ``destroy()``. Store no secrets
+    in it, and nothing that must not come back. Cookies are parsed when the session is first
+    used, and sent only if it changed.
+
+    ``cookie`` and ``permanent`` apply to the cookies of this response. They are not stored
+    with the data, and have no effect on a response that sends no cookies.
+    """
+
+    _cookie: SessionCookie | None = None
+    #: None until the session is first used.
+    _received: Received | None = None
+    #: The value that the data were read from; None for a new session.
+    _original: str | None = None
+    _stage = _Stage.OPEN
+    _forced = _touched = _destroyed = False
+
+    def __init__(self, settings: ClientSettings, request: ClientRequest) -> None:
+        self._settings = settings
+        self._request = request
+        self._values: dict[str, Any] = {}
+
+    @property
+    def id(self) -> str:
+        """Not available: these sessions have no id.
+
+        :raises SessionError: always.
+        """
+        raise SessionError(
+            "This session has no id: SESSION_STORE is 'cookie', so the browser keeps the session"
+            " itself."
+        )
+
+    @property
+    def new(self) -> bool:  # type: ignore[override] # an attribute in Flask
+        """Whether the browser sent no session that we signed: cookie-session's ``isNew``."""
+        self._load()
+        return self._original is None
+
+    @property
+    def modified(self) -> bool:
+        """Whether the data differ from the browser's; assign True to send them anyway."""
+        return self._received is not None and (
+            self._forced or self._differs(self._encoded(self._values))
+        )
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self._load()
+        self._forced = value
+
+    @property
+    def cookie(self) -> SessionCookie:
+        """The attributes of both cookies in this response; may be changed."""
+        if self._cookie is None:
+            self._cookie = SessionCookie(self._request.cookie_options())
+            if self._cookie.secure is None:
+                self._cookie.secure = self._request.is_secure()
+        return self._cookie
+
+    def regenerate(self, *, keep_data: bool = False) -> None:
+        """Empty the session, or do nothing with ``keep_data``.
+
+        There is no id to renew, so no attacker can have set it before a login. What a login
+        writes reaches only the browser that logged in.
+        """
+        if not keep_data:
+            self.clear()
+
+    def destroy(self) -> None:
+        """Remove both cookies with the response.
+
+        Writing to the session afterwards starts a new one: ``flash("Bye")`` works.
+        """
+        if self._received is None:
+            self._received = Received()
+        self._original = None
+        self._values = {}
+        self._note_change()
+        self._destroyed = True
+
+    def unset(self) -> None:
+        """Do what :meth:`destroy` does: cookie-session's ``req.session = null``."""
+        self.destroy()
+
+    def reload(self) -> None:
+        """Go back to what the browser sent, dropping this request's changes.
+
+        :raises SessionGone: if the browser sent no session, or it was destroyed.
+        """
+        self._load()
+        if self._original is None:
+            raise SessionGone("The browser sent no session, so it was not reloaded.")
+        self._values = self._decode(self._original)
+        self._forced = False
+
+    def save(self) -> None:
+        """Do nothing: the response carries the session.
+
+        :raises SessionError: if the response has already been made.
+        """
+        if self._stage is not _Stage.OPEN:
+            raise SessionError(
+                "A session in a cookie cannot be saved after its response has been made: no"
+                " header could carry it. Write to the session before the response starts."
+            )
+
+    def touch(self) -> None:
+        """Send the session with this response even if it did not change, to renew its expiry."""
+        self._load()
+        self._touched = True
+
+    def lock(self, *, timeout: float = 5.0, ttl: float = 30.0) -> NoReturn:
+        """Not available: every request has its own copy of the session.
+
+        :raises SessionError: always.
+        """
+        raise SessionError(
+            "This session cannot be locked: SESSION_STORE is 'cookie', so each request has its"
+            " own copy. Any other SESSION_STORE keeps one copy, which can be locked."
+        )
+
+    def _load(self) -> None:
+        """Read what the browser sent, once."""
+        if self._received is not None:
+            return
+        name, keys = self._settings.config.cookie_name, self._settings.keys()
+        self._received = receive(self._request.cookie_header(), name, keys)
+        if not self._received.value:
+            return
+        try:
+            self._values = self._decode(self._received.value)
+        except PayloadError as error:
+            logger.error("Ignored an unreadable signed session: %s", error)
+            return
+        self._original = self._received.value
+
+    def _lines(self, received: Received) -> list[str]:
+        value = self._value_to_send()
+        lines = self._renewed_signature(received.signature)
+        return lines if value is None else lines + self._pair(value)
+
+    def _value_to_send(self) -> str | None:
+        """Return the cookie's new value, empty to remove it, or None to send nothing.
+
+        The rules are cookie-session's, apart from ``is_due`` and ``destroy_empty``.
+        """
+        if self._original is None and not self._values:
+            return "" if self._destroyed else None
+        text = self._encoded(self._values)
+        policy = self._settings.config.policy
+        is_due = self._forced or self._touched or policy.rolling
+        if not is_due and not self._differs(text):
+            return None
+        if policy.destroy_empty and not self._values:
+            return ""
+        check_length(self._settings.config.cookie_name, text)
+        return text
+
+    def _pair(self, value: str) -> list[str]:
+        if not self._may_travel(self.cookie, self._request.is_secure):
+            return []
+        self.cookie.reset_max_age()
+        name = self._settings.config.cookie_name
+        signature = self._settings.keys().sign(f"{name}={value}")
+        expires = self.cookie.expires_in_milliseconds if value else 0
+        return [
+            client_cookie_line(name, value, self.cookie, expires),
+            client_cookie_line(signature_name(name), signature, self.cookie, expires),
+        ]
+
+    def _renewed_signature(self, signature: str | None) -> list[str]:
+        if signature is None:
+            return []
+        cookie = self.cookie
+        if self._settings.config.profile == "express":
+            # cookie-session sends a signature by itself with the default attributes.
+            cookie = SessionCookie(CookieOptions(secure=self._request.is_secure()))
+        if not self._may_travel(cookie, self._request.is_secure):
+            return []
+        expires = cookie.expires_in_milliseconds if signature else 0
+        name = signature_name(self._settings.config.cookie_name)
+        return [client_cookie_line(name, signature, cookie, expires)]
+
+    def _differs(self, text: str) -> bool:
+        if self._original is None:
+            return bool(self._values)
+        if text == self._original:
+            return False
+        # Node writes some numbers differently. Equal data are not sent again for that.
+        return text != self._encoded(self._decode(self._original))
+
+    def _encoded(self, values: dict[str, Any]) -> str:
+        return base64.b64encode(self._settings.serializer.dumps(values)).decode()
+
+    def _decode(self, text: str) -> dict[str, Any]:
+        try:
+            payload = base64.b64decode(text, validate=True)
+        except ValueError as error:
+            raise PayloadError("A session's cookie is not base64.") from error
+        return self._settings.serializer.loads(payload)
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        self._load()
+        return self._values
+
+    @property
+    def _permanent_lifetime(self) -> float:
+        return self._settings.config.permanent_lifetime / 1000
+
+    def _note_change(self) -> None:
+        if self._stage is not _Stage.OPEN:
+            logger.warning(
+                "The session was changed after its response had been made. Its cookie has"
+                " already been sent, so the change is lost."
+            )
+
+
+def settle(session: CookieSession) -> list[str]:
+    """End the request: return the response's Set-Cookie lines, none if nothing changed.
+
+    A session that was not used costs nothing. After an error every later call returns [].
+
+    :raises SessionTooLarge: if browsers would drop the cookie.
+    :raises SessionSerializationError: naming a value that cannot be sent.
+    """
+    if session._stage is _Stage.FAILED:
+        return []
+    session._stage = _Stage.SETTLED
+    if session._received is None:
+        return []
+    try:
+        return session._lines(session._received)
+    except Exception:
+        session._stage = _Stage.FAILED
+        raise

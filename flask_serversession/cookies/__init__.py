@@ -1,0 +1,1 @@
+"""The browser's cookie: its attributes, its headers, its signature. No I/O, no Flask."""
