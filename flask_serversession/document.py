@@ -37,12 +37,6 @@ def decompose(payload: bytes, serializer: Serializer) -> tuple[dict[str, Any], M
     return cookie, data
 
 
-def beginning_with(cookie: Mapping[str, Any]) -> bytes:
-    """Return what documents begin with that end with the browser as this cookie does."""
-    head, expires, _ = compose(cookie, EMPTY).partition(b'"expires":null')
-    return head + expires
-
-
 def ends_with(document: bytes, body: bytes) -> bool:
     """Tell whether a document's last members are those of this body.
 
@@ -60,7 +54,6 @@ def retired_form(payload: bytes, until: int, serializer: Serializer) -> bytes:
     :param until: milliseconds since 1970.
     """
     cookie, data = decompose(payload, serializer)
-    # First, so that it begins like no other, and nobody's load extends it.
     return compose({_RETIRED: until, **cookie}, data.dump())
 
 

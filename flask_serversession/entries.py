@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from .content import Content
-from .due import DueTouches
 from .entry import Entry
 from .errors import PayloadError
 from .rules import Notify
@@ -18,20 +17,14 @@ logger = logging.getLogger(__package__)
 
 
 class Entries:
-    """Finds and begins entries; nothing is asked of the store but by the former.
+    """Finds and begins entries. Only the ``find`` methods call the store."""
 
-    :param due: which of the browser's sessions are touched as they are loaded; None for none.
-    """
-
-    def __init__(
-        self, rules: Rules, visit: Visit, notify: Notify, due: DueTouches | None = None
-    ) -> None:
+    def __init__(self, rules: Rules, visit: Visit, notify: Notify) -> None:
         #: The id of the browser's cookie, None without one that we signed.
         self.sent_id = visit.sent_id()
         self._rules = rules
         self._visit = visit
         self._notify = notify
-        self._due = due
         self.slot = Slot(rules.store, rules.concurrency, rules.report)
         #: The browser's id, if its record could not be read.
         self.unreadable: str | None = None
@@ -41,17 +34,18 @@ class Entries:
 
         :raises PayloadError: if what is there is not a session.
         """
-        return self._found(sid, self.slot.load(sid))
+        record = self.slot.load(sid)
+        if record is None:
+            return None
+        content = Content.of(record, self._rules)
+        return None if content.is_over else self._entry(sid, content, record)
 
     def find_sent(self) -> Entry | None:
         """Return the browser's entry; what is not a session counts as absent, in the log too."""
         if self.sent_id is None:
             return None
         try:
-            due = self._due.of(self.sent_id) if self._due else None
-            if due is None:
-                return self.find(self.sent_id)
-            return self._found(self.sent_id, *self.slot.load_and_touch(self.sent_id, due))
+            return self.find(self.sent_id)
         except PayloadError as error:
             logger.error("A stored session is unreadable and counts as absent: %s", error)
             self.unreadable = self.sent_id
@@ -62,20 +56,11 @@ class Entries:
         content = Content(self._rules, self._visit.cookie_options)
         return self._entry(self._visit.generate_id(), content, None)
 
-    def _found(self, sid: str, record: Record | None, touched: bool = False) -> Entry | None:
-        if record is None:
-            return None
-        content = Content.of(record, self._rules)
-        return None if content.is_over else self._entry(sid, content, record, touched)
-
-    def _entry(
-        self, sid: str, content: Content, record: Record | None, touched: bool = False
-    ) -> Entry:
+    def _entry(self, sid: str, content: Content, record: Record | None) -> Entry:
         return Entry(
             sid,
             content,
             record,
-            touched=touched,
             slot=self.slot,
             rules=self._rules,
             generate_id=self._visit.generate_id,

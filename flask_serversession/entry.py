@@ -40,7 +40,6 @@ class Entry:
     What raises :exc:`~.errors.SessionGone` has changed nothing in the store.
 
     :param record: what the store holds under the id; None for a new session.
-    :param touched: whether the load that found it has started its life again.
     :param generate_id: gives a fresh id.
     :param notify: sends a signal about this session.
     """
@@ -54,7 +53,6 @@ class Entry:
         content: Content,
         record: Record | None,
         *,
-        touched: bool,
         slot: Slot,
         rules: Rules,
         generate_id: Callable[[], str],
@@ -63,7 +61,6 @@ class Entry:
         self.id = sid
         self.content = content
         self.record = record
-        self._touched = touched
         self._slot = slot
         self._rules = rules
         self._generate_id = generate_id
@@ -78,8 +75,8 @@ class Entry:
 
     @property
     def is_stale(self) -> bool:
-        """Whether its life in the store is to be started again, or has been by the load."""
-        if self._touched or self.record is None or self.record.expires_at is None:
+        """Whether its life in the store is to be started again."""
+        if self.record is None or self.record.expires_at is None:
             return True
         lifetime = self.content.lifetime
         left = epoch_milliseconds(self.record.expires_at) - self._rules.clock()
@@ -114,12 +111,10 @@ class Entry:
 
         :raises SessionGone: if others ended it.
         """
-        if not self._touched:
-            ends = self.content.ends()
-            if not self._slot.touch(self.id, ends):
-                raise SessionGone("The session was ended elsewhere, so it was not extended.")
-            self.record = replace(self._known, expires_at=ends)
-        self._touched = False
+        ends = self.content.ends()
+        if not self._slot.touch(self.id, ends):
+            raise SessionGone("The session was ended elsewhere, so it was not extended.")
+        self.record = replace(self._known, expires_at=ends)
         self._notify(signals.session_touched)
 
     def end_emptied(self) -> bool:

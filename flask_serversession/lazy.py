@@ -12,7 +12,6 @@ from blinker import Signal
 
 from . import signals
 from .cookie import SessionCookie
-from .due import DueTouches
 from .entries import Entries
 from .entry import Entry
 from .errors import StoreError
@@ -26,10 +25,7 @@ logger = logging.getLogger(__package__)
 
 
 class LazySession(Session):
-    """What a request reads of its session: at most one store call, and none if it does not.
-
-    :param due: which sessions are touched as they are loaded; None for none.
-    """
+    """What a request reads of its session: at most one store call, and none if it does not."""
 
     #: None until the session is loaded.
     _entry: Entry | None = None
@@ -38,10 +34,9 @@ class LazySession(Session):
     #: Its response has been made.
     _committed = False
 
-    def __init__(self, rules: Rules, visit: Visit, due: DueTouches | None = None) -> None:
+    def __init__(self, rules: Rules, visit: Visit) -> None:
         self._rules = rules
         self._visit = visit
-        self._due = due
 
     @property
     def id(self) -> str:
@@ -91,7 +86,7 @@ class LazySession(Session):
     def _enter(self) -> Entries:
         """Return the way to the store, not taken yet; raise if it failed before."""
         if self._entries is None:
-            self._entries = Entries(self._rules, self._visit, self._notifier(), self._due)
+            self._entries = Entries(self._rules, self._visit, self._notifier())
         self._entries.slot.raise_failure()
         return self._entries
 

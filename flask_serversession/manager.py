@@ -10,7 +10,6 @@ from .config import Secrets
 from .cookie import Clock
 from .cookie import system_clock
 from .cookie_options import CookieOptions
-from .due import DueTouches
 from .lifecycle import ManagedSession
 from .rules import Notify
 from .rules import Rules
@@ -57,7 +56,6 @@ class SessionManager:
             notify=notify,
             clock=clock,
         )
-        self._due = DueTouches.under(self._rules, config.cookie)
 
     @property
     def signer(self) -> CookieSigner:
@@ -71,7 +69,7 @@ class SessionManager:
 
     def open(self, visit: Visit) -> ManagedSession:
         """Return the session of a request; no call to the store."""
-        return ManagedSession(self._rules, visit, self._due)
+        return ManagedSession(self._rules, visit)
 
     def load(self, sid: str) -> Session | None:
         """Return a stored session, or None if the store has none of this id.

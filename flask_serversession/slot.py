@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import cast
 from typing import ParamSpec
 from typing import Protocol
 from typing import TypeVar
@@ -18,12 +17,10 @@ from .errors import PayloadError
 from .errors import SessionConflict
 from .errors import SessionLocked
 from .errors import StoreError
-from .stores.base import DueTouch
 from .stores.base import Lock
 from .stores.base import Record
 from .stores.base import Refusal
 from .stores.base import Store
-from .stores.base import SupportsLoadAndTouch
 from .stores.base import SupportsLock
 from .stores.record_lock import RecordLock
 from .stores.record_move import move_record
@@ -71,10 +68,6 @@ class Slot:
     def load(self, key: str) -> Record | None:
         """Return the record that is there now."""
         return self._ask(self._store.load, key)
-
-    def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
-        """Return the record that is there, and whether it was touched; of stores that can."""
-        return self._ask(cast(SupportsLoadAndTouch, self._store).load_and_touch, key, due)
 
     def create(self, key: str, record: Record) -> bool:
         """Insert the record; False if the key is taken."""

@@ -48,7 +48,6 @@ _SQL = _Kind(
     "sqlite:///sessions.db",
     has_layouts=True,
 )
-_POSTGRESQL = _SQL._replace(module="postgresql", name="PostgreSQLStore")
 _MONGODB = _Kind(
     "mongodb", "MongoDBStore", ("pymongo",), "mongodb://localhost:27017/app", has_layouts=True
 )
@@ -83,7 +82,7 @@ _BY_SCHEME = {
     "redis+cluster": _REDIS,
     "redis+sentinel": _REDIS,
     "sqlite": _SQL,
-    "postgresql": _POSTGRESQL,
+    "postgresql": _SQL,
     "mysql": _SQL,
     "mariadb": _SQL,
     "mongodb": _MONGODB,

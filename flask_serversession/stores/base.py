@@ -30,7 +30,6 @@ from dataclasses import field
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
-from typing import NamedTuple
 from typing import Protocol
 from typing import runtime_checkable
 
@@ -206,28 +205,6 @@ class SupportsHold(Store, Protocol):
 
         Nobody else changes the record between the call of ``rebase`` and the write, so
         :data:`GONE` is the only refusal.
-        """
-
-
-class DueTouch(NamedTuple):
-    """Which records a load touches, and what it makes of them."""
-
-    #: The first bytes of their payloads.
-    beginning: bytes
-    #: What a touch gives them to live.
-    lifetime: timedelta
-    #: By how much less, or more, they have left.
-    interval: timedelta
-
-
-@runtime_checkable
-class SupportsLoadAndTouch(Store, Protocol):
-    """**Optional**, where it saves a trip: a load that extends what is to be extended."""
-
-    def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
-        """Return what :meth:`~Store.load` does, and whether the record was touched.
-
-        One that ``due`` does not describe is left as it is, and so may any other be.
         """
 
 

@@ -13,7 +13,6 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from .base import DueTouch
 from .base import GONE
 from .base import is_expired
 from .base import Lock
@@ -125,14 +124,6 @@ class FileSystemStore:
             if record is None:
                 self._check_directory()
             return record
-
-    def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
-        with self._errors:
-            self._prepare()
-            record, touched = self._layout.read_and_touch(self._path(key), due)
-            if record is None:
-                self._check_directory()
-            return record, touched
 
     def create(self, key: str, record: Record) -> bool:
         path = self._path(key)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 
-#: What is said of a file that may be read and not changed.
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
@@ -32,17 +30,6 @@ def read_all(file: int) -> tuple[bytes, os.stat_result]:
     while part := os.read(file, status.st_size + 1):
         content += part
     return content, status
-
-
-def set_time(file: int, moment: int) -> bool:
-    """Set an open file's times to a moment in nanoseconds; False if it may not be changed."""
-    try:
-        os.utime(file, ns=(moment, moment))
-    except OSError as error:
-        if error.errno not in _NOT_WRITABLE:
-            raise
-        return False
-    return True
 
 
 def write_new(path: str, content: bytes, *, modified: int | None, fsync: bool) -> None:

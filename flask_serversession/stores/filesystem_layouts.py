@@ -19,16 +19,13 @@ from urllib.parse import quote
 
 from ..errors import ConfigError
 from ..errors import PayloadError
-from .base import DueTouch
 from .base import EPOCH
 from .base import epoch_milliseconds
 from .base import from_epoch_milliseconds
 from .base import is_expired
 from .base import Record
-from .base import utc_now
 from .filesystem_io import open_to_read
 from .filesystem_io import read_all
-from .filesystem_io import set_time
 
 _MICROSECOND = timedelta(microseconds=1)
 _FAR_FUTURE = EPOCH + timedelta(days=80_000)
@@ -54,9 +51,6 @@ class Layout(Protocol):
 
         :raises PayloadError: if the file tells neither a payload nor an expiry.
         """
-
-    def read_and_touch(self, path: str, due: DueTouch) -> tuple[Record | None, bool]:
-        """Return what ``read`` does, and whether it was touched: never, if that takes a lock."""
 
     def is_live(self, path: str) -> bool:
         """Tell whether there is a record that has not ended."""
@@ -98,23 +92,10 @@ class FileTime:
 
     def read(self, path: str) -> Record | None:
         found = _read(path)
-        return _live_record(*found) if found else None
-
-    def read_and_touch(self, path: str, due: DueTouch) -> tuple[Record | None, bool]:
-        file = open_to_read(path)
-        if file is None:
-            return None, False
-        try:
-            record = _live_record(*read_all(file))
-            if record is None or not _is_due(record, due):
-                return record, False
-            expires_at = utc_now() + due.lifetime
-            # It needs no lock: whatever took the place of this file keeps its own expiry.
-            if not set_time(file, _nanoseconds(expires_at)):
-                return record, False
-            return Record(record.payload, expires_at), True
-        finally:
-            os.close(file)
+        if found is None:
+            return None
+        payload, status = found
+        return Record(payload, _expiry(status)) if _is_ahead(status) else None
 
     def is_live(self, path: str) -> bool:
         try:
@@ -164,9 +145,6 @@ class SessionFileStore:
         payload, document, last_access = _take_apart(found[0])
         expires_at = self._end(document, last_access)
         return None if is_expired(expires_at) else Record(payload, expires_at)
-
-    def read_and_touch(self, path: str, due: DueTouch) -> tuple[Record | None, bool]:
-        return self.read(path), False
 
     def is_live(self, path: str) -> bool:
         try:
@@ -270,16 +248,6 @@ def _read(path: str) -> tuple[bytes, os.stat_result] | None:
         return read_all(file)
     finally:
         os.close(file)
-
-
-def _live_record(payload: bytes, status: os.stat_result) -> Record | None:
-    return Record(payload, _expiry(status)) if _is_ahead(status) else None
-
-
-def _is_due(record: Record, due: DueTouch) -> bool:
-    if record.expires_at is None or not record.payload.startswith(due.beginning):
-        return False
-    return abs(utc_now() + due.lifetime - record.expires_at) >= due.interval
 
 
 def _is_ahead(status: os.stat_result) -> bool:

@@ -12,11 +12,9 @@ from typing import Any
 from typing import Protocol
 
 from ..errors import ConfigError
-from .base import DueTouch
 from .base import ENDED
 from .base import GONE
 from .base import Lock
-from .base import MILLISECOND
 from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
@@ -33,7 +31,6 @@ from .redis_commands import Script
 from .redis_lock import RedisLock
 
 _REPLACE = Script("replace.lua")
-_TOUCH = Script("touch.lua")
 _MOVE = Script("move.lua")
 #: Seconds that a client of the application is taken to wait for an answer, if it tells none.
 _PATIENCE = 5.0
@@ -55,12 +52,12 @@ class Client(Protocol):
 class RedisStore:
     """Keeps each payload as a plain string that Redis itself expires, as connect-redis does.
 
-    ``load`` is GET and PTTL, sent together, or GET and a script that touches what is due;
-    ``create`` is SET NX PX, ``save`` SET XX PX; ``touch`` is PEXPIRE, ``delete`` DEL. A save
-    with ``replacing`` is SET IFEQ PX (Valkey 8.1, Redis 8.4), a second trip telling what is
-    there if that is another record; and a script that does both on older servers. ``move``
-    is a script, and in a Cluster, where the keys are on two servers, two steps. Each other
-    verb is one round trip, plus one whenever a server does not know the script yet.
+    ``load`` is GET and PTTL, sent together; ``create`` is SET NX PX, ``save`` SET XX PX;
+    ``touch`` is PEXPIRE, ``delete`` DEL. A save with ``replacing`` is SET IFEQ PX (Valkey 8.1,
+    Redis 8.4), a second trip telling what is there if that is another record; and a script
+    that does both on older servers. ``move`` is a script, and in a Cluster, where the keys are
+    on two servers, two steps. Each other verb is one round trip, plus one whenever a server
+    does not know the script yet.
     ``keys``, ``count`` and ``clear`` walk the whole database with SCAN. A session's lock is a
     key of its own, ``lock:{…}``; who waits for it sleeps in Redis, and a killed holder's ends
     after its ``ttl``.
@@ -123,26 +120,6 @@ class RedisStore:
             else:
                 found = self._commands.send(("GET", name), ("PTTL", name))
         return _record(*found)
-
-    def load_and_touch(self, key: str, due: DueTouch) -> tuple[Record | None, bool]:
-        if self._is_cluster:
-            return self.load(key), False
-        name = self._prefix + key.encode()
-        lifetime, interval = due.lifetime // MILLISECOND, due.interval // MILLISECOND
-        with self._errors:
-            try:
-                payload, (left, touched) = _TOUCH.run(
-                    self._commands,
-                    self._unknown_script,
-                    [name],
-                    due.beginning,
-                    lifetime,
-                    interval,
-                    first=[("GET", name)],
-                )
-            except self._refused:  # what cannot be written, as on a replica, can be read
-                return self.load(key), False
-        return _record(payload, left), bool(touched)
 
     def create(self, key: str, record: Record) -> bool:
         name = self._prefix + key.encode()
@@ -248,8 +225,7 @@ class RedisStore:
         return reply
 
     def _run(self, script: Script, names: list[bytes], *arguments: bytes | int) -> Any:
-        [reply] = script.run(self._commands, self._unknown_script, names, *arguments)
-        return reply
+        return script.run(self._commands, self._unknown_script, names, *arguments)
 
     def _replace(self, name: bytes, new: bytes, left: int, old: bytes) -> Refusal | None:
         if left > 0 and self._set_if_equal(name, new, left, old):

@@ -140,16 +140,14 @@ class Script:
         unknown: type[Exception],
         keys: Sequence[bytes],
         *arguments: bytes | int,
-        first: Sequence[Command] = (),
-    ) -> Sequence[Any]:
+    ) -> Any:
         """Return what it returned, after one trip, or two the first time.
 
         :param unknown: what a server that does not know the digest raises.
-        :param first: commands that only read, to go before it in the same trip; the replies
-            to them come before what it returned.
         """
         rest = (len(keys), *keys, *arguments)
         try:
-            return commands.send(*first, ("EVALSHA", self._digest, *rest))
+            [reply] = commands.send(("EVALSHA", self._digest, *rest))
         except unknown:
-            return commands.send(*first, ("EVAL", self._text, *rest))
+            [reply] = commands.send(("EVAL", self._text, *rest))
+        return reply

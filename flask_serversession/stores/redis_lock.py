@@ -87,8 +87,7 @@ class RedisLock:
         return reply
 
     def _run(self, script: Script, keys: list[bytes], milliseconds: int) -> Any:
-        [reply] = script.run(self._commands, self._unknown_script, keys, self._token, milliseconds)
-        return reply
+        return script.run(self._commands, self._unknown_script, keys, self._token, milliseconds)
 
 
 def _beside(name: bytes) -> tuple[bytes, bytes]:

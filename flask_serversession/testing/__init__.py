@@ -33,6 +33,5 @@ from .contract import PingContract as PingContract  # noqa: E402
 from .contract import PruneContract as PruneContract  # noqa: E402
 from .contract import SetupContract as SetupContract  # noqa: E402
 from .contract import StoreContract as StoreContract  # noqa: E402
-from .moves import LoadAndTouchContract as LoadAndTouchContract  # noqa: E402
 from .moves import MoveContract as MoveContract  # noqa: E402
 from .stateful import store_machine as store_machine  # noqa: E402

@@ -1,18 +1,15 @@
-"""What a store promises that spares a trip, as tests: moves, and loads that touch."""
+"""What a store promises of moves, as tests."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 
 import pytest
 
-from ..stores.base import DueTouch
 from ..stores.base import ENDED
 from ..stores.base import GONE
 from ..stores.base import Record
 from ..stores.base import Refusal
-from ..stores.base import SupportsLoadAndTouch
 from ..stores.base import SupportsMove
 from ..stores.base import TAKEN
 from .contract import assert_ends_at
@@ -22,9 +19,6 @@ from .contract import in_
 from .contract import live
 from .contract import OTHER_PAYLOAD
 from .contract import PAYLOAD
-
-#: An hour for what begins as PAYLOAD does, if a minute of it has gone.
-DUE = DueTouch(b'{"cookie":{"originalMaxAge":null', timedelta(hours=1), timedelta(minutes=1))
 
 
 class MoveContract:
@@ -128,63 +122,6 @@ class MoveContract:
 
         assert sorted(moved, key=bool) == [None] + [GONE] * 5
         assert [store.load(to) is None for to in "abcdef"] == [one == GONE for one in moved]
-
-
-class LoadAndTouchContract:
-    """What SupportsLoadAndTouch promises."""
-
-    def test_the_store_claims_to_touch_what_it_loads(self, store: SupportsLoadAndTouch) -> None:
-        assert isinstance(store, SupportsLoadAndTouch)
-
-    @pytest.mark.parametrize("left", [60, 7200])
-    def test_what_is_due_is_loaded_and_touched(
-        self, store: SupportsLoadAndTouch, left: float
-    ) -> None:
-        store.create("key", live(seconds=left))
-
-        record, touched = store.load_and_touch("key", DUE)
-
-        assert touched is True
-        assert record is not None
-        assert record.payload == PAYLOAD
-        assert_ends_at(record, in_(3600))
-        assert_ends_at(store.load("key"), in_(3600))
-
-    def test_what_is_fresh_is_loaded_and_left(self, store: SupportsLoadAndTouch) -> None:
-        store.create("key", live(seconds=3580))
-
-        record, touched = store.load_and_touch("key", DUE)
-
-        assert touched is False
-        assert record is not None
-        assert record.payload == PAYLOAD
-        assert_ends_at(record, in_(3580))
-        assert_ends_at(store.load("key"), in_(3580))
-
-    def test_what_begins_in_another_way_is_loaded_and_left(
-        self, store: SupportsLoadAndTouch
-    ) -> None:
-        store.create("other", live(b'{"cookie":{"originalMaxAge":60000}}', 60))
-        store.create("shorter", live(b"{}", 60))
-
-        for key in ("other", "shorter"):
-            record, touched = store.load_and_touch(key, DUE)
-            assert touched is False
-            assert_ends_at(record, in_(60))
-            assert_ends_at(store.load(key), in_(60))
-
-    def test_with_no_interval_every_load_touches(self, store: SupportsLoadAndTouch) -> None:
-        store.create("key", live())
-        always = DUE._replace(interval=timedelta())
-
-        assert [store.load_and_touch("key", always)[1] for _ in range(3)] == [True] * 3
-
-    def test_what_is_gone_is_not_touched(self, store: SupportsLoadAndTouch) -> None:
-        store.create("dead", expired())
-
-        for key in ("absent", "dead"):
-            assert store.load_and_touch(key, DUE) == (None, False)
-            assert store.load(key) is None
 
 
 def _loaded(store: SupportsMove, key: str) -> Record:

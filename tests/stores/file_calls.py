@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 
-from flask_serversession.stores.base import DueTouch
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.filesystem import FileSystemStore
@@ -17,7 +16,6 @@ from flask_serversession.stores.filesystem import FileSystemStore
 RECORD = Record(b'{"n":1}', utc_now() + timedelta(hours=1))
 #: How the events begin that tell of files.
 OF_FILES = ("open", "os.", "fcntl.")
-DUE = DueTouch(b"{", timedelta(hours=2), timedelta(minutes=1))
 
 
 def main(directory: str, verb: str) -> None:
@@ -34,7 +32,6 @@ def main(directory: str, verb: str) -> None:
 def verbs(store: FileSystemStore) -> dict[str, Callable[[], object]]:
     return {
         "load": lambda: store.load("key"),
-        "load_and_touch": lambda: store.load_and_touch("key", DUE),
         "create": lambda: store.create("key", RECORD),
         "save": lambda: store.save("key", RECORD, replacing=RECORD),
         "touch": lambda: store.touch("key", utc_now() + timedelta(hours=2)),

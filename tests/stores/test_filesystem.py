@@ -26,7 +26,6 @@ from flask_serversession.errors import ConfigError
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
-from flask_serversession.stores.base import DueTouch
 from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import epoch_milliseconds
@@ -36,9 +35,7 @@ from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.filesystem import FileSystemStore
-from flask_serversession.stores.filesystem_layouts import FileTime
 from flask_serversession.testing import KeysContract
-from flask_serversession.testing import LoadAndTouchContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
@@ -57,8 +54,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 ID = "jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8YbX"
 ODD_KEYS = ["", ".", "..", "/", "/etc/passwd", "a/b", "\0", "\n", "~", "%2E", "é", "\ud800"]
 ODD_KEYS += [".00.lock", "%sha256-", "x.session"]
-ALWAYS = DueTouch(b"", timedelta(hours=2), timedelta())
-_NOBODY = 65_534
 fork = multiprocessing.get_context("fork")
 
 
@@ -81,49 +76,10 @@ class TestFileSystemStore(StoreContract, KeysContract, PruneContract, SetupContr
     pass
 
 
-class TestLoadAndTouch(LoadAndTouchContract):
-    def test_what_took_the_place_of_a_due_record_is_left(self, store: FileSystemStore) -> None:
-        ours = ALWAYS._replace(beginning=PAYLOAD)
-
-        def touch_on() -> None:
-            while payload_of(store) != b"the end":
-                store.load_and_touch("key", ours)
-
-        store.create("key", live())
-        thread = Failing(touch_on)
-        for _ in range(500):
-            store.save("key", live())
-            store.save("key", live(OTHER_PAYLOAD, seconds=60))
-            assert_ends_at(store.load("key"), in_(60))
-        store.save("key", live(b"the end"))
-        thread.finish()
-
-
 class TestFileSystemStoreWithFsync(StoreContract):
     @pytest.fixture
     def store(self, folder: Path) -> FileSystemStore:
         return FileSystemStore(folder, fsync=True)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give its rights up for a while")
-def test_a_record_that_may_not_be_changed_can_be_read_when_a_touch_is_due(
-    store: FileSystemStore, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.create("key", live())
-    file = folder / "key.session"
-    for path, mode in [(folder, 0o755), (file, 0o644)]:
-        path.chmod(mode)
-    monkeypatch.chdir(folder)  # the folders above it are root's alone
-    before = file.stat().st_mtime_ns
-
-    os.seteuid(_NOBODY)
-    try:
-        record, touched = FileTime().read_and_touch(file.name, ALWAYS)
-    finally:
-        os.seteuid(0)
-
-    assert (record, touched) == (store.load("key"), False)
-    assert file.stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("layout", ["native", "session-file-store"])
@@ -391,12 +347,6 @@ class TestSessionFileStore(
         last_access = epoch_milliseconds(moment) - 60_000
         assert path.read_bytes() == payload[:-1] + b',"__lastAccess":%d}' % last_access
 
-    def test_a_load_touches_nothing_for_that_takes_a_lock(self, store: FileSystemStore) -> None:
-        store.create(ID, live(MINUTE_PAYLOAD, seconds=10))
-
-        assert store.load_and_touch(ID, ALWAYS) == (store.load(ID), False)
-        assert_ends_at(store.load(ID), in_(10))
-
     def test_a_touch_of_nodes_does_not_make_a_save_conflict(
         self, store: FileSystemStore, path: Path
     ) -> None:
@@ -439,7 +389,7 @@ class TestSessionFileStore(
     ) -> None:
         path.write_bytes(content)
 
-        for verb in ("load", "load_and_touch", "save", "touch"):
+        for verb in ("load", "save", "touch"):
             with pytest.raises(PayloadError) as caught:
                 verbs(store)[verb]()
             assert ID not in str(caught.value)
@@ -567,7 +517,6 @@ class TestSymbolicLinks:
         before = target.stat()
 
         assert store.load("key") is None
-        assert store.load_and_touch("key", ALWAYS) == (None, False)
         assert store.touch("key", in_(60)) is False
         assert store.save("key", live()) is not None
         assert list(store.keys()) == []
@@ -744,9 +693,7 @@ class TestFailures:
 
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize(
-        "verb", ["load", "load_and_touch", "create", "save", "touch", "delete", "count"]
-    )
+    @pytest.mark.parametrize("verb", ["load", "create", "save", "touch", "delete", "count"])
     def test_a_directory_that_vanished_is_an_outage(
         self, store: FileSystemStore, folder: Path, verb: str
     ) -> None:
@@ -911,7 +858,6 @@ def child(work: Callable[[], object]) -> Iterator[None]:
 def verbs(store: FileSystemStore) -> dict[str, Callable[[], object]]:
     return {
         "load": lambda: store.load(ID),
-        "load_and_touch": lambda: store.load_and_touch(ID, ALWAYS),
         "create": lambda: store.create(ID, live()),
         "save": lambda: store.save(ID, live(OTHER_PAYLOAD)),
         "touch": lambda: store.touch(ID, in_(60)),

@@ -210,7 +210,6 @@ class TestFile:
     ("verb", "calls"),
     [
         ("load", "open"),
-        ("load_and_touch", "open os.utime"),
         ("create", "flock open os.utime os.rename flock"),
         ("save", "flock open open os.utime os.rename flock"),
         ("touch", "flock os.utime flock"),

@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -31,13 +30,11 @@ from flask_serversession.stores.base import Store
 from flask_serversession.stores.redis import RedisStore
 from flask_serversession.testing import KeysContract
 from flask_serversession.testing import LeaseContract
-from flask_serversession.testing import LoadAndTouchContract
 from flask_serversession.testing import LockContract
 from flask_serversession.testing import MoveContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
-from flask_serversession.testing.contract import assert_ends_at
 from flask_serversession.testing.contract import assert_payload
 from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.contract import expired
@@ -45,7 +42,6 @@ from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
-from flask_serversession.testing.moves import DUE
 
 from ..servers.base import free_port
 from ..servers.redis import master_and_sentinel
@@ -69,7 +65,6 @@ VERBS = {
     "save": lambda store: store.save("a key", live()),
     "save expired": lambda store: store.save("a key", expired()),
     "save replacing": lambda store: store.save("a key", live(), replacing=live()),
-    "load and touch": lambda store: store.load_and_touch("a key", DUE),
     "move": lambda store: store.move("a key", "another", live()),
     "touch": lambda store: store.touch("a key", in_(60)),
     "delete": lambda store: store.delete("a key"),
@@ -147,7 +142,7 @@ class RedisContract(
         store.close()
 
 
-class TestOnOneServer(RedisContract, LoadAndTouchContract):
+class TestOnOneServer(RedisContract):
     @pytest.fixture
     def url(self, redis_url: str) -> str:
         return redis_url
@@ -170,46 +165,14 @@ class TestOnOneServer(RedisContract, LoadAndTouchContract):
 
         store.close()
 
-    def test_a_record_that_may_not_be_changed_can_be_read_when_a_touch_is_due(
-        self, store: RedisStore, url: str, prefix: str
-    ) -> None:
-        store.create("key", live(seconds=60))
-        root, address = redis.Redis.from_url(url), urlsplit(url)
-        root.acl_setuser(
-            "reader",
-            enabled=True,
-            nopass=True,
-            keys=["*"],
-            categories=["+@read", "+@connection", "+@scripting"],
-        )
-        reader = RedisStore.from_url(
-            f"redis://reader:any@{address.hostname}:{address.port}{address.path}", prefix=prefix
-        )
-
-        record, touched = reader.load_and_touch("key", DUE)
-
-        assert touched is False
-        assert_ends_at(record, in_(60))
-        reader.close()
-        root.acl_deluser("reader")
-        root.close()
-
 
 class TestOnACluster(RedisContract):
     @pytest.fixture
     def url(self, redis_cluster_url: str) -> str:
         return redis_cluster_url
 
-    def test_a_load_touches_nothing(self, store: RedisStore) -> None:
-        store.create("key", live(seconds=60))
 
-        record, touched = store.load_and_touch("key", DUE)
-
-        assert touched is False
-        assert_ends_at(record, in_(60))
-
-
-class TestBehindASentinel(RedisContract, LoadAndTouchContract):
+class TestBehindASentinel(RedisContract):
     @pytest.fixture
     def url(self, redis_sentinel_url: str) -> str:
         return redis_sentinel_url

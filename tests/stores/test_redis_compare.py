@@ -10,7 +10,6 @@ import pytest
 from flask_serversession.errors import StoreError
 from flask_serversession.stores.base import GONE
 from flask_serversession.stores.redis import RedisStore
-from flask_serversession.testing import LoadAndTouchContract
 from flask_serversession.testing.contract import assert_ends_at
 from flask_serversession.testing.contract import assert_payload
 from flask_serversession.testing.contract import at_the_same_time
@@ -47,7 +46,7 @@ def store(valkey: Servers) -> Iterator[RedisStore]:
     store.close()
 
 
-class TestOnValkey(RedisContract, LoadAndTouchContract):
+class TestOnValkey(RedisContract):
     @pytest.fixture
     def url(self, valkey: Servers) -> str:
         return valkey.url

@@ -23,6 +23,8 @@ from flask_serversession.stores.base import GONE
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.memory import MemoryStore
+from flask_serversession.stores.postgresql import PostgreSQLStore
+from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 
 
 def kind(store: object) -> str:
@@ -38,8 +40,8 @@ def kind(store: object) -> str:
         ("redis+cluster://localhost:6379", "RedisStore"),
         ("redis+sentinel://localhost:26379/mymaster", "RedisStore"),
         ("sqlite:///sessions.db", "SQLAlchemyStore"),
-        ("postgresql://localhost/app", "PostgreSQLStore"),
-        ("postgresql+psycopg://localhost/app", "PostgreSQLStore"),
+        ("postgresql://localhost/app", "SQLAlchemyStore"),
+        ("postgresql+psycopg://localhost/app", "SQLAlchemyStore"),
         ("mysql+pymysql://localhost/app", "SQLAlchemyStore"),
         ("mariadb+pymysql://localhost/app", "SQLAlchemyStore"),
         ("mongodb://localhost:27017/app", "MongoDBStore"),
@@ -54,6 +56,10 @@ def test_a_url_opens_the_store_of_its_scheme(url: str, store: str) -> None:
     close = getattr(opened, "close", None)
     if close is not None:
         close()
+
+
+def test_the_sql_store_also_has_a_name_on_postgresql() -> None:
+    assert PostgreSQLStore is SQLAlchemyStore
 
 
 def memcached_client() -> pymemcache.PooledClient:
