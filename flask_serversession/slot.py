@@ -110,13 +110,10 @@ class Slot:
         :param known: what the old key is known to hold; others' changes are rebased.
         :param leaving: given what the old key holds, returns what it is to hold.
         """
-        verb = getattr(self._store, "move", None) or partial(move_record, self._store)
 
         def attempt(record: Record, *, replacing: Record | None) -> Refusal | None:
-            refusal: Refusal | None = verb(
-                key, to, record, replacing=replacing, leaving=leaving(replacing or known)
-            )
-            return refusal
+            left = leaving(replacing or known)
+            return move_record(self._store, key, to, record, replacing=replacing, leaving=left)
 
         return self._insist(attempt, known, record, rebase)
 

@@ -57,7 +57,7 @@ ENDED = Record(b"{}", EPOCH)
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a :meth:`Store.save` or a :meth:`SupportsMove.move` changed nothing."""
+    """Why a :meth:`Store.save` or a :func:`~.record_move.move_record` changed nothing."""
 
     #: What is there now, or ``None``: the key is gone.
     current: Record | None
@@ -205,29 +205,6 @@ class SupportsHold(Store, Protocol):
 
         Nobody else changes the record between the call of ``rebase`` and the write, so
         :data:`GONE` is the only refusal.
-        """
-
-
-@runtime_checkable
-class SupportsMove(Store, Protocol):
-    """**Optional**, where it saves a trip: :func:`~.record_move.move_record` does the same."""
-
-    def move(
-        self,
-        key: str,
-        to: str,
-        record: Record,
-        *,
-        replacing: Record | None = None,
-        leaving: Record = ENDED,
-    ) -> Refusal | None:
-        """Create a record under a new key, and save what is left under the old one.
-
-        With ``replacing``, only if the old payload is still that record's. Refused as a
-        save of the old key is, or with :data:`TAKEN`; then neither key is changed.
-
-        :param to: a key that nobody else knows before this returns.
-        :param leaving: by default what ends the old key.
         """
 
 

@@ -1,4 +1,4 @@
-"""A move on any store: two steps, of which the second may undo the first."""
+"""Gives a record a new key, by the verbs that every store has."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ def move_record(
     replacing: Record | None = None,
     leaving: Record = ENDED,
 ) -> Refusal | None:
-    """Do as :meth:`.base.SupportsMove.move` does.
+    """Create a record under a new key, then save what is left under the old one.
 
-    If the process is killed between the steps, the old record is as it was, and the new
-    one is there under a key that nobody knows, until it expires.
+    With ``replacing``, only if the old payload is still that record's. Refused like a save
+    of the old key, or with :data:`~.base.TAKEN`; then neither key is changed. If the process
+    is killed between the two steps, the old record is unchanged and the new one stays, under
+    a key that nobody knows, until it expires.
+
+    :param to: a key that nobody else knows before this returns.
+    :param leaving: by default what ends the old key.
     """
     if not store.create(to, record):
         return TAKEN

@@ -12,16 +12,13 @@ from typing import Any
 from typing import Protocol
 
 from ..errors import ConfigError
-from .base import ENDED
 from .base import GONE
 from .base import Lock
 from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
-from .base import TAKEN
 from .base import utc_now
 from .driver_errors import DriverErrors
-from .record_move import move_record
 from .redis_clients import commands_of
 from .redis_clients import driver
 from .redis_clients import open_clients
@@ -31,7 +28,6 @@ from .redis_commands import Script
 from .redis_lock import RedisLock
 
 _REPLACE = Script("replace.lua")
-_MOVE = Script("move.lua")
 #: Seconds that a client of the application is taken to wait for an answer, if it tells none.
 _PATIENCE = 5.0
 
@@ -55,9 +51,8 @@ class RedisStore:
     ``load`` is GET and PTTL, sent together; ``create`` is SET NX PX, ``save`` SET XX PX;
     ``touch`` is PEXPIRE, ``delete`` DEL. A save with ``replacing`` is SET IFEQ PX (Valkey 8.1,
     Redis 8.4), a second trip telling what is there if that is another record; and a script
-    that does both on older servers. ``move`` is a script, and in a Cluster, where the keys are
-    on two servers, two steps. Each other verb is one round trip, plus one whenever a server
-    does not know the script yet.
+    that does both on older servers. Each other verb is one round trip, plus one whenever a
+    server does not know the script yet.
     ``keys``, ``count`` and ``clear`` walk the whole database with SCAN. A session's lock is a
     key of its own, ``lock:{…}``; who waits for it sleeps in Redis, and a killed holder's ends
     after its ``ttl``.
@@ -140,26 +135,6 @@ class RedisStore:
             else:
                 saved = self._send("SET", name, record.payload, "XX", "PX", left)
         return None if saved else GONE
-
-    def move(
-        self,
-        key: str,
-        to: str,
-        record: Record,
-        *,
-        replacing: Record | None = None,
-        leaving: Record = ENDED,
-    ) -> Refusal | None:
-        if self._is_cluster:
-            return move_record(self, key, to, record, replacing=replacing, leaving=leaving)
-        names = [self._prefix + key.encode(), self._prefix + to.encode()]
-        left = [milliseconds_left(one.expires_at or _NEVER) for one in (record, leaving)]
-        known = [] if replacing is None else [replacing.payload]
-        with self._errors:
-            reply = self._run(
-                _MOVE, names, record.payload, left[0], leaving.payload, left[1], *known
-            )
-        return TAKEN if reply == 0 else _refusal(reply)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         name = self._prefix + key.encode()

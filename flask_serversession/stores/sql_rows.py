@@ -85,13 +85,6 @@ class Rows:
         statement, parameters = self.replacement(record, replacing)
         return self.run(statement, key=key, now=now(), **parameters)
 
-    def move(self, key: str, to: str, record: Record, replacing: Record | None) -> Outcome:
-        """Put a record under another key in the place of a live one; raise as :meth:`send`."""
-        parameters = {"key": key, "to": to, "now": now(), **self.values(record)}
-        if replacing is None:
-            return self.send(self.sql.move, **parameters)
-        return self.send(self.sql.move_replacing, old_payload=replacing.payload, **parameters)
-
     @contextmanager
     def held(self, key: str) -> Iterator[HeldRow]:
         """Give the row of a key, which nobody else changes until the block ends."""

@@ -5,22 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from ..errors import ConfigError
-from .base import ENDED
 from .base import from_epoch_milliseconds
 from .base import GONE
-from .base import is_expired
 from .base import Lock
 from .base import Rebase
 from .base import Record
 from .base import Refusal
 from .record_lock import RecordLock
-from .record_move import move_record
 
 try:
     import sqlalchemy as sa
@@ -48,15 +44,14 @@ class SQLAlchemyStore:
 
     Every verb is one statement that commits by itself, whatever transaction the
     application has open. A second one follows where the first found no row to change: a
-    ``create`` of a taken key, a refused ``save``, ``move`` or ``touch``, a ``delete`` of
+    ``create`` of a taken key, a refused ``save`` or ``touch``, a ``delete`` of
     nothing. Only ``save_holding`` then opens a transaction, and keeps one connection until
-    its end. A ``move`` that leaves something is two: a ``create``, and a ``save``.
+    its end.
 
     A pooled connection that turns out to be dead is replaced, and the statement sent once
     more. If the server had carried it out and died before it said so, ``create`` and
-    ``delete`` answer False, and ``save`` refuses and shows the record it wrote; ``move``
-    finds its own. Expired rows stay until :meth:`prune`. This machine's clock says what
-    has expired.
+    ``delete`` answer False, and ``save`` refuses and shows the record it wrote. Expired rows
+    stay until :meth:`prune`. This machine's clock says what has expired.
 
     An application's engine lends a connection for one statement at a time. Its options
     and events stay in force, but parameters are not logged. On MySQL a COMMIT and a
@@ -190,27 +185,6 @@ class SQLAlchemyStore:
             expected = row.record.payload == replacing.payload  # Outcome says when.
             row.replace(record if expected else rebase(row.record))
         return None
-
-    def move(
-        self,
-        key: str,
-        to: str,
-        record: Record,
-        *,
-        replacing: Record | None = None,
-        leaving: Record = ENDED,
-    ) -> Refusal | None:
-        """Rename the row, unless something is left of it, or the new key may be taken."""
-        if is_expired(leaving.expires_at) and not is_expired(record.expires_at):
-            with ERRORS, suppress(exc.IntegrityError):
-                if self._rows.move(key, to, record, replacing).row_count:
-                    return None
-                current = self.load(key)
-                if current is not None and replacing is not None:
-                    return Refusal(current)
-                moved = self.load(to)  # by a first attempt, whose answer was lost
-                return None if moved and moved.payload == record.payload else GONE
-        return move_record(self, key, to, record, replacing=replacing, leaving=leaving)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         moment = self._rows.rounded(expires_at)

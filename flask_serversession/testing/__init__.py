@@ -21,7 +21,6 @@ import pytest
 pytest.register_assert_rewrite(
     "flask_serversession.testing.contract",
     "flask_serversession.testing.concurrency",
-    "flask_serversession.testing.moves",
     "flask_serversession.testing.stateful",
 )
 
@@ -33,5 +32,4 @@ from .contract import PingContract as PingContract  # noqa: E402
 from .contract import PruneContract as PruneContract  # noqa: E402
 from .contract import SetupContract as SetupContract  # noqa: E402
 from .contract import StoreContract as StoreContract  # noqa: E402
-from .moves import MoveContract as MoveContract  # noqa: E402
 from .stateful import store_machine as store_machine  # noqa: E402

@@ -31,7 +31,6 @@ from flask_serversession.stores.redis import RedisStore
 from flask_serversession.testing import KeysContract
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
-from flask_serversession.testing import MoveContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
@@ -65,7 +64,6 @@ VERBS = {
     "save": lambda store: store.save("a key", live()),
     "save expired": lambda store: store.save("a key", expired()),
     "save replacing": lambda store: store.save("a key", live(), replacing=live()),
-    "move": lambda store: store.move("a key", "another", live()),
     "touch": lambda store: store.touch("a key", in_(60)),
     "delete": lambda store: store.delete("a key"),
     "keys": lambda store: list(store.keys()),
@@ -81,9 +79,7 @@ def prefix() -> str:
     return f"test:{uuid.uuid4().hex}:"
 
 
-class RedisContract(
-    StoreContract, KeysContract, PingContract, LockContract, LeaseContract, MoveContract
-):
+class RedisContract(StoreContract, KeysContract, PingContract, LockContract, LeaseContract):
     """What holds wherever Redis runs. Needs ``url``."""
 
     @pytest.fixture
@@ -146,14 +142,6 @@ class TestOnOneServer(RedisContract):
     @pytest.fixture
     def url(self, redis_url: str) -> str:
         return redis_url
-
-    def test_a_move_that_was_made_and_is_sent_again_is_made(self, store: RedisStore) -> None:
-        store.create("old", live())
-
-        for _ in range(2):
-            assert store.move("old", "new", live(OTHER_PAYLOAD), replacing=live()) is None
-
-        assert_payload(store, "new", OTHER_PAYLOAD)
 
     def test_one_connection_is_enough_to_list_and_to_clear(self, url: str, prefix: str) -> None:
         store = RedisStore.from_url(url, prefix=prefix, max_connections=1)

@@ -34,7 +34,6 @@ from flask_serversession.stores.sql_sqlite import write_ahead
 from flask_serversession.stores.sql_table import BATCH
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 from flask_serversession.testing import KeysContract
-from flask_serversession.testing import MoveContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
@@ -104,16 +103,14 @@ def store(make_store: MakeStore) -> SQLAlchemyStore:
     return make_store()
 
 
-class TestSQLAlchemyStore(
-    StoreContract, KeysContract, PruneContract, SetupContract, PingContract, MoveContract
-):
+class TestSQLAlchemyStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
     @pytest.fixture
     def other_store(self, make_store: MakeStore, table: str) -> SQLAlchemyStore:
         return make_store(table=f"{table}_2")
 
 
 class TestOnAnApplicationsEngine(
-    StoreContract, KeysContract, PruneContract, SetupContract, PingContract, MoveContract
+    StoreContract, KeysContract, PruneContract, SetupContract, PingContract
 ):
     """By a function, from an engine that counts changed instead of found rows on MySQL."""
 
@@ -197,19 +194,6 @@ VERBS: dict[str, tuple[Callable[[SQLAlchemyStore], object], list[str]]] = {
         ["DELETE", "SELECT"],
     ),
     "save holding": (lambda store: _save_holding(store, live()), ["UPDATE"]),
-    "move": (lambda store: store.move("key", "new", live()), ["UPDATE"]),
-    "move replacing": (
-        lambda store: store.move("key", "new", live(), replacing=live()),
-        ["UPDATE"],
-    ),
-    "move refused": (
-        lambda store: store.move("key", "new", live(), replacing=live(OTHER_PAYLOAD)),
-        ["UPDATE", "SELECT"],
-    ),
-    "move leaving": (
-        lambda store: store.move("key", "new", live(), leaving=live()),
-        ["INSERT", "UPDATE"],
-    ),
     "touch": (lambda store: store.touch("key", in_(60)), ["UPDATE"]),
     "delete": (lambda store: store.delete("key"), ["DELETE"]),
     "ping": (lambda store: store.ping(), ["SELECT"]),
@@ -450,27 +434,6 @@ def test_a_record_without_an_expiry_lives_on(store: SQLAlchemyStore) -> None:
     assert_payload(store, "key", PAYLOAD)
 
 
-def test_a_move_that_was_made_and_is_sent_again_is_made(store: SQLAlchemyStore) -> None:
-    store.create("old", live())
-
-    for _ in range(2):
-        assert store.move("old", "new", live(OTHER_PAYLOAD), replacing=live()) is None
-
-    assert_payload(store, "new", OTHER_PAYLOAD)
-
-
-def test_a_move_takes_the_place_of_an_expired_leftover(
-    store: SQLAlchemyStore, engine: sa.Engine
-) -> None:
-    store.create("old", live())
-    store.create("new", expired())
-
-    assert store.move("old", "new", live(OTHER_PAYLOAD)) is None
-
-    assert_payload(store, "new", OTHER_PAYLOAD)
-    assert _rows(engine, store) == 1
-
-
 def test_a_delete_removes_an_expired_leftover_too(
     store: SQLAlchemyStore, engine: sa.Engine
 ) -> None:
@@ -654,8 +617,7 @@ def test_a_killed_connection_heals_within_the_call(
         lambda: store.save("key", live()) is None,
         lambda: store.touch("key", in_(60)),
         lambda: store.create("other", live()),
-        lambda: store.move("other", "moved", live()) is None,
-        lambda: store.delete("moved"),
+        lambda: store.delete("other"),
         lambda: store.ping() or True,  # type: ignore[func-returns-value]
     ):
         _kill_the_pooled_connection(store, engine)

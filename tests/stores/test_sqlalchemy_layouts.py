@@ -30,7 +30,6 @@ from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 from flask_serversession.testing import contract
 from flask_serversession.testing import HoldContract
 from flask_serversession.testing import KeysContract
-from flask_serversession.testing import MoveContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
 from flask_serversession.testing import store_machine
@@ -254,9 +253,7 @@ def store(make_store: MakeStore) -> SQLAlchemyStore:
     return make_store()
 
 
-class TestEveryLayout(
-    StoreContract, KeysContract, PruneContract, SetupContract, HoldContract, MoveContract
-):
+class TestEveryLayout(StoreContract, KeysContract, PruneContract, SetupContract, HoldContract):
     @pytest.fixture(autouse=True)
     def _the_second_before_is_precise_enough(
         self, node: Node, monkeypatch: pytest.MonkeyPatch
