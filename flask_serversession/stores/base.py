@@ -195,15 +195,15 @@ Rebase = Callable[[Record], Record]
 
 
 @runtime_checkable
-class SupportsHold(Store, Protocol):
-    """**Optional**, for backends with transactions: a second attempt that cannot fail."""
+class SupportsLockedSave(Store, Protocol):
+    """**Optional**, for backends that lock a record: the second attempt cannot lose a race."""
 
-    def save_holding(
+    def save_locked(
         self, key: str, record: Record, *, replacing: Record, rebase: Rebase
     ) -> Refusal | None:
-        """Save; if another record is there, hold it and save what ``rebase`` makes of it.
+        """Save; if another record is there, lock it and save what ``rebase`` makes of it.
 
-        Nobody else changes the record between the call of ``rebase`` and the write, so
+        The record cannot change between the call of ``rebase`` and the write, so
         :data:`GONE` is the only refusal.
         """
 

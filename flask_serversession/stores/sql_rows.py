@@ -86,10 +86,10 @@ class Rows:
         return self.run(statement, key=key, now=now(), **parameters)
 
     @contextmanager
-    def held(self, key: str) -> Iterator[HeldRow]:
-        """Give the row of a key, which nobody else changes until the block ends."""
+    def locked(self, key: str) -> Iterator[LockedRow]:
+        """Lock the row of a key until the block ends."""
         with self.database.transaction() as connection:
-            yield HeldRow(self, connection, key)
+            yield LockedRow(self, connection, key)
 
     def values(self, record: Record) -> dict[str, object]:
         """Return a record as the statements' parameters."""
@@ -122,8 +122,8 @@ class Rows:
         return {"time_zone": self._wanted.time_zone(self.database)}
 
 
-class HeldRow:
-    """The row of a key, or its absence, as long as a transaction holds it."""
+class LockedRow:
+    """The row of a key, or its absence, locked by a transaction."""
 
     def __init__(self, rows: Rows, connection: sa.Connection, key: str) -> None:
         self._rows = rows
@@ -132,7 +132,7 @@ class HeldRow:
         # the second.
         self._place = {"key": key, "now": now(), **rows.constants}
         with ERRORS:
-            found = connection.execute(rows.sql.hold, self._place).all()
+            found = connection.execute(rows.sql.load_locked, self._place).all()
         #: What is there, if it is live.
         self.record = first_record(found)
 

@@ -285,7 +285,7 @@ class Statements:
         new = {"payload": sa.bindparam("new_payload"), **new_expiry}
 
         self.load = sa.select(table.c.payload, table.c.expires_at).where(live_key)
-        self.hold = self.load.with_for_update()  # nothing more than load on SQLite
+        self.load_locked = self.load.with_for_update()  # nothing more than load on SQLite
         self.insert = sa.insert(table).values(id=key, **new)
         self.replace_dead = sa.update(table).where(dead_key).values(new)
         self.save = sa.update(table).where(live_key).values(new)

@@ -45,7 +45,7 @@ class SQLAlchemyStore:
     Every verb is one statement that commits by itself, whatever transaction the
     application has open. A second one follows where the first found no row to change: a
     ``create`` of a taken key, a refused ``save`` or ``touch``, a ``delete`` of
-    nothing. Only ``save_holding`` then opens a transaction, and keeps one connection until
+    nothing. Only ``save_locked`` then opens a transaction, and keeps one connection until
     its end.
 
     A pooled connection that turns out to be dead is replaced, and the statement sent once
@@ -173,13 +173,13 @@ class SQLAlchemyStore:
             return None  # Outcome says when such a row is not counted.
         return GONE if replacing is None else Refusal(current)
 
-    def save_holding(
+    def save_locked(
         self, key: str, record: Record, *, replacing: Record, rebase: Rebase
     ) -> Refusal | None:
-        """Save, or hold the row in a transaction, on one connection, while ``rebase`` runs."""
+        """Save, or lock the row in a transaction of one connection while ``rebase`` runs."""
         if self._rows.replace(key, record, replacing).row_count:
             return None
-        with self._rows.held(key) as row:
+        with self._rows.locked(key) as row:
             if row.record is None:
                 return GONE
             expected = row.record.payload == replacing.payload  # Outcome says when.
