@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import struct
 import sys
 import threading
@@ -11,7 +10,6 @@ from datetime import datetime
 from typing import Any
 from typing import IO
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from ..errors import ConfigError
 from ..errors import PayloadError
@@ -24,6 +22,7 @@ from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
 from .driver_errors import DriverErrors
+from .forking import leave_in_child
 
 if TYPE_CHECKING:
     from cachelib import BaseCache
@@ -68,8 +67,8 @@ class CacheLibStore:
         self._cache = _with_bytes(cache)
         self._prefix = prefix
         self._errors = DriverErrors("cachelib", unavailable=(Exception,), failed=())
-        self._locks = _new_locks()
-        _stores.add(self)
+        self._renew_locks()
+        leave_in_child(self, CacheLibStore._renew_locks)
 
     def load(self, key: str) -> Record | None:
         return self._live(self._prefix + key)
@@ -119,6 +118,10 @@ class CacheLibStore:
                 return False
             self._remove(name)
             return True
+
+    def _renew_locks(self) -> None:
+        # In a child, a lock that another thread of the parent held would stay locked.
+        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
 
     def _lock(self, name: str) -> threading.Lock:
         return self._locks[hash(name) % _LOCKS]
@@ -212,20 +215,3 @@ def _check(cache: BaseCache) -> None:
             f"{kind} drops live sessions past its threshold. Make it with threshold="
             f"{'sys.maxsize, or use MemoryStore' if boundless else '0'}."
         )
-
-
-_stores: WeakSet[CacheLibStore] = WeakSet()
-
-
-def _new_locks() -> tuple[threading.Lock, ...]:
-    return tuple(threading.Lock() for _ in range(_LOCKS))
-
-
-def _renew_locks() -> None:
-    # A lock that another thread of the parent held would stay locked in the child.
-    for store in _stores:
-        store._locks = _new_locks()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_locks)

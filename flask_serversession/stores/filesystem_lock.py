@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from hashlib import sha256
 from io import FileIO
 from weakref import finalize
-from weakref import WeakSet
 
 from .driver_errors import DriverErrors
 from .filesystem_io import open_privately
+from .forking import leave_in_child
+from .forking import no_fork
 
 try:
     import fcntl
@@ -198,21 +198,19 @@ def _open_locked(path: str) -> _LockFile | None:
     return file if is_ours else None
 
 
-# A forked child shares what its parent has open, and would keep the locks of one that is
-# killed. So it closes all of that, and nothing is opened or closed while there is a fork.
-_no_fork = threading.RLock()
-_opened: WeakSet[_LockFile] = WeakSet()
+# A forked child shares the parent's open files, and would keep the locks of a parent that is
+# killed. So it closes them all, and none is opened or closed during a fork.
 
 
 def _open(path: str) -> _LockFile:
-    with _no_fork:
+    with no_fork:
         file = _LockFile(path)
-        _opened.add(file)
+        leave_in_child(file, _LockFile.close)
     return file
 
 
 def _close(file: _LockFile) -> None:
-    with _no_fork:
+    with no_fork:
         file.unlock()
         file.close()
 
@@ -222,17 +220,3 @@ def _close_all(files: dict[str, _LockFile]) -> None:
         file = files.pop(path, None)
         if file is not None:
             _close(file)
-
-
-def _close_in_child() -> None:
-    for file in _opened:
-        file.close()
-    _no_fork.release()
-
-
-if HAS_FLOCK:
-    os.register_at_fork(
-        before=_no_fork.acquire,
-        after_in_parent=_no_fork.release,
-        after_in_child=_close_in_child,
-    )

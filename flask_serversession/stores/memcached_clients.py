@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 from ..errors import ConfigError
+from .forking import leave_in_child
 
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@\[\]]+)(:[0-9]+)?")
 _ANY_FLAGS = 2
@@ -60,7 +59,7 @@ def servers_of(client: Any) -> dict[object, Any]:
         )
     for server in servers.values():
         _check(server)
-    _pooled_clients.update(servers.values())
+        leave_in_child(server, _leave_connections)
     return servers
 
 
@@ -128,21 +127,19 @@ def _passes_bytes_through(serde: Any) -> bool:
         return False
 
 
-_pooled_clients: WeakSet[Any] = WeakSet()
 _CLIENT_SETTINGS = (
     *("serde", "connect_timeout", "timeout", "no_delay", "socket_module", "socket_keepalive"),
     *("key_prefix", "default_noreply", "allow_unicode_keys", "tls_context"),
 )
 
 
-def _leave_the_parents_connections() -> None:
-    for client in _pooled_clients:
-        inherited = client.client_pool
-        # A new pool rather than an emptied one: another thread of the parent may have
-        # held the old one's lock, and nobody is left here to release it.
-        client.client_pool = _empty_twin(client).client_pool
-        for connection in (*inherited.free, *inherited.used):
-            connection.close()
+def _leave_connections(client: Any) -> None:
+    inherited = client.client_pool
+    # A new pool rather than an emptied one: another thread of the parent may have held the
+    # old one's lock, and that thread does not exist here.
+    client.client_pool = _empty_twin(client).client_pool
+    for connection in (*inherited.free, *inherited.used):
+        connection.close()
 
 
 def _empty_twin(client: Any) -> Any:
@@ -153,7 +150,3 @@ def _empty_twin(client: Any) -> Any:
     )
     twin.client_class = client.client_class
     return twin
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_leave_the_parents_connections)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -11,13 +10,13 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import Any
 from typing import TypeVar
-from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ..errors import ConfigError
 from .driver_errors import DriverErrors
+from .forking import leave_in_child
 from .sql_held import HeldConnections
 from .sql_kept import KeptStatement
 from .sql_kept import Outcome
@@ -71,7 +70,7 @@ class Database:
         self._held = held
         self._at_once = min(_AT_ONCE, timeout / 2)
         self._kept: dict[sa.Executable, KeptStatement | None] = {}
-        _databases.add(self)
+        leave_in_child(self, Database._leave)
 
     @classmethod
     def opened(cls, url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -> Database:
@@ -152,12 +151,6 @@ class Database:
             self._held.drop()
         self.engine.dispose()
 
-    def leave(self) -> object:
-        """Forget every connection, and return what holds them."""
-        left = (self.engine.pool, self._held and self._held.leave())
-        self.engine.dispose(close=False)
-        return left
-
     def connect(self) -> sa.Connection:
         """Borrow a connection from the pool."""
         if self._held is not None:
@@ -169,6 +162,11 @@ class Database:
         connection = self.connect()
         connection.detach()
         return connection
+
+    def _leave(self) -> object:
+        left = (self.engine.pool, self._held and self._held.leave())
+        self.engine.dispose(close=False)
+        return left
 
     def _died_in_the_pool(self, error: exc.DBAPIError, started: float) -> bool:
         return error.connection_invalidated and time.monotonic() - started <= self._at_once
@@ -268,17 +266,3 @@ def _connect_timeouts(driver: str, seconds: float) -> dict[str, Any]:
     if driver == "pysqlite":
         return {"timeout": seconds}
     return {}
-
-
-_databases: WeakSet[Database] = WeakSet()
-#: Kept, for some drivers say goodbye to the server, for the parent, once collected.
-_parents: list[object] = []
-
-
-def _leave_the_parents_connections() -> None:
-    for database in _databases:
-        _parents.append(database.leave())
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_leave_the_parents_connections)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import time
 from abc import ABC
 from abc import abstractmethod
 from collections.abc import Mapping
-from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from .forking import leave_in_child
 from .sql_engine import Database
 from .sql_engine import ERRORS
 from .sql_engine import MYSQL
@@ -39,7 +38,7 @@ class ConnectionLock(ABC):
         self._database = database
         self._digest = hashlib.sha256(f"{table}\0{key}".encode())
         self._connection: sa.Connection | None = None
-        _locks.add(self)
+        leave_in_child(self, ConnectionLock._leave)
 
     def acquire(self, timeout: float) -> bool:
         with ERRORS:
@@ -83,9 +82,13 @@ class ConnectionLock(ABC):
         return acquired
 
     def _close(self) -> None:
-        connection, self._connection = self._connection, None
+        connection = self._leave()
         if connection is not None:
             connection.close()
+
+    def _leave(self) -> sa.Connection | None:
+        connection, self._connection = self._connection, None
+        return connection
 
     @property
     @abstractmethod
@@ -160,17 +163,3 @@ CONNECTION_LOCKS: dict[str, type[ConnectionLock]] = {
     "postgresql": AdvisoryLock,
     **dict.fromkeys(MYSQL, NamedLock),
 }
-
-_locks: WeakSet[ConnectionLock] = WeakSet()
-#: Kept, as are the pools of sql_engine.
-_parents_connections: list[sa.Connection | None] = []
-
-
-def _leave_the_parents_locks() -> None:
-    for lock in _locks:
-        _parents_connections.append(lock._connection)
-        lock._connection = None
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_leave_the_parents_locks)
