@@ -30,9 +30,9 @@ from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import utc_now
-from flask_serversession.stores.sql_sqlite import write_ahead
-from flask_serversession.stores.sql_table import BATCH
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
+from flask_serversession.stores.sqlalchemy.sqlite import write_ahead
+from flask_serversession.stores.sqlalchemy.statements import BATCH
 from flask_serversession.testing import KeysContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import PruneContract

@@ -28,8 +28,8 @@ from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import SupportsLock
 from flask_serversession.stores.base import SupportsLockedSave
-from flask_serversession.stores.sql_lock import ConnectionLock
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
+from flask_serversession.stores.sqlalchemy.lock import ConnectionLock
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
 from flask_serversession.testing import LockedSaveContract

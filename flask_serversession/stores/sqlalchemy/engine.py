@@ -14,14 +14,14 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from ..errors import ConfigError
-from .driver_errors import DriverErrors
-from .forking import leave_in_child
-from .sql_held import HeldConnections
-from .sql_kept import KeptStatement
-from .sql_kept import Outcome
-from .sql_psycopg import bound_answers
-from .sql_sqlite import write_ahead
+from ...errors import ConfigError
+from ..driver_errors import DriverErrors
+from ..forking import leave_in_child
+from .fast_path import HeldConnections
+from .fast_path import KeptStatement
+from .fast_path import Outcome
+from .psycopg import bound_answers
+from .sqlite import write_ahead
 
 T = TypeVar("T")
 

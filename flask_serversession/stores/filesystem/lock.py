@@ -9,10 +9,10 @@ from hashlib import sha256
 from io import FileIO
 from weakref import finalize
 
-from .driver_errors import DriverErrors
-from .filesystem_io import open_privately
-from .forking import leave_in_child
-from .forking import no_fork
+from ..driver_errors import DriverErrors
+from ..forking import leave_in_child
+from ..forking import no_fork
+from .files import open_privately
 
 try:
     import fcntl

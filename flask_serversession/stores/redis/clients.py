@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError
-from .redis_commands import ClientCommands
-from .redis_commands import Commands
-from .redis_commands import HeldCommands
-from .redis_commands import PooledCommands
+from ...errors import ConfigError
+from .commands import ClientCommands
+from .commands import Commands
+from .commands import HeldCommands
+from .commands import PooledCommands
 
 #: Options of redis-py that its client fulfils, and not its connections.
 _OF_THE_CLIENT = {"retry", "retry_on_error", "retry_on_timeout", "cache", "cache_config"}

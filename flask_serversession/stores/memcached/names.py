@@ -8,7 +8,7 @@ from hashlib import md5
 from hashlib import sha256
 from urllib.parse import quote
 
-from ..errors import ConfigError
+from ...errors import ConfigError
 
 _LONGEST_NAME = 250
 _VERBATIM = string.punctuation.replace("%", "")

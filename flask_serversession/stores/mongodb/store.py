@@ -9,17 +9,17 @@ from functools import cached_property
 from typing import Any
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError
-from ..errors import PayloadError
-from .base import GONE
-from .base import is_expired
-from .base import Lock
-from .base import Record
-from .base import Refusal
-from .base import utc_now
-from .driver_errors import DriverErrors
-from .mongodb_layouts import layout_named
-from .record_lock import RecordLock
+from ...errors import ConfigError
+from ...errors import PayloadError
+from ..base import GONE
+from ..base import is_expired
+from ..base import Lock
+from ..base import Record
+from ..base import Refusal
+from ..base import utc_now
+from ..driver_errors import DriverErrors
+from ..record_lock import RecordLock
+from .layouts import layout_named
 
 if TYPE_CHECKING:
     from pymongo import MongoClient

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 
-from ..errors import ConfigError
-from . import sql_node_layouts as node
-from .sql_engine import Database
-from .sql_engine import MYSQL
-from .sql_table import Layout
-from .sql_table import native_layout
-from .sql_table import TIME_ZONE_OF_OTHERS
+from ...errors import ConfigError
+from . import node_layouts as node
+from .engine import Database
+from .engine import MYSQL
+from .table import Layout
+from .table import native_layout
+from .table import TIME_ZONE_OF_OTHERS
 
 _Make = Callable[[str | None, str | None], Layout]
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from .forking import leave_in_child
-from .sql_engine import Database
-from .sql_engine import ERRORS
-from .sql_engine import MYSQL
-from .sql_psycopg import more_patience
+from ..forking import leave_in_child
+from .engine import Database
+from .engine import ERRORS
+from .engine import MYSQL
+from .psycopg import more_patience
 
 #: Seconds of one wait on MySQL. A driver may be told to wait no longer than one for an answer.
 _SLICE = 0.5

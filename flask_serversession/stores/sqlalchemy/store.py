@@ -9,27 +9,27 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from ..errors import ConfigError
-from .base import from_epoch_milliseconds
-from .base import GONE
-from .base import Lock
-from .base import Rebase
-from .base import Record
-from .base import Refusal
-from .record_lock import RecordLock
+from ...errors import ConfigError
+from ..base import from_epoch_milliseconds
+from ..base import GONE
+from ..base import Lock
+from ..base import Rebase
+from ..base import Record
+from ..base import Refusal
+from ..record_lock import RecordLock
 
 try:
     import sqlalchemy as sa
     from sqlalchemy import exc
 
-    from .sql_engine import Database
-    from .sql_engine import ERRORS
-    from .sql_layouts import Wanted
-    from .sql_lock import CONNECTION_LOCKS
-    from .sql_rows import first_record
-    from .sql_rows import now
-    from .sql_rows import Rows
-    from .sql_table import BATCH
+    from .engine import Database
+    from .engine import ERRORS
+    from .layouts import Wanted
+    from .lock import CONNECTION_LOCKS
+    from .rows import first_record
+    from .rows import now
+    from .rows import Rows
+    from .statements import BATCH
 except ModuleNotFoundError:
     _INSTALLED = False
 else:

@@ -11,21 +11,21 @@ from itertools import islice
 from typing import Any
 from typing import Protocol
 
-from ..errors import ConfigError
-from .base import GONE
-from .base import Lock
-from .base import milliseconds_left
-from .base import Record
-from .base import Refusal
-from .base import utc_now
-from .driver_errors import DriverErrors
-from .redis_clients import commands_of
-from .redis_clients import driver
-from .redis_clients import open_clients
-from .redis_commands import ClientCommands
-from .redis_commands import Commands
-from .redis_commands import Script
-from .redis_lock import RedisLock
+from ...errors import ConfigError
+from ..base import GONE
+from ..base import Lock
+from ..base import milliseconds_left
+from ..base import Record
+from ..base import Refusal
+from ..base import utc_now
+from ..driver_errors import DriverErrors
+from .clients import commands_of
+from .clients import driver
+from .clients import open_clients
+from .commands import ClientCommands
+from .commands import Commands
+from .commands import Script
+from .lock import RedisLock
 
 _REPLACE = Script("replace.lua")
 #: Seconds that a client of the application is taken to wait for an answer, if it tells none.

@@ -17,15 +17,15 @@ from typing import Protocol
 from typing import TypeGuard
 from urllib.parse import quote
 
-from ..errors import ConfigError
-from ..errors import PayloadError
-from .base import EPOCH
-from .base import epoch_milliseconds
-from .base import from_epoch_milliseconds
-from .base import is_expired
-from .base import Record
-from .filesystem_io import open_to_read
-from .filesystem_io import read_all
+from ...errors import ConfigError
+from ...errors import PayloadError
+from ..base import EPOCH
+from ..base import epoch_milliseconds
+from ..base import from_epoch_milliseconds
+from ..base import is_expired
+from ..base import Record
+from .files import open_to_read
+from .files import read_all
 
 _MICROSECOND = timedelta(microseconds=1)
 _FAR_FUTURE = EPOCH + timedelta(days=80_000)

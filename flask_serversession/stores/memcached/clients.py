@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError
-from .forking import leave_in_child
+from ...errors import ConfigError
+from ..forking import leave_in_child
 
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@\[\]]+)(:[0-9]+)?")
 _ANY_FLAGS = 2

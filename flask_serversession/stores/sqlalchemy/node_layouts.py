@@ -11,17 +11,17 @@ from __future__ import annotations
 from datetime import datetime
 from datetime import timezone
 
-from .base import epoch_milliseconds
-from .base import from_epoch_milliseconds
-from .base import utc_now
-from .sql_table import Column
-from .sql_table import JsonText
-from .sql_table import Layout
-from .sql_table import MySQLKey
-from .sql_table import MySQLText
-from .sql_table import node_layout
-from .sql_table import Stored
-from .sql_table import Timestamp
+from ..base import epoch_milliseconds
+from ..base import from_epoch_milliseconds
+from ..base import utc_now
+from .table import Column
+from .table import JsonText
+from .table import Layout
+from .table import MySQLKey
+from .table import MySQLText
+from .table import node_layout
+from .table import Stored
+from .table import Timestamp
 
 #: Said where Node leaves it to the database, whose own may ignore case and know no emoji.
 _BINARY = "COLLATE utf8mb4_bin"

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import orjson
 
-from ..errors import ConfigError
-from ..errors import PayloadError
-from ..errors import StoreError
-from .base import Record
+from ...errors import ConfigError
+from ...errors import PayloadError
+from ...errors import StoreError
+from ..base import Record
 
 #: The members of express's cookie, in its order.
 _COOKIE = (

@@ -14,17 +14,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .base import epoch_milliseconds
-from .base import from_epoch_milliseconds
-from .base import is_expired
-from .base import Record
-from .sql_engine import Database
-from .sql_engine import ERRORS
-from .sql_kept import Outcome
-from .sql_layouts import Wanted
-from .sql_table import Layout
-from .sql_table import make_missing
-from .sql_table import Statements
+from ..base import epoch_milliseconds
+from ..base import from_epoch_milliseconds
+from ..base import is_expired
+from ..base import Record
+from .engine import Database
+from .engine import ERRORS
+from .fast_path import Outcome
+from .layouts import Wanted
+from .statements import Statements
+from .table import Layout
+from .table import make_missing
 
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 

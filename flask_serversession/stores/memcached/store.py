@@ -7,19 +7,19 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from ..errors import StoreError
-from .base import GONE
-from .base import is_expired
-from .base import Record
-from .base import Refusal
-from .base import utc_now
-from .driver_errors import DriverErrors
-from .memcached_clients import Borrowed
-from .memcached_clients import driver
-from .memcached_clients import servers_in
-from .memcached_clients import servers_of
-from .memcached_ends import KnownEnds
-from .memcached_names import Names
+from ...errors import StoreError
+from ..base import GONE
+from ..base import is_expired
+from ..base import Record
+from ..base import Refusal
+from ..base import utc_now
+from ..driver_errors import DriverErrors
+from .clients import Borrowed
+from .clients import driver
+from .clients import servers_in
+from .clients import servers_of
+from .known_ends import KnownEnds
+from .names import Names
 
 #: How npm's memcached client marks a value that is JSON.
 _JSON_FLAGS = 2

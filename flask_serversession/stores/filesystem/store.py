@@ -12,23 +12,23 @@ from typing import Any
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError
-from .base import GONE
-from .base import is_expired
-from .base import Lock
-from .base import Record
-from .base import Refusal
-from .driver_errors import DriverErrors
-from .filesystem_io import remove
-from .filesystem_io import sync_directory
-from .filesystem_io import write_new
-from .filesystem_layouts import layout_named
-from .filesystem_lock import FileLock
-from .filesystem_lock import HAS_FLOCK
-from .filesystem_lock import lock_path
-from .filesystem_lock import lock_paths
-from .filesystem_lock import WriteLock
-from .filesystem_lock import WriteLocks
+from ...errors import ConfigError
+from ..base import GONE
+from ..base import is_expired
+from ..base import Lock
+from ..base import Record
+from ..base import Refusal
+from ..driver_errors import DriverErrors
+from .files import remove
+from .files import sync_directory
+from .files import write_new
+from .layouts import layout_named
+from .lock import FileLock
+from .lock import HAS_FLOCK
+from .lock import lock_path
+from .lock import lock_paths
+from .lock import WriteLock
+from .lock import WriteLocks
 
 _LONGEST_NAME = 255
 #: Starts a name that only hashes its key. No percent-encoded key holds "%s".

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import datetime
 
-from .base import is_expired
+from ..base import is_expired
 
 
 class KnownEnds:

@@ -8,9 +8,9 @@ import secrets
 import time
 from typing import Any
 
-from .driver_errors import DriverErrors
-from .redis_commands import Commands
-from .redis_commands import Script
+from ..driver_errors import DriverErrors
+from .commands import Commands
+from .commands import Script
 
 _RENEW = Script("renew.lua")
 _RELEASE = Script("release.lua")
