@@ -150,12 +150,12 @@ def test_whatever_has_the_five_verbs_is_a_store() -> None:
     assert open_store(store, {}) is store
 
 
-def test_a_store_already_made_takes_no_options() -> None:
-    with pytest.raises(ConfigError, match="SESSION_STORE_OPTIONS would change nothing"):
+def test_a_store_object_takes_no_options() -> None:
+    with pytest.raises(ConfigError, match="SESSION_STORE_OPTIONS has no effect"):
         open_store(MemoryStore(), {"max_records": 1})
 
 
-def test_a_class_is_not_a_store_already_made() -> None:
+def test_a_class_is_not_a_store_object() -> None:
     with pytest.raises(ConfigError, match="MemoryStore"):
         open_store(MemoryStore, {})
 

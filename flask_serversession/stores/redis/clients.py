@@ -1,4 +1,4 @@
-"""How a Redis client is made of a URL: for one server, behind Sentinel, or of a Cluster."""
+"""Makes a client from a URL: for one server, for Sentinel or for a Cluster."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from ...errors import ConfigError
 from .commands import ClientCommands
 from .commands import Commands
-from .commands import HeldCommands
 from .commands import PooledCommands
+from .commands import ReusingCommands
 
-#: Options of redis-py that its client fulfils, and not its connections.
+#: Options that redis-py implements in its client, not in its connections.
 _OF_THE_CLIENT = {"retry", "retry_on_error", "retry_on_timeout", "cache", "cache_config"}
-#: Options that its pool fulfils, whenever a connection comes back to it.
+#: Options that it implements in its pool, when a connection is returned.
 _OF_THE_POOL = {"credential_provider", "maint_notifications_config"}
 
 
@@ -29,9 +29,9 @@ def driver(name: str) -> Any:
 
 
 def open_clients(url: str, timeout: float, options: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """Return a client that connects at first use, and all that is to be closed in the end.
+    """Return a client that connects on first use, and everything that has to be closed later.
 
-    :raises ConfigError: without what the URL says, which may be a part of a password.
+    :raises ConfigError: without quoting the URL, which may contain a password.
     """
     redis = driver("redis")
     retry = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
@@ -39,11 +39,11 @@ def open_clients(url: str, timeout: float, options: dict[str, Any]) -> tuple[Any
     try:
         opened = _open(redis, re.sub("^valkey", "redis", url), bounds | options)
     except ValueError:
-        # The parser's own words may quote a part of the password.
+        # The parser's message may quote a part of the password.
         raise ConfigError(
-            "The URL or an option of the Redis store cannot be read. The URL begins with"
-            " redis://, rediss://, unix://, redis+cluster:// or redis+sentinel://; what is"
-            " special in its password is percent-encoded."
+            "The URL or an option of the Redis store cannot be read. The URL starts with"
+            " redis://, rediss://, unix://, redis+cluster:// or redis+sentinel://. Percent-encode"
+            " special characters in the password."
         ) from None
     except TypeError as error:
         raise ConfigError(f"redis-py does not take such an option: {error}.") from error
@@ -51,15 +51,15 @@ def open_clients(url: str, timeout: float, options: dict[str, Any]) -> tuple[Any
 
 
 def commands_of(client: Any, options: Collection[str]) -> Commands:
-    """Return the shortest way for commands to a client that was made with these options."""
+    """Return the fastest way to send commands for a client made with these options."""
     redis = driver("redis")
     pool = getattr(client, "connection_pool", None)
     if pool is None or not _OF_THE_CLIENT.isdisjoint(options):
         return ClientCommands(client)
     failure, its = redis.ResponseError, redis.exceptions
-    # A pool behind a sentinel turns to another master with time.
+    # The master of a sentinel's pool may change, so its connections are not interchangeable.
     if type(pool) is redis.ConnectionPool and _OF_THE_POOL.isdisjoint(options):
-        return HeldCommands(pool, failure, (its.ConnectionError, its.TimeoutError, OSError))
+        return ReusingCommands(pool, failure, (its.ConnectionError, its.TimeoutError, OSError))
     return PooledCommands(pool, failure)
 
 
@@ -76,7 +76,7 @@ def _open_sentinel(redis: Any, url: str, options: dict[str, Any]) -> list[Any]:
     service, _, database = path.partition("/")
     if not service:
         raise ValueError("the service is missing")
-    # Left to itself, redis-py retries a sentinel ten times and waits in between.
+    # By default redis-py retries a sentinel ten times and waits in between.
     bounds = {k: options[k] for k in ("socket_timeout", "socket_connect_timeout", "retry")}
     sentinel_kwargs = bounds | options.pop("sentinel_kwargs", {})
     options |= in_url | {"db": int(database or in_url.get("db", 0))}
@@ -94,14 +94,14 @@ def _parse(redis: Any, url: str, port: int) -> tuple[list[tuple[str, int]], str,
 
 
 def _with_known_options(client: Any) -> Any:
-    # redis-py looks at its options when it connects; a misspelled one shall not wait for that.
+    # redis-py checks its options when it connects. This finds a misspelled one now.
     pool = client.connection_pool
     pool.connection_class(**pool.connection_kwargs)
     return client
 
 
 class _LazyCluster:
-    """A RedisCluster from its first use on, because making one already asks its servers."""
+    """A RedisCluster made on first use, because its constructor connects."""
 
     def __init__(self, redis: Any, url: str, options: dict[str, Any]) -> None:
         self._redis = redis
@@ -128,8 +128,8 @@ class _LazyCluster:
             self._made.popitem()[1].close()
 
     def _cluster(self) -> Any:
-        # Threads that meet here make one each, and the first stays. With a lock they would
-        # wait for a dead cluster one after the other, and a fork might keep it locked.
+        # Threads that meet here make one each, and the first is used. With a lock they would
+        # wait for a dead cluster one after the other, and a fork could leave it locked.
         if not self._made:
             nodes = [self._redis.cluster.ClusterNode(*address) for address in self._addresses]
             cluster = self._redis.RedisCluster(startup_nodes=nodes, **self._options)

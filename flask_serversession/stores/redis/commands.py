@@ -1,4 +1,4 @@
-"""How commands reach Redis: several in one trip, and scripts by their digest."""
+"""Sends commands to Redis, several in one round trip, and scripts by their digest."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Commands(Protocol):
     """Sends commands."""
 
     def send(self, *commands: Command) -> Sequence[Any]:
-        """Return the reply to each, as Redis gave it; raise the first that is an error."""
+        """Return the raw reply to each command; raise the first that is an error."""
 
 
 class ClientCommands:
-    """Leaves everything to a client that the application made, and so to its settings."""
+    """Sends through an application's client, with its settings."""
 
     def __init__(self, client: Any) -> None:
         self._execute = client.execute_command
-        # What has no pool is a cluster, where a pipeline waits three times for a hung node.
+        # A cluster client has no pool; its pipeline waits three times for a hung node.
         self._pipeline = client.pipeline if hasattr(client, "connection_pool") else None
 
     def send(self, *commands: Command) -> Sequence[Any]:
@@ -40,12 +40,12 @@ class ClientCommands:
 
 
 class PooledCommands:
-    """Borrows a connection of a pool for each trip, which a client does more slowly.
+    """Checks a connection out of a pool for each trip, faster than a client does.
 
-    A dropped connection is noticed when it is borrowed, and replaced; nothing is sent twice.
+    The pool replaces a dropped connection at checkout. Nothing is sent twice.
 
-    :param pool: of a client of our own, which has no retries to be honoured.
-    :param failure: what an error that Redis replied is raised as.
+    :param pool: the pool of a client that does not retry.
+    :param failure: the exception for an error reply.
     """
 
     def __init__(self, pool: Any, failure: type[Exception]) -> None:
@@ -73,7 +73,7 @@ class PooledCommands:
         self._pool.release(connection)
 
     def _drop(self, connection: Any) -> None:
-        # Or the next to borrow it would read what is still to come for its own.
+        # Otherwise the next user would read the replies that are still to come.
         connection.disconnect()
         self._pool.release(connection)
 
@@ -84,13 +84,13 @@ class PooledCommands:
             return error
 
 
-class HeldCommands(PooledCommands):
-    """Keeps what it borrowed for the next trip: a pool takes longer than Redis does.
+class ReusingCommands(PooledCommands):
+    """Reuses idle connections: a pool checkout takes longer than Redis needs to answer.
 
-    Those kept count as the pool's, whose limit holds for them.
+    Idle connections stay checked out and count towards the pool's limit.
 
-    :param pool: of connections that one is as good as another of, for as long as it lives.
-    :param unavailable: what a dropped connection raises.
+    :param pool: a pool whose connections are interchangeable.
+    :param unavailable: the exceptions of a dropped connection.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class HeldCommands(PooledCommands):
             except IndexError:
                 return self._pool.get_connection()
             if connection.pid != os.getpid():
-                continue  # the parent's, and its alone
+                continue  # it belongs to the parent process
             if self._is_ready(connection):
                 return connection
 
@@ -117,18 +117,18 @@ class HeldCommands(PooledCommands):
     def _is_ready(self, connection: Any) -> bool:
         is_ready = False
         try:
-            # What can be read before anything was asked is the end of the connection.
+            # Readable before a command was sent: the server has closed it.
             is_ready = not connection.can_read()
         except self._unavailable:
             pass
         finally:
-            if not is_ready:  # or if this was interrupted
+            if not is_ready:  # also if this was interrupted
                 self._drop(connection)
         return is_ready
 
 
 class Script:
-    """A Lua script, sent as its digest, and as its text to a server that does not know it."""
+    """A Lua script, sent as its digest, or as its text if the server does not know it."""
 
     def __init__(self, name: str) -> None:
         self._text = files(__package__).joinpath("lua", name).read_text(encoding="utf-8")
@@ -141,9 +141,9 @@ class Script:
         keys: Sequence[bytes],
         *arguments: bytes | int,
     ) -> Any:
-        """Return what it returned, after one trip, or two the first time.
+        """Return the script's reply, after one round trip or two if the server is new to it.
 
-        :param unknown: what a server that does not know the digest raises.
+        :param unknown: the exception for an unknown digest.
         """
         rest = (len(keys), *keys, *arguments)
         try:

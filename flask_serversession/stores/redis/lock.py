@@ -1,4 +1,4 @@
-"""Locks in Redis: a key that ends by itself, and a list at which the others sleep."""
+"""Locks in Redis: a key with a TTL, and a list on which waiters block."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from .commands import Script
 _RENEW = Script("renew.lua")
 _RELEASE = Script("release.lua")
 
-#: Seconds after which a waiter asks again unwoken: another, woken in its place, may have died.
-#: So long is a wake kept for those that are about to wait, too.
+#: Seconds after which a waiter tries again without a wake: the waiter that got it may have
+#: died. A wake is kept as long, for waiters that are about to block.
 _LONGEST_WAIT = 1.0
-#: Redis before 7 takes less for no limit.
+#: Redis before 7 treats a shorter timeout as none.
 _SHORTEST_WAIT = 0.001
 
-#: What a Cluster takes for the slot of a key: its first braces, unless they are empty.
+#: A Cluster takes the slot from the text in the first braces of a key, unless it is empty.
 _TAGGED = re.compile(rb"[^{]*\{[^}]+\}")
 
 
 class RedisLock:
-    """Holds a key for as long as its ``ttl`` lasts, among all who use the server.
+    """Holds a key until it is released or its ``ttl`` is over.
 
-    Each verb is one round trip; a release wakes the one that has waited longest. A holder
-    that was killed is waited for until its ``ttl`` is over.
+    Each verb is one round trip. A release wakes the longest waiter. The lock of a killed
+    holder ends after its ``ttl``.
 
-    :param name: the record's, which is left alone.
-    :param unknown_script: what a server that does not know a script raises.
-    :param longest_wait: seconds that the client waits for an answer.
+    :param name: the record's name in Redis; the record is not used.
+    :param unknown_script: the exception for an unknown script.
+    :param longest_wait: seconds after which the client's own timeout ends a command.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class RedisLock:
         self._token = secrets.token_urlsafe(16).encode()
         self._ttl = _milliseconds(ttl)
         self._unknown_script = unknown_script
-        # A server that answers when the wait is over shall not be taken for one that hangs.
+        # Shorter than the client's timeout, which would look like a server that hangs.
         self._longest_wait = min(longest_wait / 2, _LONGEST_WAIT)
 
     def acquire(self, timeout: float) -> bool:
@@ -75,11 +75,11 @@ class RedisLock:
             self._run(_RELEASE, [self._lock, self._wakes], _milliseconds(_LONGEST_WAIT))
 
     def _take(self) -> float:
-        """Return 0 once the lock is taken, else the seconds for which it may be held yet."""
+        """Return 0 once the lock is taken, otherwise the seconds it may still be held."""
         if self._send("SET", self._lock, self._token, "NX", "PX", self._ttl):
             return 0
         holder, left = self._commands.send(("GET", self._lock), ("PTTL", self._lock))
-        # A client that got no answer may have asked again by itself.
+        # A client that retries may have taken it with its first attempt.
         return 0 if holder == self._token else max(left, 1) / 1000
 
     def _send(self, *command: str | bytes | int | float) -> Any:
@@ -91,7 +91,7 @@ class RedisLock:
 
 
 def _beside(name: bytes) -> tuple[bytes, bytes]:
-    """Return a record's lock and its wakes: in its slot of a Cluster, and out of its prefix."""
+    """Return the names of a record's lock and wakes, in its Cluster slot, without its prefix."""
     tagged = name if _TAGGED.match(name) else b"{%s}" % name.replace(b"}", b")")
     return b"lock:" + tagged, b"wake:" + tagged
 

@@ -28,7 +28,7 @@ from .commands import Script
 from .lock import RedisLock
 
 _REPLACE = Script("replace.lua")
-#: Seconds that a client of the application is taken to wait for an answer, if it tells none.
+#: Seconds assumed as the timeout of an application's client that has none.
 _PATIENCE = 5.0
 
 _NAMES_A_TRIP = 500
@@ -36,7 +36,7 @@ _NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 
 
 class Client(Protocol):
-    """What the store uses of a redis-py or valkey-py client."""
+    """The part of a redis-py or valkey-py client that the store uses."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any: ...
     def pipeline(self, transaction: Any = ...) -> Any: ...
@@ -46,25 +46,24 @@ class Client(Protocol):
 
 
 class RedisStore:
-    """Keeps each payload as a plain string that Redis itself expires, as connect-redis does.
+    """Keeps each payload as a plain string with a Redis TTL, as connect-redis does.
 
-    ``load`` is GET and PTTL, sent together; ``create`` is SET NX PX, ``save`` SET XX PX;
-    ``touch`` is PEXPIRE, ``delete`` DEL. A save with ``replacing`` is SET IFEQ PX (Valkey 8.1,
-    Redis 8.4), a second trip telling what is there if that is another record; and a script
-    that does both on older servers. Each other verb is one round trip, plus one whenever a
-    server does not know the script yet.
+    ``load`` sends GET and PTTL together; ``create`` is SET NX PX, ``save`` SET XX PX,
+    ``touch`` PEXPIRE and ``delete`` DEL. A save with ``replacing`` is SET IFEQ PX on Valkey
+    8.1 and Redis 8.4, plus a second trip if it is refused; on older servers it is a script.
+    Every verb is one round trip, plus one when a server does not know the script yet.
     ``keys``, ``count`` and ``clear`` walk the whole database with SCAN. A session's lock is a
-    key of its own, ``lock:{…}``; who waits for it sleeps in Redis, and a killed holder's ends
+    key of its own, ``lock:{…}``. Waiters sleep in Redis, and the lock of a killed holder ends
     after its ``ttl``.
 
-    A server that evicts keys when its memory is full ends sessions early, and one that
-    fails over may lose the last writes; both are settings of Redis.
+    A server that evicts keys when its memory is full ends sessions early, and one that fails
+    over may lose the last writes. Both depend on how Redis is configured.
 
-    :param client: a ``Redis`` or ``RedisCluster`` of redis-py, one that its ``Sentinel``
-        made, or the same of valkey-py. It stays the application's: it is never closed
-        here, and how long it waits and how often it retries is its own choice.
-    :param prefix: stands before every key. Whatever begins with it in the database is
-        taken for a session of this store.
+    :param client: a ``Redis`` or ``RedisCluster`` of redis-py, a client made by its
+        ``Sentinel``, or the same of valkey-py. The application owns it: the store never
+        closes it, and its own timeouts and retries apply.
+    :param prefix: starts every key. Every key in the database that starts with it counts as
+        a session of this store.
     """
 
     def __init__(self, client: Client, *, prefix: str = "sess:") -> None:
@@ -72,9 +71,9 @@ class RedisStore:
         self._commands: Commands = ClientCommands(client)
         self._unlink = client.unlink
         self._scan_iter = client.scan_iter
-        # Where a script does what takes two commands, which may not go together there.
+        # A cluster cannot send two commands in one trip, so a script replaces them.
         self._is_cluster = not hasattr(client, "connection_pool")
-        #: Whether SET may compare, as far as the server has not said that it cannot.
+        #: False once the server has refused SET IFEQ.
         self._has_ifeq = True
         self._timeout = client.get_connection_kwargs().get("socket_timeout") or _PATIENCE
         self._errors, self._refused, self._unknown_script = _exceptions(client)
@@ -85,22 +84,22 @@ class RedisStore:
     def from_url(
         cls, url: str, *, prefix: str = "sess:", timeout: float = 5.0, **client_options: Any
     ) -> RedisStore:
-        """Return a store with a client of its own, which connects at first use.
+        """Return a store with its own client, which connects on first use.
 
-        ``redis://``, ``rediss://`` (TLS) and ``unix://`` are redis-py's;
-        ``redis+cluster://host:6379,host:6380`` names some nodes of a cluster,
-        ``redis+sentinel://host:26379,host:26380/service/0`` sentinels, their service and its
-        database. ``valkey`` may stand for ``redis``. User and password are for the servers
-        that hold the data.
+        ``redis://``, ``rediss://`` (TLS) and ``unix://`` URLs are redis-py's.
+        ``redis+cluster://host:6379,host:6380`` names some nodes of a cluster;
+        ``redis+sentinel://host:26379,host:26380/service/0`` names sentinels, a service and its
+        database. ``valkey`` works in place of ``redis``. User and password are those of the
+        servers that hold the data.
 
-        :param timeout: seconds to wait for a connection, and again for an answer. A pooled
-            connection that was dropped is replaced; no command is sent a second time, and
-            one that was not answered in time may have been carried out nevertheless.
-        :param client_options: for redis-py's client; ``sentinel_kwargs`` among them for the
-            sentinels, if those have a password of their own.
+        :param timeout: seconds to wait for a connection, and again for a reply. A dropped
+            connection in the pool is replaced. No command is sent twice; one without a reply
+            may still have been executed.
+        :param client_options: for redis-py's client, such as ``sentinel_kwargs`` with the
+            sentinels' own password.
         """
         if timeout <= 0:
-            raise ConfigError("timeout has to be a number of seconds above zero.")
+            raise ConfigError("timeout must be a number of seconds above zero.")
         client, opened = open_clients(url, timeout, client_options)
         store = cls(client, prefix=prefix)
         store._opened = opened
@@ -139,7 +138,7 @@ class RedisStore:
     def touch(self, key: str, expires_at: datetime) -> bool:
         name = self._prefix + key.encode()
         with self._errors:
-            # With no time left PEXPIRE removes the key.
+            # PEXPIRE with no time left removes the key.
             return bool(self._send("PEXPIRE", name, milliseconds_left(expires_at)))
 
     def delete(self, key: str) -> bool:
@@ -190,7 +189,7 @@ class RedisStore:
             return
         cursor: int | None = None
         while cursor != 0:
-            # Like every command: the client itself would want a connection beside those held.
+            # Not scan_iter: it would check out one more connection than the idle ones.
             reply = self._send("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _NAMES_A_TRIP)
             cursor = int(reply[0])
             yield from reply[1]
@@ -208,7 +207,7 @@ class RedisStore:
         return _refusal(self._run(_REPLACE, [name], old, new, left))
 
     def _set_if_equal(self, name: bytes, new: bytes, left: int, old: bytes) -> bool:
-        """Compare and set without Lua, which takes several times as long for a long payload."""
+        """Compare and set without Lua, which is several times slower for a long payload."""
         if not self._has_ifeq:
             return False
         try:
@@ -221,7 +220,7 @@ class RedisStore:
 
 
 def _record(payload: bytes | None, left: int) -> Record | None:
-    # PTTL says -1 of a key that never ends and -2 of one that just has.
+    # PTTL is -1 for a key without a TTL and -2 for one that is gone.
     if payload is None or left in (0, -2):
         return None
     return Record(payload, None if left == -1 else utc_now() + timedelta(milliseconds=left))
@@ -238,17 +237,17 @@ def _refuse_unfit(client: Client) -> None:
     options = getattr(client, "get_connection_kwargs", None)
     if options is None or options().get("decode_responses") or hasattr(client, "aclose"):
         raise ConfigError(
-            "RedisStore needs a client of redis-py or valkey-py that is not asynchronous and not"
-            " made with decode_responses=True (a payload is bytes), or a URL by way of from_url()."
+            "RedisStore needs a synchronous client of redis-py or valkey-py, made without"
+            " decode_responses=True (a payload is bytes). from_url() takes a URL instead."
         )
 
 
 def _exceptions(client: Client) -> tuple[DriverErrors, type[Exception], type[Exception]]:
-    """Return all that may come of a command, what Redis refuses, and an unknown script."""
+    """Return the driver's errors, its refusal of a command and that of an unknown script."""
     is_valkey = any(kind.__module__.startswith("valkey.") for kind in type(client).__mro__)
     name = "Valkey" if is_valkey else "Redis"
     its = driver(name.lower()).exceptions
-    # "No node can be reached" stands outside the tree of the driver's errors.
+    # "No node can be reached" is no subclass of the driver's other errors.
     no_node = getattr(its, f"{name}ClusterException")
     unavailable = (its.ConnectionError, its.TimeoutError, its.ClusterError, no_node)
     errors = DriverErrors(name, unavailable, (getattr(its, f"{name}Error"),))

@@ -1,8 +1,8 @@
--- Frees a lock, if it is still the holder's, and wakes one of those that wait for it.
+-- Frees a lock if the caller holds it, and wakes one waiter.
 --
--- KEYS     the lock, the list that the others wait at
--- ARGV     the holder's token, the milliseconds to keep a wake for who is about to wait
--- returns  1 if it was the holder's, 0 if it was lost
+-- KEYS     the lock, the list on which waiters block
+-- ARGV     the holder's token, the milliseconds to keep a wake for waiters about to block
+-- returns  1 if the lock was freed, 0 if it was lost
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0

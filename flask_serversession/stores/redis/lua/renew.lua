@@ -1,8 +1,8 @@
--- Begins the time of a lock again, if it is still the holder's.
+-- Restarts the TTL of a lock if the caller holds it.
 --
 -- KEYS[1]  the lock
--- ARGV     the holder's token, the milliseconds to hold it
--- returns  1 if it is, 0 if it was lost
+-- ARGV     the holder's token, the TTL in milliseconds
+-- returns  1 if the caller holds it, 0 if it was lost
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0

@@ -1,9 +1,9 @@
--- Replaces a record while its payload is still the one that was loaded.
+-- Replaces a record if its payload is still the loaded one.
 --
 -- KEYS[1]  the record
--- ARGV     the loaded payload, the new one, its milliseconds to live;
---          nothing at all: only tell what is there
--- returns  1 when replaced (or removed, with no time left), otherwise what is there:
+-- ARGV     the loaded payload, the new one, its TTL in milliseconds;
+--          without arguments the script only reads
+-- returns  1 if replaced (or removed, with no time left), otherwise what is there:
 --          {payload, milliseconds to live}, or {nil, -2} for nothing
 
 local current = redis.call('GET', KEYS[1])
