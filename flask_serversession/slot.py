@@ -81,18 +81,18 @@ class Slot:
 
         :raises SessionConflict: after losing too often.
         """
-        hold = getattr(self._store, "save_holding", None)
-        if hold is None or not self._compare:
+        save_locked = getattr(self._store, "save_locked", None)
+        if save_locked is None or not self._compare:
             outcome = self._insist(partial(self._store.save, key), known, record, rebase)
             return outcome if isinstance(outcome, Record) else None
         stored = record
 
-        def rebase_held(current: Record) -> Record:
+        def rebase_locked(current: Record) -> Record:
             nonlocal stored
             stored = rebase(known.payload, current)
             return stored
 
-        refusal = self._ask(hold, key, record, replacing=known, rebase=rebase_held)
+        refusal = self._ask(save_locked, key, record, replacing=known, rebase=rebase_locked)
         return None if refusal else stored
 
     def move(

@@ -1,7 +1,7 @@
-"""Where sessions are kept: :mod:`.base` is the contract, each other file one store.
+"""Where sessions are kept. :mod:`.base` is the contract; each store has a file or folder.
 
-:func:`open_store` turns what ``SESSION_STORE`` holds into a store. Stores are found by
-name and imported only when asked for, so no driver is imported before it is needed.
+:func:`open_store` turns the value of ``SESSION_STORE`` into a store. Stores are imported
+by name when they are opened, so a driver is imported only when it is needed.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ ENTRY_POINTS = "flask_serversession.stores"
 
 
 class _Kind(NamedTuple):
-    """One of our stores: where its class is and which clients it takes."""
+    """A store of this package: where its class is and which clients it accepts."""
 
     module: str
     name: str
-    #: Packages whose objects are clients of this store.
+    #: Packages whose objects this store accepts as clients.
     clients: tuple[str, ...] = ()
-    #: What to write instead of the bare name of a store that must be told where it is.
+    #: A URL to suggest for a store whose name alone does not say where it is.
     example: str = ""
-    #: Its rows can look as those of the Node store usual on its backend.
+    #: Its records can have the layout of a Node store.
     has_layouts: bool = False
 
     def load(self) -> Callable[..., Store]:
@@ -93,26 +93,25 @@ _BY_SCHEME = {
 
 
 def open_store(given: Any, options: Mapping[str, Any], *, shared: bool = False) -> Store:
-    """Return the store that ``SESSION_STORE`` means; nothing connects yet.
+    """Return the store that ``SESSION_STORE`` names. It does not connect yet.
 
-    :param given: a URL, a name, a store, or a client that the application made.
-    :param options: keyword arguments of that store.
-    :param shared: give its rows the layout of the Node store usual on its backend, unless
-        the options name one.
-    :raises ConfigError: saying what would work instead.
+    :param given: a URL, a name, a store, or a client of the application.
+    :param options: keyword arguments of the store.
+    :param shared: use the layout that Express reads, unless the options name a layout.
+    :raises ConfigError: and says what would work.
     """
     if isinstance(given, str):
         open_named = _from_url if ":" in given else _from_name
         return open_named(given, options, shared)
     if isinstance(given, type):
         raise ConfigError(
-            f"SESSION_STORE is the class {given.__qualname__}; it must be an object made of it."
+            f"SESSION_STORE is the class {given.__qualname__}; it must be an instance of it."
         )
     if all(callable(getattr(given, verb, None)) for verb in _VERBS):
         if options:
             raise ConfigError(
-                "SESSION_STORE is a store already made, so SESSION_STORE_OPTIONS would change"
-                " nothing: give the options to the store itself."
+                "SESSION_STORE is a store object, so SESSION_STORE_OPTIONS has no effect:"
+                " pass the options to the store itself."
             )
         return cast(Store, given)
     return _from_client(given, options, shared)
@@ -131,7 +130,7 @@ def _from_url(url: str, options: Mapping[str, Any], shared: bool) -> Store:
         make = getattr(_plugin(scheme), "from_url", None)
         if make is None:
             raise ConfigError(
-                f"SESSION_STORE is a URL of the scheme {scheme!r}, which no store knows."
+                f"SESSION_STORE is a URL with the scheme {scheme!r}, which no store has."
                 + _did_you_mean(scheme, _BY_SCHEME)
             )
     return _make(make, (url,), _with_layout(kind, options, shared))
@@ -141,15 +140,15 @@ def _from_name(name: str, options: Mapping[str, Any], shared: bool) -> Store:
     kind = _BY_NAME.get(name)
     if kind is not None and kind.example and not options:
         raise ConfigError(
-            f"SESSION_STORE is {name!r}, which does not say where. Give a URL instead, such as"
-            f" {kind.example!r}, or the client that the application has."
+            f"SESSION_STORE is {name!r}, which does not say where it is. Give a URL, such as"
+            f" {kind.example!r}, or the application's client."
         )
     make = kind.load() if kind is not None else _plugin(name)
     if make is None:
         raise ConfigError(
             f"SESSION_STORE is {name!r}, which is neither a URL nor the name of a store."
             + _did_you_mean(name, [*_BY_NAME, "cookie"])
-            + " A URL says where, such as 'sqlite:///sessions.db', 'redis://localhost:6379/0'"
+            + " A URL says where it is, such as 'sqlite:///sessions.db', 'redis://localhost:6379/0'"
             " or 'file:///var/lib/app/sessions'."
         )
     return _make(make, (), _with_layout(kind, options, shared))
@@ -161,12 +160,12 @@ def _from_client(client: Any, options: Mapping[str, Any], shared: bool) -> Store
         if packages.intersection(kind.clients):
             options = _with_layout(kind, options, shared)
             if "flask_sqlalchemy" in packages:
-                # Its engine exists only inside an application context.
+                # The engine exists only inside an application context.
                 return _make(kind.load(), (lambda: client.engine,), options)
             return _make(kind.load(), (client,), options)
     raise ConfigError(
         f"SESSION_STORE is a {type(client).__module__}.{type(client).__qualname__}, which is"
-        " neither a URL, a store, nor a client of redis, SQLAlchemy, pymongo, pymemcache or"
+        " not a URL, a store or a client of redis, SQLAlchemy, pymongo, pymemcache or"
         " cachelib. A store has the methods load, create, save, touch and delete."
     )
 
@@ -190,7 +189,7 @@ def _make(make: Callable[..., Store], given: tuple[Any, ...], options: Mapping[s
 
 
 def _plugin(name: str) -> Callable[..., Store] | None:
-    # Ours win: an installed package cannot take over redis://.
+    # Asked last: an installed package cannot take over redis://.
     for entry in entry_points(group=ENTRY_POINTS, name=name):
         return cast("Callable[..., Store]", entry.load())
     return None
@@ -200,4 +199,4 @@ def _did_you_mean(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word, list(known), n=1)
     if near:
         return f" Did you mean {near[0]!r}?"
-    return f" Known are {', '.join(known)}."
+    return f" The known ones are {', '.join(known)}."

@@ -1,10 +1,10 @@
 """The store contract: the one page to read before writing a store.
 
-A store keeps *records* under *keys*. It knows no HTTP, no Flask and no session:
+A store keeps *records* under *keys*. It knows nothing of HTTP, Flask or sessions:
 a key is an opaque string, a payload is opaque bytes, an expiry is a moment.
 
-**Required** of every store are the five verbs of :class:`Store`. Three rules hold
-for all of them and are what keeps sessions from being lost or undone:
+The five verbs of :class:`Store` are **required**. Three rules hold for all of them and
+keep sessions from being lost or brought back:
 
 1. *create is not save.* :meth:`~Store.create` only inserts, :meth:`~Store.save` only
    replaces what is still there. A slow request therefore cannot bring back a session
@@ -13,10 +13,9 @@ for all of them and are what keeps sessions from being lost or undone:
    record yet.
 3. *Every verb is atomic* against every other process that uses the same backend.
 
-**Recommended** are the abilities below it, each a protocol of its own; claim one by
-having its methods. A store is shared by all threads of a process and survives
-``fork``. Whoever made the client closes it: a store built on an application's client
-never does.
+The abilities below are **recommended** or **optional**. Each is a protocol of its own,
+and a store has it by having its methods. A store is shared by all threads of a process
+and survives ``fork``. It closes the client that it made, and never an application's.
 
 The suite in :mod:`flask_serversession.testing` checks all of this.
 """
@@ -41,17 +40,17 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 class Record:
     """What a store holds under one key."""
 
-    #: The encoded session; a store never looks inside.
+    #: The encoded session. A store does not parse it.
     payload: bytes = field(repr=False)
     #: When it ends, as an aware UTC moment. ``None`` only on a loaded record whose
     #: backend cannot tell without another round trip.
     expires_at: datetime | None
-    #: The backend's own name for this state of the record (memcached's CAS token);
-    #: means something only to the store that gave it.
+    #: The backend's token for this version of the record, such as memcached's CAS token.
+    #: Only the store that returned it can use it.
     version: object = None
 
 
-#: The record that ends its key when it is saved.
+#: Saving this record ends its key.
 ENDED = Record(b"{}", EPOCH)
 
 
@@ -61,14 +60,14 @@ class Refusal:
 
     #: What is there now, or ``None``: the key is gone.
     current: Record | None
-    #: The key to move to is there already.
+    #: The new key of a move exists already.
     taken: bool = False
 
 
-#: The refusal of a save whose key is not there any more.
+#: The refusal of a save whose key is gone.
 GONE = Refusal(None)
 
-#: The refusal of a move to a key that is there already.
+#: The refusal of a move to a key that exists already.
 TAKEN = Refusal(None, taken=True)
 
 
@@ -87,8 +86,8 @@ class Store(Protocol):
     def create(self, key: str, record: Record) -> bool:
         """Insert the record; False, with nothing changed, if the key is taken.
 
-        An expired leftover does not take a key. Creating a record that has expired
-        already is allowed and leaves nothing that could be loaded.
+        An expired leftover does not take a key. A record that has already expired may be
+        created; nothing can be loaded then.
         """
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
@@ -99,8 +98,8 @@ class Store(Protocol):
         in the same trip where the backend can, what is there now. An absent or
         expired key is refused with :data:`GONE` and never added.
 
-        A record whose time is over already ends the key: saving :data:`ENDED` is a
-        delete, and with ``replacing`` one that spares what another request wrote.
+        Saving a record that has already expired ends the key: :data:`ENDED` deletes, and
+        with ``replacing`` deletes only what no other request has changed.
         """
 
     def touch(self, key: str, expires_at: datetime) -> bool:
@@ -115,13 +114,13 @@ class SupportsKeys(Store, Protocol):
     """**Recommended.** Lists and clears what this store wrote, and only that."""
 
     def keys(self) -> Iterator[str]:
-        """Yield the keys of live records; ones added or removed meanwhile may be missed."""
+        """Yield the keys of live records; may miss those added or removed meanwhile."""
 
     def count(self) -> int:
         """Return how many live records there are."""
 
     def clear(self) -> int:
-        """Remove every record of this store, live or not; return how many went.
+        """Remove every record of this store, live or expired; return how many.
 
         Records of another prefix, table, collection or directory stay.
         """
@@ -132,7 +131,7 @@ class SupportsPrune(Store, Protocol):
     """**Recommended** where the backend does not remove expired records by itself."""
 
     def prune(self) -> int:
-        """Remove expired records, in batches that block nobody; return how many went."""
+        """Remove expired records, in batches that block no other verb; return how many."""
 
 
 @runtime_checkable
@@ -140,7 +139,7 @@ class SupportsSetup(Store, Protocol):
     """**Optional.** The backend needs a table, an index or a directory first."""
 
     def setup(self) -> None:
-        """Make what is missing; safe to call again and from several processes at once."""
+        """Create what is missing; safe to repeat and to call from several processes at once."""
 
 
 @runtime_checkable
@@ -153,68 +152,68 @@ class SupportsPing(Store, Protocol):
 
 @runtime_checkable
 class SupportsClose(Store, Protocol):
-    """**Optional.** Holds connections that it opened itself."""
+    """**Optional.** For a store that opens connections itself."""
 
     def close(self) -> None:
         """Close what this store opened; an application's own client stays open."""
 
 
 class Lock(Protocol):
-    """One holder's claim on a key, used by one thread. It binds whoever asks for it only.
+    """One holder's claim on a key, used by one thread. It excludes only other lock holders.
 
-    A lock ends with its holder: at once where the backend notices that a process was
-    killed, else once its ``ttl`` is over. Who outlives that has lost it.
+    A lock ends with its holder: at once where the backend notices that the process was
+    killed, otherwise after its ``ttl``. A holder that outlives the ttl has lost the lock.
     """
 
     def acquire(self, timeout: float) -> bool:
-        """Wait for the others, at most this many seconds; False if they took longer."""
+        """Wait for the lock at most this many seconds; False if others kept it longer."""
 
     def renew(self) -> bool:
-        """Begin the ttl again; False if the lock was lost, and maybe taken by another."""
+        """Restart the ttl; False if the lock was lost. Another holder may have it then."""
 
     def release(self) -> None:
-        """Let the next one in; quiet if the lock was lost, and then another's stays."""
+        """Free the lock. If it was lost, do nothing: another holder keeps it."""
 
 
 @runtime_checkable
 class SupportsLock(Store, Protocol):
-    """**Optional.** Locks a key better than :class:`~.record_lock.RecordLock` does.
+    """**Optional.** Locks a key without polling, as :class:`~.record_lock.RecordLock` does.
 
-    That one stands in for it on any store: it asks again and again.
+    A store without this ability is locked by a RecordLock.
     """
 
     def lock(self, key: str, *, ttl: float) -> Lock:
-        """Return a lock, not acquired yet, that ends ``ttl`` seconds after its holder's end.
+        """Return a lock, not acquired yet, that outlives a killed holder by ``ttl`` seconds.
 
-        The key need not be there, and what is stored under it may change meanwhile.
+        The key need not exist, and its record may change while the lock is held.
         """
 
 
-#: Given the record that is there, returns the one to store; what it raises changes nothing.
+#: Takes the stored record and returns the one to store. If it raises, nothing changes.
 Rebase = Callable[[Record], Record]
 
 
 @runtime_checkable
-class SupportsHold(Store, Protocol):
-    """**Optional**, for backends with transactions: a second attempt that cannot fail."""
+class SupportsLockedSave(Store, Protocol):
+    """**Optional**, for backends that lock a record: the second attempt cannot lose a race."""
 
-    def save_holding(
+    def save_locked(
         self, key: str, record: Record, *, replacing: Record, rebase: Rebase
     ) -> Refusal | None:
-        """Save; if another record is there, hold it and save what ``rebase`` makes of it.
+        """Save; if another record is there, lock it and save what ``rebase`` makes of it.
 
-        Nobody else changes the record between the call of ``rebase`` and the write, so
+        The record cannot change between the call of ``rebase`` and the write, so
         :data:`GONE` is the only refusal.
         """
 
 
 def utc_now() -> datetime:
-    """Return this moment, aware and in UTC."""
+    """Return the current time as an aware UTC moment."""
     return datetime.now(timezone.utc)
 
 
 def is_expired(expires_at: datetime | None) -> bool:
-    """Tell whether a moment has come; None never does."""
+    """Tell whether a moment is past; False for None."""
     return expires_at is not None and expires_at <= utc_now()
 
 

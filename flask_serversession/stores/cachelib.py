@@ -1,9 +1,8 @@
-"""Sessions in any cachelib cache that lets its values be bytes."""
+"""Sessions in any cachelib cache that can store bytes."""
 
 from __future__ import annotations
 
 import copy
-import os
 import struct
 import sys
 import threading
@@ -11,7 +10,6 @@ from datetime import datetime
 from typing import Any
 from typing import IO
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from ..errors import ConfigError
 from ..errors import PayloadError
@@ -24,12 +22,13 @@ from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
 from .driver_errors import DriverErrors
+from .forking import leave_in_child
 
 if TYPE_CHECKING:
     from cachelib import BaseCache
 
 _EXPIRY = struct.Struct(">Q")
-#: Begins every stored value: the expiry's first two bytes are zero until the year 10889.
+#: Starts every stored value: the expiry's first two bytes are zero until the year 10889.
 _MARK = b"\0\0"
 _FOR_EVER = 0
 _LOCKS = 64
@@ -38,29 +37,29 @@ _LOCKS = 64
 class CacheLibStore:
     """Keeps sessions in a cachelib cache, as bytes: eight of expiry, then the payload.
 
-    **It is atomic among the threads of one process, and not between processes.**
+    **Verbs are atomic among the threads of one process, but not between processes.**
     cachelib has no compare-and-set, so every verb but ``load`` reads, decides and writes
-    under a lock of this store. Between processes the last write wins: a session saved by
-    two of them at once loses one side's changes, and a save can undo another process's
-    logout. Where several processes serve, use RedisStore, FileSystemStore, MongoDBStore
-    or MemcachedStore on the same backend.
+    under a lock of this store. Between processes the last write wins: of two that save a
+    session at once, one loses its changes, and a save can undo another process's logout.
+    With several processes, use RedisStore, FileSystemStore, MongoDBStore or MemcachedStore
+    on the same backend.
 
-    A session's lock is an entry of its own, and no better than that: it keeps the threads of
-    one process apart, and other processes only by luck.
+    A session's lock is a cache entry with the same limit: it excludes the threads of one
+    process, and does not reliably exclude other processes.
 
-    Whatever the cache raises becomes StoreUnavailable, for cachelib does not tell an
-    outage from a refusal. What it hides stays hidden: an unreadable file of
-    FileSystemCache is an absent session. A touch rewrites the payload. cachelib lists no
-    keys, so neither does this.
+    Every exception of the cache becomes StoreUnavailable, because cachelib does not
+    distinguish an outage from a refusal. Failures that it hides stay hidden: a session in an
+    unreadable file of FileSystemCache is absent. A touch rewrites the payload. Keys cannot be
+    listed.
 
-    cachelib serializes with pickle, which runs what it reads. This store works on a
-    shallow copy of the cache whose serializer passes bytes through, and refuses caches
-    that have none to replace (MemcachedCache, NullCache). It refuses a cache with a
-    ``threshold`` too: past that live sessions are dropped.
+    cachelib serializes with pickle, which can run code when it reads. This store works on a
+    shallow copy of the cache whose serializer passes bytes through. It refuses caches without
+    a serializer to replace (MemcachedCache, NullCache), and caches with a ``threshold``,
+    which drop live sessions.
 
     :param cache: a ``RedisCache``, a ``FileSystemCache(directory, threshold=0)`` …
         The application closes it.
-    :param prefix: begins every key.
+    :param prefix: starts every key.
     """
 
     def __init__(self, cache: BaseCache, *, prefix: str = "sess:") -> None:
@@ -68,8 +67,8 @@ class CacheLibStore:
         self._cache = _with_bytes(cache)
         self._prefix = prefix
         self._errors = DriverErrors("cachelib", unavailable=(Exception,), failed=())
-        self._locks = _new_locks()
-        _stores.add(self)
+        self._renew_locks()
+        leave_in_child(self, CacheLibStore._renew_locks)
 
     def load(self, key: str) -> Record | None:
         return self._live(self._prefix + key)
@@ -85,8 +84,8 @@ class CacheLibStore:
                 added = self._cache.add(name, _frame(record), _timeout(record.expires_at))
             if added:
                 return True
-            # Taken by another process just now, or by a leftover: FileSystemCache adds
-            # nothing where an expired file is.
+            # Another process was faster, or an expired file is in the way: FileSystemCache
+            # does not add where one is.
             if self._live(name):
                 return False
             self._put(name, record)
@@ -120,6 +119,10 @@ class CacheLibStore:
             self._remove(name)
             return True
 
+    def _renew_locks(self) -> None:
+        # In a child, a lock that another thread of the parent held would stay locked.
+        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
+
     def _lock(self, name: str) -> threading.Lock:
         return self._locks[hash(name) % _LOCKS]
 
@@ -152,7 +155,7 @@ def _with_bytes(cache: Any) -> Any:
 
 
 class _Bytes:
-    """A cachelib serializer that takes bytes and leaves them alone."""
+    """A cachelib serializer that passes bytes through."""
 
     def dumps(self, value: bytes) -> bytes:
         return value
@@ -176,7 +179,7 @@ def _frame(record: Record) -> bytes:
 def _unframe(value: bytes) -> Record:
     if len(value) < _EXPIRY.size or not value.startswith(_MARK):
         raise PayloadError(
-            "A value in the cachelib cache is not one of this store's. Give the store a"
+            "A value in the cachelib cache was not written by this store. Give the store a"
             " prefix that nothing else uses."
         )
     (expiry,) = _EXPIRY.unpack_from(value)
@@ -187,7 +190,7 @@ def _unframe(value: bytes) -> Record:
 def _timeout(expires_at: datetime | None) -> int:
     if expires_at is None:
         return 0  # cachelib's "never"
-    # One second more: caches round the present down, and the frame has the exact moment.
+    # One second more: caches round the current time down. The frame has the exact expiry.
     return -(-milliseconds_left(expires_at) // 1000) + 1
 
 
@@ -202,30 +205,13 @@ def _check(cache: BaseCache) -> None:
     kind = type(cache).__name__
     if not hasattr(cache, "serializer"):
         raise ConfigError(
-            f"{kind} has no serializer that could be kept from pickling. Use MemcachedStore"
-            " for memcached, or another cache."
+            f"{kind} always pickles: it has no serializer to replace. Use MemcachedStore for"
+            " memcached, or another cache."
         )
-    # To SimpleCache 0 means 500.
+    # SimpleCache takes 0 for 500.
     boundless = sys.maxsize if isinstance(cache, SimpleCache) else 0
     if getattr(cache, "_threshold", boundless) != boundless:
         raise ConfigError(
-            f"{kind} drops live sessions past its threshold. Make it with threshold="
+            f"{kind} drops live sessions above its threshold. Create it with threshold="
             f"{'sys.maxsize, or use MemoryStore' if boundless else '0'}."
         )
-
-
-_stores: WeakSet[CacheLibStore] = WeakSet()
-
-
-def _new_locks() -> tuple[threading.Lock, ...]:
-    return tuple(threading.Lock() for _ in range(_LOCKS))
-
-
-def _renew_locks() -> None:
-    # A lock that another thread of the parent held would stay locked in the child.
-    for store in _stores:
-        store._locks = _new_locks()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_locks)

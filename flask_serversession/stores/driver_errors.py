@@ -1,4 +1,4 @@
-"""A driver's exceptions as this package's, for the writing of stores."""
+"""Turns a driver's exceptions into this package's; for authors of stores."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from ..errors import StoreUnavailable
 class DriverErrors:
     """A reusable ``with`` block that turns a driver's exceptions into this package's.
 
-    ``unavailable`` lists the exceptions that mean "no answer", ``failed`` the rest of
-    the driver's tree. The driver's message is kept as ``__cause__`` only: it may quote
-    parameters, and with them a session.
+    ``unavailable`` lists the exceptions that mean "no answer", ``failed`` the driver's other
+    ones. The driver's message appears only in ``__cause__``: it may quote a session.
     """
 
     __slots__ = ("_backend", "_failed", "_unavailable")

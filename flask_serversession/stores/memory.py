@@ -1,13 +1,16 @@
-"""Sessions in this process's memory: for development, tests and single-process apps."""
+"""Sessions in this process's memory: for development, tests and single-process applications."""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 
 from .base import GONE
@@ -15,20 +18,18 @@ from .base import Lock
 from .base import Record
 from .base import Refusal
 from .base import utc_now
-from .memory_lock import MemoryLock
-from .memory_lock import Places
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("flask_serversession")
 
 _SWEEP_AT_LEAST_EVERY = 64
 
 
 class MemoryStore:
-    """Keeps records until they expire, the process ends or the cap is reached.
+    """Keeps records until they expire, the process ends or there are too many.
 
-    :param max_records: how many records it holds. Past that the expired ones go
-        first, then the least recently used one, with a line in the log.
-    :param clock: says what time it is.
+    :param max_records: how many records to keep. Beyond that, expired records are removed
+        first, then the least recently used one, with a warning in the log.
+    :param clock: returns the current time.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class MemoryStore:
             if replacing is not None and current.payload != replacing.payload:
                 return Refusal(current)
             self._records[key] = record
-            self._live(key)  # which removes what has ended
+            self._live(key)  # removes it if it has already expired
             return None
 
     def touch(self, key: str, expires_at: datetime) -> bool:
@@ -124,14 +125,14 @@ class MemoryStore:
             return
         self._process = os.getpid()
         logger.warning(
-            "The memory session store is used by several processes, and each has sessions of"
-            " its own: a user is logged in at one worker and not at the next. Use a store that"
+            "The memory session store is used by several processes, and each has its own"
+            " sessions: a user is logged in at one worker and not at the next. Use a store that"
             " processes share, such as 'sqlite:///sessions.db'."
         )
 
     def _sweep_now_and_then(self) -> None:
-        # A sweep walks every record, so the wait grows with their number: creating
-        # stays constant in cost, and dead records never outnumber the others for long.
+        # A sweep visits every record, so the interval grows with their number. A create then
+        # costs the same on average, and expired records stay fewer than the live ones.
         self._creates_until_sweep -= 1
         if self._creates_until_sweep > 0:
             return
@@ -154,3 +155,93 @@ class MemoryStore:
 
 def _ended(record: Record, now: datetime) -> bool:
     return record.expires_at is not None and record.expires_at <= now
+
+
+@dataclass(slots=True)
+class _Place:
+    """The holder of a key, and when its ttl ends."""
+
+    changed: threading.Condition
+    holder: MemoryLock | None = None
+    ends: float = 0.0
+    #: Holder and waiters. The place is removed with the last of them.
+    users: int = 0
+
+
+@dataclass(slots=True)
+class Places:
+    """The keys that are locked or waited for."""
+
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    by_key: dict[str, _Place] = field(default_factory=dict)
+
+
+class MemoryLock:
+    """Holds a key until it is released or ``ttl`` seconds after the last renewal.
+
+    Waiters sleep until then.
+    """
+
+    def __init__(self, places: Places, key: str, *, ttl: float) -> None:
+        self._places = places
+        self._key = key
+        self._ttl = ttl
+
+    def acquire(self, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        with self._places.guard:
+            place = self._enter()
+            while not self._take(place):
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    self._leave(place)
+                    return False
+                place.changed.wait(min(left, place.ends - time.monotonic()))
+        return True
+
+    def renew(self) -> bool:
+        with self._places.guard:
+            place = self._places.by_key.get(self._key)
+            if place is None or place.holder is not self or place.ends <= time.monotonic():
+                return False
+            place.ends = time.monotonic() + self._ttl
+            return True
+
+    def release(self) -> None:
+        with self._places.guard:
+            place = self._places.by_key.get(self._key)
+            if place is not None and place.holder is self:
+                place.holder = None
+                place.changed.notify()
+                self._leave(place)
+
+    def _enter(self) -> _Place:
+        self._forget_lost_ones()
+        place = self._places.by_key.get(self._key)
+        if place is None:
+            place = self._places.by_key[self._key] = _Place(
+                threading.Condition(self._places.guard)
+            )
+        place.users += 1
+        return place
+
+    def _forget_lost_ones(self) -> None:
+        # A thread that ended without releasing its lock leaves its place behind.
+        now = time.monotonic()
+        for key, place in list(self._places.by_key.items()):
+            if place.users == 1 and place.holder is not None and place.ends <= now:
+                del self._places.by_key[key]
+
+    def _take(self, place: _Place) -> bool:
+        now = time.monotonic()
+        if place.holder is not None:
+            if place.ends > now:
+                return False
+            place.users -= 1  # the holder whose ttl is over
+        place.holder, place.ends = self, now + self._ttl
+        return True
+
+    def _leave(self, place: _Place) -> None:
+        place.users -= 1
+        if not place.users:
+            del self._places.by_key[self._key]

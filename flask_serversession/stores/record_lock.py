@@ -1,4 +1,4 @@
-"""A lock on any store: a record that only one of several can create."""
+"""A lock that works on any store: a record that only one process can create."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LONGEST_PAUSE = 0.05
 
 
 class RecordLock:
-    """Holds a key for as long as a record of its own beside it lasts.
+    """Holds a key as long as the lock's own record, stored beside it, exists.
 
-    Waiting is asking again, at growing intervals that are never the same for two. A holder
-    that was killed is waited for until its ``ttl`` is over.
+    Waiters poll with jittered exponential back-off. The lock of a killed holder ends after
+    its ``ttl``.
 
-    :param store: where the record is kept; it is one that ``keys`` lists while it lasts.
+    :param store: where the lock's record is; ``keys`` lists it, too.
     :param key: what to lock.
     :param ttl: seconds after which others may take the lock.
     """

@@ -21,9 +21,9 @@ def move_record(
     """Create a record under a new key, then save what is left under the old one.
 
     With ``replacing``, only if the old payload is still that record's. Refused like a save
-    of the old key, or with :data:`~.base.TAKEN`; then neither key is changed. If the process
-    is killed between the two steps, the old record is unchanged and the new one stays, under
-    a key that nobody knows, until it expires.
+    of the old key, or with :data:`~.base.TAKEN`; then neither key changes. If the process is
+    killed between the two steps, the old record is unchanged and the new one stays, under a
+    key that nobody knows, until it expires.
 
     :param to: a key that nobody else knows before this returns.
     :param leaving: by default what ends the old key.

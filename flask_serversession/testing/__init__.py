@@ -24,9 +24,9 @@ pytest.register_assert_rewrite(
     "flask_serversession.testing.stateful",
 )
 
-from .concurrency import HoldContract as HoldContract  # noqa: E402 - rewriting comes first
 from .concurrency import LeaseContract as LeaseContract  # noqa: E402
 from .concurrency import LockContract as LockContract  # noqa: E402
+from .concurrency import LockedSaveContract as LockedSaveContract  # noqa: E402 - rewriting comes first
 from .contract import KeysContract as KeysContract  # noqa: E402
 from .contract import PingContract as PingContract  # noqa: E402
 from .contract import PruneContract as PruneContract  # noqa: E402

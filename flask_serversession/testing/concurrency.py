@@ -1,4 +1,4 @@
-"""What a store promises to several at once, as tests: locks, and saves that hold a record."""
+"""What a store promises to several at once, as tests: locks, and saves that lock a record."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..stores.base import Lock
 from ..stores.base import Record
 from ..stores.base import Refusal
 from ..stores.base import Store
-from ..stores.base import SupportsHold
 from ..stores.base import SupportsLock
+from ..stores.base import SupportsLockedSave
 from ..stores.record_lock import RecordLock
 from .contract import at_the_same_time
 from .contract import live
@@ -151,13 +151,15 @@ class LeaseContract:
         lock.release()
 
 
-class HoldContract:
-    """What SupportsHold promises."""
+class LockedSaveContract:
+    """What SupportsLockedSave promises."""
 
-    def test_the_store_claims_to_hold(self, store: Store) -> None:
-        assert isinstance(store, SupportsHold)
+    def test_the_store_claims_to_save_locked(self, store: Store) -> None:
+        assert isinstance(store, SupportsLockedSave)
 
-    def test_an_unchanged_record_is_replaced_without_a_question(self, store: SupportsHold) -> None:
+    def test_an_unchanged_record_is_replaced_without_a_question(
+        self, store: SupportsLockedSave
+    ) -> None:
         store.create("key", live())
         loaded = _loaded(store)
 
@@ -165,10 +167,10 @@ class HoldContract:
             raise AssertionError("nobody else wrote")
 
         new = live(OTHER_PAYLOAD)
-        assert store.save_holding("key", new, replacing=loaded, rebase=never) is None
+        assert store.save_locked("key", new, replacing=loaded, rebase=never) is None
         assert _loaded(store).payload == OTHER_PAYLOAD
 
-    def test_a_changed_record_is_rebased(self, store: SupportsHold) -> None:
+    def test_a_changed_record_is_rebased(self, store: SupportsLockedSave) -> None:
         store.create("key", live())
         stale = _loaded(store)
         store.save("key", live(OTHER_PAYLOAD))
@@ -178,22 +180,22 @@ class HoldContract:
             seen.append(current.payload)
             return live(b'{"views":3}')
 
-        assert store.save_holding("key", live(), replacing=stale, rebase=rebase) is None
+        assert store.save_locked("key", live(), replacing=stale, rebase=rebase) is None
         assert seen == [OTHER_PAYLOAD]
         assert _loaded(store).payload == b'{"views":3}'
 
-    def test_what_is_gone_is_not_brought_back(self, store: SupportsHold) -> None:
+    def test_what_is_gone_is_not_brought_back(self, store: SupportsLockedSave) -> None:
         store.create("key", live())
         stale = _loaded(store)
         store.delete("key")
 
-        refusal = store.save_holding("key", live(), replacing=stale, rebase=lambda now: now)
+        refusal = store.save_locked("key", live(), replacing=stale, rebase=lambda now: now)
 
         assert refusal == GONE
         assert store.load("key") is None
 
     def test_what_rebase_raises_changes_nothing_and_frees_the_record(
-        self, store: SupportsHold
+        self, store: SupportsLockedSave
     ) -> None:
         store.create("key", live())
         stale = _loaded(store)
@@ -203,13 +205,13 @@ class HoldContract:
             raise LookupError("not this time")
 
         with pytest.raises(LookupError, match="not this time"):
-            store.save_holding("key", live(), replacing=stale, rebase=refuse)
+            store.save_locked("key", live(), replacing=stale, rebase=refuse)
 
         assert _loaded(store).payload == OTHER_PAYLOAD
         assert store.save("key", live(), replacing=_loaded(store)) is None
         assert store.delete("key") is True
 
-    def test_no_one_loses_a_second_attempt(self, store: SupportsHold) -> None:
+    def test_no_one_loses_a_second_attempt(self, store: SupportsLockedSave) -> None:
         store.create("key", live(b'{"n":0}'))
         asked = threading.Lock()
         questions = 0
@@ -225,7 +227,7 @@ class HoldContract:
             for _ in range(5):
                 loaded = _loaded(store)
                 new = live(b'{"n":%d}' % (_number(loaded) + 1))
-                refusals.append(store.save_holding("key", new, replacing=loaded, rebase=add_one))
+                refusals.append(store.save_locked("key", new, replacing=loaded, rebase=add_one))
             return refusals
 
         assert at_the_same_time([count] * 6) == [[None] * 5] * 6

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from flask_serversession.stores.filesystem import FileSystemStore
-from flask_serversession.stores.filesystem_lock import WriteLocks
+from flask_serversession.stores.filesystem.lock import WriteLocks
 from flask_serversession.testing.concurrency import PATIENCE
 from flask_serversession.testing.contract import live
 

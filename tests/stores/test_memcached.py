@@ -31,7 +31,7 @@ from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import SupportsKeys
 from flask_serversession.stores.memcached import MemcachedStore
-from flask_serversession.stores.memcached_ends import KnownEnds
+from flask_serversession.stores.memcached.known_ends import KnownEnds
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
 from flask_serversession.testing import PingContract

@@ -79,7 +79,7 @@ def test_those_who_wait_a_second_ask_a_handful_of_times(
 def test_a_release_wakes_a_waiter_before_it_would_ask_again(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_serversession.stores.redis_lock._LONGEST_WAIT", HOUR)
+    monkeypatch.setattr("flask_serversession.stores.redis.lock._LONGEST_WAIT", HOUR)
     store._timeout = 2 * HOUR
     first, second = store.lock("key", ttl=HOUR), store.lock("key", ttl=HOUR)
     assert first.acquire(0)

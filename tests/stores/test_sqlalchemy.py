@@ -30,9 +30,9 @@ from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import utc_now
-from flask_serversession.stores.sql_sqlite import write_ahead
-from flask_serversession.stores.sql_table import BATCH
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
+from flask_serversession.stores.sqlalchemy.sqlite import write_ahead
+from flask_serversession.stores.sqlalchemy.statements import BATCH
 from flask_serversession.testing import KeysContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import PruneContract
@@ -193,7 +193,7 @@ VERBS: dict[str, tuple[Callable[[SQLAlchemyStore], object], list[str]]] = {
         lambda store: store.save("key", ENDED, replacing=live(OTHER_PAYLOAD)),
         ["DELETE", "SELECT"],
     ),
-    "save holding": (lambda store: _save_holding(store, live()), ["UPDATE"]),
+    "save locked": (lambda store: _save_locked(store, live()), ["UPDATE"]),
     "touch": (lambda store: store.touch("key", in_(60)), ["UPDATE"]),
     "delete": (lambda store: store.delete("key"), ["DELETE"]),
     "ping": (lambda store: store.ping(), ["SELECT"]),
@@ -224,7 +224,7 @@ def test_a_second_attempt_is_one_transaction(
     store.create("key", live())
 
     with received() as seen:
-        _save_holding(store, live(OTHER_PAYLOAD), rebased)
+        _save_locked(store, live(OTHER_PAYLOAD), rebased)
 
     assert seen == [
         "UPDATE",
@@ -238,7 +238,7 @@ def test_a_second_attempt_at_what_is_gone_asks_once(
     store.setup()
 
     with received() as seen:
-        _save_holding(store, live())
+        _save_locked(store, live())
 
     assert seen == ["UPDATE", "BEGIN", "SELECT", "COMMIT"]
 
@@ -272,7 +272,7 @@ def test_an_applications_engine_adds_little(
     assert seen == expected[engine.dialect.name]
 
     with received() as seen:
-        _save_holding(store, live(OTHER_PAYLOAD))
+        _save_locked(store, live(OTHER_PAYLOAD))
 
     transaction = ["BEGIN", "SELECT", "UPDATE", "COMMIT"]
     expected = {
@@ -978,11 +978,11 @@ def _load(store: SQLAlchemyStore, key: str, _record: Record) -> None:
     store.load(key)
 
 
-def _save_holding(
+def _save_locked(
     store: SQLAlchemyStore, replacing: Record, rebased: Record | None = None
 ) -> Refusal | None:
     new = rebased or live(b"{}")
-    return store.save_holding("key", live(), replacing=replacing, rebase=lambda _: new)
+    return store.save_locked("key", live(), replacing=replacing, rebase=lambda _: new)
 
 
 @contextmanager

@@ -26,13 +26,13 @@ from flask_serversession.stores.base import Lock
 from flask_serversession.stores.base import Rebase
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
-from flask_serversession.stores.base import SupportsHold
 from flask_serversession.stores.base import SupportsLock
-from flask_serversession.stores.sql_lock import ConnectionLock
+from flask_serversession.stores.base import SupportsLockedSave
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
-from flask_serversession.testing import HoldContract
+from flask_serversession.stores.sqlalchemy.lock import ConnectionLock
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
+from flask_serversession.testing import LockedSaveContract
 from flask_serversession.testing.concurrency import PATIENCE
 from flask_serversession.testing.contract import assert_payload
 from flask_serversession.testing.contract import at_the_same_time
@@ -110,7 +110,7 @@ def neighbour(make_store: MakeStore, store: SQLAlchemyStore) -> SQLAlchemyStore:
     return make_store(timeout=2)
 
 
-class TestOnOneConnection(HoldContract, LockContract):
+class TestOnOneConnection(LockedSaveContract, LockContract):
     pass
 
 
@@ -133,7 +133,7 @@ def stale(store: SQLAlchemyStore, neighbour: SQLAlchemyStore) -> Record:
 
 
 def test_the_store_claims_to_hold_and_to_lock(store: SQLAlchemyStore) -> None:
-    assert isinstance(store, SupportsHold)
+    assert isinstance(store, SupportsLockedSave)
     assert isinstance(store, SupportsLock)
 
 
@@ -149,7 +149,7 @@ def test_nobody_else_writes_while_a_row_is_held(
             assert not writes[0].done()
             return live(b'{"views":3}')
 
-        assert store.save_holding("key", live(), replacing=stale, rebase=rebase) is None
+        assert store.save_locked("key", live(), replacing=stale, rebase=rebase) is None
         refusal = writes[0].result(timeout=PATIENCE)
 
     assert refusal is not None
@@ -166,13 +166,13 @@ def test_readers_do_not_wait_for_a_row_that_is_held(
         assert_payload(reader, "key", OTHER_PAYLOAD)
         return live()
 
-    assert store.save_holding("key", live(), replacing=stale, rebase=rebase) is None
+    assert store.save_locked("key", live(), replacing=stale, rebase=rebase) is None
 
 
 def test_a_rebased_record_that_has_ended_removes_the_row(
     store: SQLAlchemyStore, stale: Record
 ) -> None:
-    assert store.save_holding("key", live(), replacing=stale, rebase=lambda _: ENDED) is None
+    assert store.save_locked("key", live(), replacing=stale, rebase=lambda _: ENDED) is None
 
     assert _rows(store) == 0
 
@@ -180,11 +180,11 @@ def test_a_rebased_record_that_has_ended_removes_the_row(
 def test_an_end_that_nobody_contests_removes_the_row(store: SQLAlchemyStore) -> None:
     store.create("key", live())
 
-    ended = store.save_holding("key", ENDED, replacing=live(), rebase=lambda now: now)
+    ended = store.save_locked("key", ENDED, replacing=live(), rebase=lambda now: now)
 
     assert ended is None
     assert _rows(store) == 0
-    assert store.save_holding("key", ENDED, replacing=live(), rebase=lambda now: now) == GONE
+    assert store.save_locked("key", ENDED, replacing=live(), rebase=lambda now: now) == GONE
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_what_rebase_raises_comes_out_and_leaves_the_connection_clean(
         raise error
 
     with pytest.raises(type(error)) as caught:
-        store.save_holding("key", live(), replacing=stale, rebase=refuse)
+        store.save_locked("key", live(), replacing=stale, rebase=refuse)
 
     assert caught.value is error
     assert neighbour.save("key", live(b"{}")) is None
@@ -225,7 +225,7 @@ def test_a_connection_that_dies_while_it_holds_saves_nothing(
 
     sa.event.listen(engine, "before_cursor_execute", note)
     with pytest.raises(StoreUnavailable):
-        store.save_holding("key", live(), replacing=stale, rebase=rebase)
+        store.save_locked("key", live(), replacing=stale, rebase=rebase)
 
     assert_payload(store, "key", OTHER_PAYLOAD)
     assert neighbour.save("key", live()) is None
@@ -238,10 +238,10 @@ def test_a_row_that_somebody_holds_is_not_waited_for_longer_than_the_timeout(
 
     def rebase(current: Record) -> Record:
         with pytest.raises(StoreUnavailable):
-            waiting.save_holding("key", live(), replacing=stale, rebase=lambda now: now)
+            waiting.save_locked("key", live(), replacing=stale, rebase=lambda now: now)
         return live(b"{}")
 
-    assert neighbour.save_holding("key", live(), replacing=stale, rebase=rebase) is None
+    assert neighbour.save_locked("key", live(), replacing=stale, rebase=rebase) is None
     assert_payload(waiting, "key", b"{}")
     assert waiting.save("key", live()) is None
     assert_payload(neighbour, "key", PAYLOAD)
@@ -278,7 +278,7 @@ def test_a_strict_default_of_the_application_makes_no_second_attempt_fail(
             return add_one(current)
 
         def hold(rebase: Rebase) -> Refusal | None:
-            return store.save_holding("key", live(), replacing=stale, rebase=rebase)
+            return store.save_locked("key", live(), replacing=stale, rebase=rebase)
 
         assert hold(add_one_slowly) is None
         assert waits[0].result(timeout=PATIENCE) is None
@@ -325,7 +325,7 @@ def test_mysql_that_counts_changed_rows_asks_no_question_about_an_unchanged_one(
     def never(current: Record) -> Record:
         raise AssertionError("nobody else wrote")
 
-    assert store.save_holding("key", record, replacing=record, rebase=never) is None
+    assert store.save_locked("key", record, replacing=record, rebase=never) is None
     assert_payload(store, "key", PAYLOAD)
     engine.dispose()
 
@@ -526,7 +526,7 @@ def _count_together(store: SQLAlchemyStore) -> int:
             loaded = store.load("key")
             assert loaded is not None
             new = add_one(loaded)
-            refusals.append(store.save_holding("key", new, replacing=loaded, rebase=add_one))
+            refusals.append(store.save_locked("key", new, replacing=loaded, rebase=add_one))
         return refusals
 
     assert at_the_same_time([count] * 4) == [[None] * 10] * 4

@@ -28,8 +28,8 @@ from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 from flask_serversession.testing import contract
-from flask_serversession.testing import HoldContract
 from flask_serversession.testing import KeysContract
+from flask_serversession.testing import LockedSaveContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
 from flask_serversession.testing import store_machine
@@ -253,7 +253,9 @@ def store(make_store: MakeStore) -> SQLAlchemyStore:
     return make_store()
 
 
-class TestEveryLayout(StoreContract, KeysContract, PruneContract, SetupContract, HoldContract):
+class TestEveryLayout(
+    StoreContract, KeysContract, PruneContract, SetupContract, LockedSaveContract
+):
     @pytest.fixture(autouse=True)
     def _the_second_before_is_precise_enough(
         self, node: Node, monkeypatch: pytest.MonkeyPatch
@@ -380,8 +382,8 @@ def test_saving_the_end_leaves_no_row(
 
     assert store.save("saved", ENDED) is None
     assert store.save("replaced", ENDED, replacing=live()) is None
-    assert store.save_holding("held", ENDED, replacing=live(), rebase=lambda now: now) is None
-    assert store.save_holding("rebased", live(), replacing=stale, rebase=lambda _: ENDED) is None
+    assert store.save_locked("held", ENDED, replacing=live(), rebase=lambda now: now) is None
+    assert store.save_locked("rebased", live(), replacing=stale, rebase=lambda _: ENDED) is None
 
     assert text_of_rows(engine, node) == []
 

@@ -207,9 +207,9 @@ def test_what_ends_a_key_is_saved_like_any_record(store: MemoryStore, slot: Slot
 
 
 class Holding(MemoryStore):
-    """A memory store with a second attempt that holds the record."""
+    """A memory store whose second attempt locks the record."""
 
-    def save_holding(
+    def save_locked(
         self, key: str, record: Record, *, replacing: Record, rebase: Callable[[Record], Record]
     ) -> Refusal | None:
         with self._lock:

@@ -150,12 +150,12 @@ def test_whatever_has_the_five_verbs_is_a_store() -> None:
     assert open_store(store, {}) is store
 
 
-def test_a_store_already_made_takes_no_options() -> None:
-    with pytest.raises(ConfigError, match="SESSION_STORE_OPTIONS would change nothing"):
+def test_a_store_object_takes_no_options() -> None:
+    with pytest.raises(ConfigError, match="SESSION_STORE_OPTIONS has no effect"):
         open_store(MemoryStore(), {"max_records": 1})
 
 
-def test_a_class_is_not_a_store_already_made() -> None:
+def test_a_class_is_not_a_store_object() -> None:
     with pytest.raises(ConfigError, match="MemoryStore"):
         open_store(MemoryStore, {})
 
@@ -165,12 +165,12 @@ def test_a_class_is_not_a_store_already_made() -> None:
     [
         ("reddis://localhost", "Did you mean 'redis'"),
         ("postgres+psycopg://localhost/app", "Did you mean 'postgresql'"),
-        ("xyz://localhost", "Known are redis, "),
-        ("://localhost", "Known are"),
+        ("xyz://localhost", "The known ones are redis, "),
+        ("://localhost", "The known ones are"),
         ("http://[", "SESSION_STORE"),
         ("memmory", "Did you mean 'memory'"),
-        ("sqlite", "Known are memory, redis"),
-        ("", "Known are memory, redis"),
+        ("sqlite", "The known ones are memory, redis"),
+        ("", "The known ones are memory, redis"),
         (None, "NoneType"),
         (42, "int"),
         (b"redis://localhost", "bytes"),
@@ -251,7 +251,7 @@ def test_another_package_brings_a_store_by_its_scheme_and_its_name() -> None:
 def test_another_packages_store_may_do_without_urls() -> None:
     assert kind(open_store("plain", {})) == "ShelfStore"
 
-    with pytest.raises(ConfigError, match="scheme 'plain', which no store knows"):
+    with pytest.raises(ConfigError, match="scheme 'plain', which no store has"):
         open_store("plain://somewhere", {})
 
 

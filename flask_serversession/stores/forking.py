@@ -1,0 +1,51 @@
+"""What stores do in a forked child, so that it leaves its parent's connections and locks alone."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
+
+#: A fork waits until no thread holds this. Hold it to change what a child would inherit.
+no_fork = threading.RLock()
+
+_leavers: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
+#: Kept until the process ends: once collected, some drivers close their server's session, and
+#: it is the parent's.
+_the_parents: list[object] = []
+
+
+def leave_in_child(owner: T, leave: Callable[[T], object]) -> None:
+    """Call ``leave(owner)`` in every forked child, as long as the owner exists.
+
+    :param leave: returns what it took from the owner and must not be collected.
+    """
+    with no_fork:
+        _leavers[owner] = leave
+
+
+def _leave_all() -> None:
+    with ExitStack() as stack:  # which calls all of them, even if some raise
+        stack.callback(no_fork.release)
+        for owner, leave in list(_leavers.items()):
+            stack.callback(_leave, owner, leave)
+
+
+def _leave(owner: Any, leave: Callable[[Any], object]) -> None:
+    left = leave(owner)
+    if left is not None:
+        _the_parents.append(left)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        before=no_fork.acquire,
+        after_in_parent=no_fork.release,
+        after_in_child=_leave_all,
+    )

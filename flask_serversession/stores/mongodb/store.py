@@ -1,0 +1,275 @@
+"""Sessions in MongoDB, in documents that npm's connect-mongo reads too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from datetime import timezone
+from functools import cached_property
+from typing import Any
+from typing import TYPE_CHECKING
+
+from ...errors import ConfigError
+from ...errors import PayloadError
+from ..base import GONE
+from ..base import is_expired
+from ..base import Lock
+from ..base import Record
+from ..base import Refusal
+from ..base import utc_now
+from ..driver_errors import DriverErrors
+from ..record_lock import RecordLock
+from .layouts import layout_named
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.collection import Collection
+
+#: What connect-mongo calls its index; another name for the same index is an error.
+_INDEX = "expires_1"
+
+
+class MongoDBStore:
+    """Keeps each session in one document, ``{_id: key, session: JSON text, expires: date}``.
+
+    That is connect-mongo's ``stringify: true``. A document without ``expires`` lives
+    for ever. A save drops what connect-mongo may have added, ``lastModified``,
+    ``createdAt`` and ``updatedAt``, which it can do without; a touch keeps them.
+
+    On the server: ``findOne`` by ``_id`` to load; to create, ``replaceOne`` of an expired
+    document, which inserts where there is none; to save, ``replaceOne`` of a live one,
+    with ``replacing`` only of one with the old session, and never an upsert; to touch, a
+    ``$set`` of ``expires`` alone. MongoDB's TTL monitor removes the expired about once a
+    minute; until then every verb takes them for absent.
+
+    A session's lock is a document of its own in ``<collection>_locks``, which others ask for
+    again and again; that of a killed holder is free once its ``ttl`` is over.
+
+    Reads go to the primary and dates are UTC, whatever the client is set to. The write
+    concern is the client's; one that waits for no acknowledgement is refused. A session
+    is at most 16 MB, MongoDB's limit. After a ``fork`` PyMongo opens new connections
+    and, if the client was in use before, warns about it once.
+
+    ``layout="connect-mongo-subdocument"`` is connect-mongo's ``stringify: false``: the
+    session is a subdocument. Its JSON comes back spelled as orjson does it, a date or an
+    ObjectId that Node put there as text, which is what the next save stores; other values
+    that JSON has not raise PayloadError. A NUL in a name, half of a surrogate pair and an
+    integer from 2**63 on cannot be stored and raise StoreError, as does a name that starts
+    with ``$`` on servers before MongoDB 5.
+
+    :param client: a ``pymongo.MongoClient``. How long a verb may take is its
+        ``timeoutMS``; without that it may wait for ever.
+    :param database: its name; None is the one in the client's URL, else ``test``.
+    :param collection: the name of a collection for sessions only.
+    :param layout: ``"native"``, ``"connect-mongo"`` and ``"express"`` are the same; or
+        ``"connect-mongo-subdocument"``.
+    :param create: make the TTL indexes, before the first session and the first lock.
+    """
+
+    def __init__(
+        self,
+        client: MongoClient[Any],
+        *,
+        database: str | None = None,
+        collection: str = "sessions",
+        layout: str = "native",
+        create: bool = True,
+    ) -> None:
+        errors = _driver().errors
+        from bson import ObjectId
+
+        self._client = client
+        self._owns_client = False
+        self._creates_index = self._needs_setup = create
+        self._sessions = _sessions(client, database, collection)
+        self._layout = layout_named(layout, ObjectId)
+        self._taken = errors.DuplicateKeyError
+        self._errors = DriverErrors(
+            "MongoDB",
+            unavailable=(errors.ConnectionFailure, errors.ExecutionTimeout),
+            failed=(errors.PyMongoError, errors.InvalidDocument, OverflowError),
+        )
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        *,
+        database: str | None = None,
+        collection: str = "sessions",
+        layout: str = "native",
+        create: bool = True,
+        timeout: float = 5.0,
+    ) -> MongoDBStore:
+        """Return a store with a client of its own; nothing connects before the first verb.
+
+        :param url: ``mongodb://…`` or ``mongodb+srv://…``, with PyMongo's options.
+        :param timeout: seconds a verb may take on the whole, finding a server included.
+        """
+        driver = _driver()
+        try:
+            client = driver.MongoClient(url, connect=False, timeoutMS=int(timeout * 1000))
+        except (driver.errors.PyMongoError, ValueError) as error:
+            raise ConfigError(
+                "The MongoDB URL cannot be read. It looks like"
+                " mongodb://user:password@host:27017/database; PyMongo's own error is the"
+                " cause of this one."
+            ) from error
+        store = cls(client, database=database, collection=collection, layout=layout, create=create)
+        store._owns_client = True
+        return store
+
+    def load(self, key: str) -> Record | None:
+        with self._errors:
+            document = self._sessions.find_one({"_id": key})
+        record = None if document is None else self._record(document)
+        return None if record is None or is_expired(record.expires_at) else record
+
+    def create(self, key: str, record: Record) -> bool:
+        if self._needs_setup:
+            self.setup()
+        document = self._document(key, record)
+        with self._errors:
+            try:
+                # Replaces an expired leftover and inserts where there is nothing; a
+                # live document matches neither, so the insert meets its _id.
+                self._sessions.replace_one(_expired(_id=key), document, upsert=True)
+            except self._taken:
+                return False
+        return True
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        # $in takes a subdocument for a value; on its own it could be an operator.
+        same = {} if replacing is None else {"session": {"$in": [self._session_of(replacing)]}}
+        wanted = _live(_id=key, **same)
+        with self._errors:
+            if is_expired(record.expires_at):
+                done = self._sessions.delete_one(wanted).deleted_count
+            else:
+                document = self._document(key, record)
+                done = self._sessions.replace_one(wanted, document).matched_count
+        if done:
+            return None
+        return GONE if replacing is None else Refusal(self.load(key))
+
+    def touch(self, key: str, expires_at: datetime) -> bool:
+        with self._errors:
+            result = self._sessions.update_one(_live(_id=key), {"$set": {"expires": expires_at}})
+        return result.matched_count > 0
+
+    def delete(self, key: str) -> bool:
+        with self._errors:
+            return self._sessions.delete_one(_live(_id=key)).deleted_count > 0
+
+    def lock(self, key: str, *, ttl: float) -> Lock:
+        return RecordLock(self._locks, key, ttl=ttl)
+
+    def keys(self) -> Iterator[str]:
+        with self._errors:
+            for document in self._sessions.find(_live(), {"_id": True}):
+                yield document["_id"]
+
+    def count(self) -> int:
+        with self._errors:
+            return self._sessions.count_documents(_live())
+
+    def clear(self) -> int:
+        with self._errors:
+            return self._sessions.delete_many({}).deleted_count
+
+    def prune(self) -> int:
+        with self._errors:
+            return self._sessions.delete_many(_expired()).deleted_count
+
+    def setup(self) -> None:
+        with self._errors:
+            self._sessions.create_index("expires", name=_INDEX, expireAfterSeconds=0)
+        self._needs_setup = False
+
+    def ping(self) -> None:
+        with self._errors:
+            self._client.admin.command("ping")
+
+    def close(self) -> None:
+        if self._owns_client:
+            self._client.close()
+
+    @cached_property
+    def _locks(self) -> MongoDBStore:
+        return MongoDBStore(
+            self._client,
+            database=self._sessions.database.name,
+            collection=f"{self._sessions.name}_locks",
+            create=self._creates_index,
+        )
+
+    def _document(self, key: str, record: Record) -> dict[str, Any]:
+        document = {"_id": key, "session": self._layout.dump(record.payload)}
+        if record.expires_at is not None:
+            document["expires"] = record.expires_at
+        return document
+
+    def _record(self, document: dict[str, Any]) -> Record:
+        expires_at = document.get("expires")
+        if not isinstance(expires_at, (datetime, type(None))):
+            raise PayloadError("A session document has an expiry that is no date.")
+        return self._layout.load(document.get("session"), expires_at)
+
+    def _session_of(self, record: Record) -> object:
+        if record.version is not None:
+            return record.version
+        return self._layout.dump(record.payload)
+
+
+def _expired(**fields: object) -> dict[str, Any]:
+    return {**fields, "expires": {"$lte": utc_now()}}
+
+
+def _live(**fields: object) -> dict[str, Any]:
+    ends_later, never_ends = {"expires": {"$gt": utc_now()}}, {"expires": None}
+    return {"$and": [fields, {"$or": [ends_later, never_ends]}]}
+
+
+def _sessions(
+    client: MongoClient[Any], database: str | None, collection: str
+) -> Collection[dict[str, Any]]:
+    driver = _driver()
+    from bson.codec_options import CodecOptions
+    from bson.codec_options import DatetimeConversion
+
+    if not isinstance(client, driver.MongoClient):
+        raise ConfigError(
+            f"MongoDBStore needs a pymongo.MongoClient, not {type(client).__name__}."
+        )
+    try:
+        found = client[database] if database else client.get_default_database("test")
+        sessions: Collection[dict[str, Any]] = found.get_collection(
+            collection,
+            codec_options=CodecOptions(
+                tz_aware=True,
+                tzinfo=timezone.utc,
+                # Or the driver fails on a date of Node's that is not in Python's range.
+                datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+            ),
+            read_preference=driver.ReadPreference.PRIMARY,
+        )
+    except driver.errors.InvalidName as error:
+        raise ConfigError(
+            f"MongoDB takes no database named {database!r} or no collection named {collection!r}."
+        ) from error
+    if not sessions.write_concern.acknowledged:
+        raise ConfigError(
+            "MongoDBStore has to know whether a write was done: use a client with w=1 or"
+            ' w="majority", not w=0.'
+        )
+    return sessions
+
+
+def _driver() -> Any:
+    try:
+        import pymongo
+    except ImportError as error:
+        raise ConfigError(
+            "MongoDBStore needs pymongo: pip install Flask-ServerSession[mongodb]"
+        ) from error
+    return pymongo

@@ -1,0 +1,254 @@
+"""Sessions in Redis or Valkey: on one server, behind Sentinel, or in a Cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
+from itertools import islice
+from typing import Any
+from typing import Protocol
+
+from ...errors import ConfigError
+from ..base import GONE
+from ..base import Lock
+from ..base import milliseconds_left
+from ..base import Record
+from ..base import Refusal
+from ..base import utc_now
+from ..driver_errors import DriverErrors
+from .clients import commands_of
+from .clients import driver
+from .clients import open_clients
+from .commands import ClientCommands
+from .commands import Commands
+from .commands import Script
+from .lock import RedisLock
+
+_REPLACE = Script("replace.lua")
+#: Seconds assumed as the timeout of an application's client that has none.
+_PATIENCE = 5.0
+
+_NAMES_A_TRIP = 500
+_NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
+
+
+class Client(Protocol):
+    """The part of a redis-py or valkey-py client that the store uses."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any: ...
+    def pipeline(self, transaction: Any = ...) -> Any: ...
+    def unlink(self, *names: Any) -> Any: ...
+    def scan_iter(self, match: Any = ..., count: Any = ...) -> Iterator[Any]: ...
+    def get_connection_kwargs(self) -> Any: ...
+
+
+class RedisStore:
+    """Keeps each payload as a plain string with a Redis TTL, as connect-redis does.
+
+    ``load`` sends GET and PTTL together; ``create`` is SET NX PX, ``save`` SET XX PX,
+    ``touch`` PEXPIRE and ``delete`` DEL. A save with ``replacing`` is SET IFEQ PX on Valkey
+    8.1 and Redis 8.4, plus a second trip if it is refused; on older servers it is a script.
+    Every verb is one round trip, plus one when a server does not know the script yet.
+    ``keys``, ``count`` and ``clear`` walk the whole database with SCAN. A session's lock is a
+    key of its own, ``lock:{…}``. Waiters sleep in Redis, and the lock of a killed holder ends
+    after its ``ttl``.
+
+    A server that evicts keys when its memory is full ends sessions early, and one that fails
+    over may lose the last writes. Both depend on how Redis is configured.
+
+    :param client: a ``Redis`` or ``RedisCluster`` of redis-py, a client made by its
+        ``Sentinel``, or the same of valkey-py. The application owns it: the store never
+        closes it, and its own timeouts and retries apply.
+    :param prefix: starts every key. Every key in the database that starts with it counts as
+        a session of this store.
+    """
+
+    def __init__(self, client: Client, *, prefix: str = "sess:") -> None:
+        _refuse_unfit(client)
+        self._commands: Commands = ClientCommands(client)
+        self._unlink = client.unlink
+        self._scan_iter = client.scan_iter
+        # A cluster cannot send two commands in one trip, so a script replaces them.
+        self._is_cluster = not hasattr(client, "connection_pool")
+        #: False once the server has refused SET IFEQ.
+        self._has_ifeq = True
+        self._timeout = client.get_connection_kwargs().get("socket_timeout") or _PATIENCE
+        self._errors, self._refused, self._unknown_script = _exceptions(client)
+        self._prefix = prefix.encode()
+        self._opened: list[Any] = []
+
+    @classmethod
+    def from_url(
+        cls, url: str, *, prefix: str = "sess:", timeout: float = 5.0, **client_options: Any
+    ) -> RedisStore:
+        """Return a store with its own client, which connects on first use.
+
+        ``redis://``, ``rediss://`` (TLS) and ``unix://`` URLs are redis-py's.
+        ``redis+cluster://host:6379,host:6380`` names some nodes of a cluster;
+        ``redis+sentinel://host:26379,host:26380/service/0`` names sentinels, a service and its
+        database. ``valkey`` works in place of ``redis``. User and password are those of the
+        servers that hold the data.
+
+        :param timeout: seconds to wait for a connection, and again for a reply. A dropped
+            connection in the pool is replaced. No command is sent twice; one without a reply
+            may still have been executed.
+        :param client_options: for redis-py's client, such as ``sentinel_kwargs`` with the
+            sentinels' own password.
+        """
+        if timeout <= 0:
+            raise ConfigError("timeout must be a number of seconds above zero.")
+        client, opened = open_clients(url, timeout, client_options)
+        store = cls(client, prefix=prefix)
+        store._opened = opened
+        store._commands = commands_of(client, client_options)
+        return store
+
+    def load(self, key: str) -> Record | None:
+        name = self._prefix + key.encode()
+        with self._errors:
+            if self._is_cluster:
+                found = self._run(_REPLACE, [name])
+            else:
+                found = self._commands.send(("GET", name), ("PTTL", name))
+        return _record(*found)
+
+    def create(self, key: str, record: Record) -> bool:
+        name = self._prefix + key.encode()
+        left = milliseconds_left(record.expires_at or _NEVER)
+        with self._errors:
+            if left <= 0:
+                return not self._send("EXISTS", name)
+            return bool(self._send("SET", name, record.payload, "NX", "PX", left))
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        name = self._prefix + key.encode()
+        left = milliseconds_left(record.expires_at or _NEVER)
+        with self._errors:
+            if replacing is not None:
+                return self._replace(name, record.payload, left, replacing.payload)
+            if left <= 0:
+                saved = self._send("DEL", name)
+            else:
+                saved = self._send("SET", name, record.payload, "XX", "PX", left)
+        return None if saved else GONE
+
+    def touch(self, key: str, expires_at: datetime) -> bool:
+        name = self._prefix + key.encode()
+        with self._errors:
+            # PEXPIRE with no time left removes the key.
+            return bool(self._send("PEXPIRE", name, milliseconds_left(expires_at)))
+
+    def delete(self, key: str) -> bool:
+        name = self._prefix + key.encode()
+        with self._errors:
+            return bool(self._send("DEL", name))
+
+    def lock(self, key: str, *, ttl: float) -> Lock:
+        return RedisLock(
+            self._commands,
+            self._errors,
+            self._prefix + key.encode(),
+            ttl=ttl,
+            unknown_script=self._unknown_script,
+            longest_wait=self._timeout,
+        )
+
+    def keys(self) -> Iterator[str]:
+        with self._errors:
+            names = set(self._names())  # SCAN may name a key twice.
+        return (name[len(self._prefix) :].decode() for name in names)
+
+    def count(self) -> int:
+        return sum(1 for _ in self.keys())
+
+    def clear(self) -> int:
+        removed = 0
+        with self._errors:
+            names = self._names()
+            while batch := list(islice(names, _NAMES_A_TRIP)):
+                removed += (
+                    self._unlink(*batch) if self._is_cluster else self._send("UNLINK", *batch)
+                )
+        return removed
+
+    def ping(self) -> None:
+        with self._errors:
+            self._send("PING")
+
+    def close(self) -> None:
+        for client in self._opened:
+            client.close()
+
+    def _names(self) -> Iterator[bytes]:
+        pattern = re.sub(rb"([*?\[\]\\])", rb"\\\1", self._prefix) + b"*"
+        if self._is_cluster:
+            yield from self._scan_iter(match=pattern, count=_NAMES_A_TRIP)
+            return
+        cursor: int | None = None
+        while cursor != 0:
+            # Not scan_iter: it would check out one more connection than the idle ones.
+            reply = self._send("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _NAMES_A_TRIP)
+            cursor = int(reply[0])
+            yield from reply[1]
+
+    def _send(self, *command: str | bytes | int) -> Any:
+        [reply] = self._commands.send(command)
+        return reply
+
+    def _run(self, script: Script, names: list[bytes], *arguments: bytes | int) -> Any:
+        return script.run(self._commands, self._unknown_script, names, *arguments)
+
+    def _replace(self, name: bytes, new: bytes, left: int, old: bytes) -> Refusal | None:
+        if left > 0 and self._set_if_equal(name, new, left, old):
+            return None
+        return _refusal(self._run(_REPLACE, [name], old, new, left))
+
+    def _set_if_equal(self, name: bytes, new: bytes, left: int, old: bytes) -> bool:
+        """Compare and set without Lua, which is several times slower for a long payload."""
+        if not self._has_ifeq:
+            return False
+        try:
+            return bool(self._send("SET", name, new, "IFEQ", old, "PX", left))
+        except self._refused as error:
+            if "syntax" not in str(error):
+                raise
+            self._has_ifeq = False
+            return False
+
+
+def _record(payload: bytes | None, left: int) -> Record | None:
+    # PTTL is -1 for a key without a TTL and -2 for one that is gone.
+    if payload is None or left in (0, -2):
+        return None
+    return Record(payload, None if left == -1 else utc_now() + timedelta(milliseconds=left))
+
+
+def _refusal(reply: Any) -> Refusal | None:
+    if reply == 1:
+        return None
+    current = _record(*reply)
+    return Refusal(current) if current else GONE
+
+
+def _refuse_unfit(client: Client) -> None:
+    options = getattr(client, "get_connection_kwargs", None)
+    if options is None or options().get("decode_responses") or hasattr(client, "aclose"):
+        raise ConfigError(
+            "RedisStore needs a synchronous client of redis-py or valkey-py, made without"
+            " decode_responses=True (a payload is bytes). from_url() takes a URL instead."
+        )
+
+
+def _exceptions(client: Client) -> tuple[DriverErrors, type[Exception], type[Exception]]:
+    """Return the driver's errors, its refusal of a command and that of an unknown script."""
+    is_valkey = any(kind.__module__.startswith("valkey.") for kind in type(client).__mro__)
+    name = "Valkey" if is_valkey else "Redis"
+    its = driver(name.lower()).exceptions
+    # "No node can be reached" is no subclass of the driver's other errors.
+    no_node = getattr(its, f"{name}ClusterException")
+    unavailable = (its.ConnectionError, its.TimeoutError, its.ClusterError, no_node)
+    errors = DriverErrors(name, unavailable, (getattr(its, f"{name}Error"),))
+    return errors, its.ResponseError, its.NoScriptError

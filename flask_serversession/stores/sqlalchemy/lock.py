@@ -1,0 +1,165 @@
+"""Locks that a server keeps for a connection, and frees when that ends, however it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from ..forking import leave_in_child
+from .engine import Database
+from .engine import ERRORS
+from .engine import MYSQL
+from .psycopg import more_patience
+
+#: Seconds of one wait on MySQL. A driver may be told to wait no longer than one for an answer.
+_SLICE = 0.5
+#: Seconds between two of them. MySQL, unlike MariaDB, counts whole ones, and waits for no half.
+_PAUSE = 0.02
+
+
+class ConnectionLock(ABC):
+    """Holds a key of a table for as long as a connection of its own lives.
+
+    The connection is outside the pool, where a view that waits would keep a place that the
+    holder needs to save. The server notices at once that a holder was killed, and one that
+    is slow keeps its lock: there is no ttl.
+    """
+
+    _unlock: sa.Executable
+
+    def __init__(self, database: Database, table: str, key: str) -> None:
+        self._database = database
+        self._digest = hashlib.sha256(f"{table}\0{key}".encode())
+        self._connection: sa.Connection | None = None
+        leave_in_child(self, ConnectionLock._leave)
+
+    def acquire(self, timeout: float) -> bool:
+        with ERRORS:
+            return self._database.healed(lambda: self._acquire(timeout))
+
+    def renew(self) -> bool:
+        """Tell whether the connection, and with it the lock, still lives."""
+        return self._say(sa.select(1))
+
+    def release(self) -> None:
+        # The server frees what a closed connection held, too, but only once it comes to it.
+        try:
+            self._say(self._unlock, self._lock)
+        finally:
+            self._close()
+
+    def _say(
+        self, statement: sa.Executable, parameters: Mapping[str, object] | None = None
+    ) -> bool:
+        """Execute a statement; False if the connection is gone."""
+        if self._connection is None:
+            return False
+        with ERRORS:
+            try:
+                self._connection.execute(statement, parameters).close()
+                return True
+            except exc.DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+        self._close()
+        return False
+
+    def _acquire(self, timeout: float) -> bool:
+        self._connection = self._database.detached()
+        acquired = False
+        try:
+            acquired = self._wait(self._connection, timeout)
+        finally:
+            if not acquired:
+                self._close()
+        return acquired
+
+    def _close(self) -> None:
+        connection = self._leave()
+        if connection is not None:
+            connection.close()
+
+    def _leave(self) -> sa.Connection | None:
+        connection, self._connection = self._connection, None
+        return connection
+
+    @property
+    @abstractmethod
+    def _lock(self) -> Mapping[str, object]:
+        """The server's name for the lock, as the statements' parameter."""
+
+    @abstractmethod
+    def _wait(self, connection: sa.Connection, timeout: float) -> bool:
+        """Acquire the lock for the connection; False if that takes too long."""
+
+
+class AdvisoryLock(ConnectionLock):
+    """PostgreSQL's advisory lock of a session, by 64 bits."""
+
+    _id: sa.BindParameter[int] = sa.bindparam("id", type_=sa.BigInteger)
+    _try = sa.select(sa.func.pg_try_advisory_lock(_id))
+    _wait_for = sa.select(sa.func.pg_advisory_lock(_id))
+    _unlock = sa.select(sa.func.pg_advisory_unlock(_id))
+    #: The connection's own limit may be a shorter one.
+    _limit = sa.text(
+        "SELECT set_config('statement_timeout', '0', false),"
+        " set_config('lock_timeout', :milliseconds, false)"
+    )
+
+    @property
+    def _lock(self) -> Mapping[str, object]:
+        return {"id": int.from_bytes(self._digest.digest()[:8], "big", signed=True)}
+
+    def _wait(self, connection: sa.Connection, timeout: float) -> bool:
+        if connection.scalar(self._try, self._lock):
+            return True
+        if timeout <= 0:
+            return False
+        deadline = time.monotonic() + timeout
+        connection.execute(self._limit, {"milliseconds": str(math.ceil(timeout * 1000))}).close()
+        try:
+            with more_patience(connection, timeout):
+                connection.execute(self._wait_for, self._lock).close()
+        except exc.DBAPIError as error:
+            if error.connection_invalidated or time.monotonic() < deadline:
+                raise
+            return False
+        return True
+
+
+class NamedLock(ConnectionLock):
+    """MySQL's and MariaDB's lock on a name, which has 64 characters at most."""
+
+    _wait_for = sa.text("SELECT GET_LOCK(:name, :seconds)")
+    _unlock = sa.text("SELECT RELEASE_LOCK(:name)")
+
+    @property
+    def _lock(self) -> Mapping[str, object]:
+        return {"name": self._digest.hexdigest()}
+
+    def _wait(self, connection: sa.Connection, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        left = max(timeout, 0)  # below, MySQL would wait for ever
+        while not self._wait_a_slice(connection, min(left, _SLICE)):
+            left = deadline - time.monotonic() - _PAUSE
+            if left <= 0:
+                return False
+            time.sleep(_PAUSE)
+        return True
+
+    def _wait_a_slice(self, connection: sa.Connection, seconds: float) -> bool:
+        return bool(connection.scalar(self._wait_for, {**self._lock, "seconds": seconds}))
+
+
+#: Dialect -> its lock; the others have none.
+CONNECTION_LOCKS: dict[str, type[ConnectionLock]] = {
+    "postgresql": AdvisoryLock,
+    **dict.fromkeys(MYSQL, NamedLock),
+}

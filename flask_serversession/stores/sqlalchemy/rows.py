@@ -1,0 +1,155 @@
+"""The rows of a store: their table, made on first use, and what is said to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from datetime import timezone
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..base import epoch_milliseconds
+from ..base import from_epoch_milliseconds
+from ..base import is_expired
+from ..base import Record
+from .engine import Database
+from .engine import ERRORS
+from .fast_path import Outcome
+from .layouts import Wanted
+from .statements import Statements
+from .table import Layout
+from .table import make_missing
+
+_NEVER = datetime.max.replace(tzinfo=timezone.utc)
+
+
+class Rows:
+    """A table somewhere, for which statements are run.
+
+    :param wanted: its layout and name.
+    :param find_engine: called on first use, unless :meth:`use` came before.
+    :param create: make the table on first use.
+    """
+
+    def __init__(
+        self, wanted: Wanted, find_engine: Callable[[], sa.Engine], *, create: bool
+    ) -> None:
+        self._wanted = wanted
+        self._find_engine = find_engine
+        self._setup_due = create
+
+    def use(self, database: Database) -> None:
+        """Say where the table is; a layout that cannot be there is refused at once."""
+        self.database = database
+        self._wanted.on(self._dialect)
+
+    @cached_property
+    def database(self) -> Database:
+        with ERRORS:
+            return Database.of_application(self._find_engine())
+
+    @cached_property
+    def layout(self) -> Layout:
+        return self._wanted.on(self._dialect)
+
+    @cached_property
+    def sql(self) -> Statements:
+        return Statements(self.layout.table)
+
+    def setup(self) -> None:
+        """Make the table and its index if they are not there."""
+        with ERRORS, self.database.connect() as connection:
+            make_missing(connection, self.layout)
+        self._setup_due = False
+
+    def run(self, statement: sa.Executable, **parameters: object) -> Outcome:
+        """Execute a statement by itself."""
+        with ERRORS:
+            return self.send(statement, **parameters)
+
+    def send(self, statement: sa.Executable, **parameters: object) -> Outcome:
+        """Do the same, and raise what SQLAlchemy raises."""
+        if self._setup_due:
+            self.setup()
+        parameters.update(self.constants)
+        return self.database.send(statement, parameters)
+
+    def replace(self, key: str, record: Record, replacing: Record | None) -> Outcome:
+        """Put a record in the place of a live one, of ``replacing`` if that is given."""
+        statement, parameters = self.replacement(record, replacing)
+        return self.run(statement, key=key, now=now(), **parameters)
+
+    @contextmanager
+    def locked(self, key: str) -> Iterator[LockedRow]:
+        """Lock the row of a key until the block ends."""
+        with self.database.transaction() as connection:
+            yield LockedRow(self, connection, key)
+
+    def values(self, record: Record) -> dict[str, object]:
+        """Return a record as the statements' parameters."""
+        return {
+            "new_payload": record.payload,
+            "new_expires_at": self.rounded(record.expires_at or _NEVER),
+        }
+
+    def rounded(self, moment: datetime) -> int:
+        """Return what the expiry column holds for a moment, in milliseconds."""
+        return self.layout.rounded(epoch_milliseconds(moment))
+
+    def replacement(
+        self, record: Record, replacing: Record | None
+    ) -> tuple[sa.Executable, dict[str, object]]:
+        sql, ends = self.sql, is_expired(record.expires_at)
+        parameters = {} if ends else self.values(record)
+        if replacing is None:
+            return sql.delete if ends else sql.save, parameters
+        parameters["old_payload"] = replacing.payload
+        return sql.delete_replacing if ends else sql.save_replacing, parameters
+
+    def _dialect(self) -> str:
+        return self.database.engine.dialect.name
+
+    @cached_property
+    def constants(self) -> dict[str, object]:
+        if not self.layout.local:
+            return {}
+        return {"time_zone": self._wanted.time_zone(self.database)}
+
+
+class LockedRow:
+    """The row of a key, or its absence, locked by a transaction."""
+
+    def __init__(self, rows: Rows, connection: sa.Connection, key: str) -> None:
+        self._rows = rows
+        self._connection = connection
+        # One moment for both statements: what is live in the first does not expire before
+        # the second.
+        self._place = {"key": key, "now": now(), **rows.constants}
+        with ERRORS:
+            found = connection.execute(rows.sql.load_locked, self._place).all()
+        #: What is there, if it is live.
+        self.record = first_record(found)
+
+    def replace(self, record: Record) -> None:
+        """Put another record there."""
+        statement, parameters = self._rows.replacement(record, None)
+        with ERRORS:
+            self._connection.execute(statement, {**self._place, **parameters})
+
+
+def first_record(rows: Sequence[Sequence[Any]]) -> Record | None:
+    """Return the record that ``load`` found, if any."""
+    for payload, expires_at in rows:
+        return Record(payload, from_epoch_milliseconds(expires_at))
+    return None
+
+
+def now() -> int:
+    """Return this moment in milliseconds."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,275 @@
+"""Sessions in a table of SQLite, PostgreSQL, MySQL or MariaDB, through SQLAlchemy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from ...errors import ConfigError
+from ..base import from_epoch_milliseconds
+from ..base import GONE
+from ..base import Lock
+from ..base import Rebase
+from ..base import Record
+from ..base import Refusal
+from ..record_lock import RecordLock
+
+try:
+    import sqlalchemy as sa
+    from sqlalchemy import exc
+
+    from .engine import Database
+    from .engine import ERRORS
+    from .layouts import Wanted
+    from .lock import CONNECTION_LOCKS
+    from .rows import first_record
+    from .rows import now
+    from .rows import Rows
+    from .statements import BATCH
+except ModuleNotFoundError:
+    _INSTALLED = False
+else:
+    _INSTALLED = True
+
+#: Seconds between two batches of a prune, at least, in which waiting writers get in.
+_PAUSE = 0.005
+
+
+class SQLAlchemyStore:
+    """Keeps each record in one row, of a layout of its own or of one that Express reads too.
+
+    Every verb is one statement that commits by itself, whatever transaction the
+    application has open. A second one follows where the first found no row to change: a
+    ``create`` of a taken key, a refused ``save`` or ``touch``, a ``delete`` of
+    nothing. Only ``save_locked`` then opens a transaction, and keeps one connection until
+    its end.
+
+    A pooled connection that turns out to be dead is replaced, and the statement sent once
+    more. If the server had carried it out and died before it said so, ``create`` and
+    ``delete`` answer False, and ``save`` refuses and shows the record it wrote. Expired rows
+    stay until :meth:`prune`. This machine's clock says what has expired.
+
+    An application's engine lends a connection for one statement at a time. Its options
+    and events stay in force, but parameters are not logged. On MySQL a COMMIT and a
+    ROLLBACK follow then, which a store made from a URL does not send. SQLite lets one
+    transaction write: while the application's is the one, nothing is stored, so give the
+    sessions a file of their own. An engine with one connection for all, or one a thread
+    (SQLite in memory), is refused: its transaction would be the store's too.
+
+    After ``fork`` the child starts with an empty pool, also in an application's engine,
+    and leaves the parent's connections alone.
+
+    :param engine: a synchronous :class:`sqlalchemy.Engine`, or a function that returns
+        one. It is called on first use, so it may need an application context then:
+        ``lambda: db.engine``.
+    :param layout: ``native``, or the Node store whose table to share: ``connect-pg-simple``,
+        ``express-mysql-session``, ``connect-session-knex``, ``connect-session-sequelize``, or
+        ``express`` for the usual one of the dialect. Some round an expiry to the second.
+    :param table: the table's name, by default the layout's own.
+    :param schema: the table's schema; on MySQL, another database.
+    :param create: call :meth:`setup` on first use.
+    :param time_zone: for ``connect-pg-simple``, the TimeZone of Node's connections; by
+        default the one that the server gives this role in this database.
+    :raises ConfigError: for an engine that cannot work, at once or on first use.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine | Callable[[], sa.Engine],
+        *,
+        layout: str = "native",
+        table: str | None = None,
+        schema: str | None = None,
+        create: bool = True,
+        time_zone: str | None = None,
+    ) -> None:
+        _need_sqlalchemy()
+        wanted = Wanted(layout, table, schema, time_zone)
+        if isinstance(engine, sa.Engine):
+            self._rows = Rows(wanted, lambda: engine, create=create)
+            self._rows.use(Database.of_application(engine))
+        elif callable(engine):
+            self._rows = Rows(wanted, engine, create=create)
+        else:
+            raise ConfigError(
+                "The SQL store needs a synchronous SQLAlchemy Engine, or a function that"
+                " returns one: lambda: db.engine."
+            )
+        self._own: Database | None = None
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str | sa.URL,
+        *,
+        layout: str = "native",
+        table: str | None = None,
+        schema: str | None = None,
+        create: bool = True,
+        time_zone: str | None = None,
+        timeout: float = 5.0,
+        **engine_options: Any,
+    ) -> SQLAlchemyStore:
+        """Return a store with an engine of its own, which :meth:`close` disposes of.
+
+        A SQLite file is put into WAL mode with ``synchronous=NORMAL``: a power failure,
+        though not a crash, may undo the last writes. SQLite makes it with the process's
+        umask.
+
+        :param timeout: seconds to wait for a connection, for an answer and for SQLite's
+            lock; known for psycopg, psycopg2, PyMySQL, mysqlclient and sqlite3, and at
+            least 2 for a new connection of psycopg. psycopg2 waits without end for a
+            PostgreSQL process that hangs on a machine that is well; psycopg is stopped.
+            PgBouncer refuses the statement timeout that the server is told as well;
+            ``connect_args={"options": ""}`` leaves it out.
+        :param engine_options: further arguments of :func:`sqlalchemy.create_engine`.
+            What ``connect_args`` or the URL say goes before ``timeout``.
+        :raises ConfigError: for a URL or options that cannot work, or a missing driver.
+        """
+        _need_sqlalchemy()
+        database = Database.opened(url, timeout, engine_options)
+        store = cls(
+            lambda: database.engine,
+            layout=layout,
+            table=table,
+            schema=schema,
+            create=create,
+            time_zone=time_zone,
+        )
+        store._own = database
+        store._rows.use(database)
+        return store
+
+    @cached_property
+    def table(self) -> sa.Table:
+        """The table, for an application whose migrations make it (with ``create=False``)."""
+        return self._rows.layout.table
+
+    def load(self, key: str) -> Record | None:
+        return first_record(self._rows.run(self._rows.sql.load, key=key, now=now()).rows)
+
+    def create(self, key: str, record: Record) -> bool:
+        new, sql = self._rows.values(record), self._rows.sql
+        with ERRORS:
+            try:
+                self._rows.send(sql.insert, key=key, **new)
+                return True
+            except exc.IntegrityError:
+                dead = self._rows.send(sql.replace_dead, key=key, now=now(), **new)
+                return dead.row_count > 0
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        if self._rows.replace(key, record, replacing).row_count:
+            return None
+        current = self.load(key)
+        if current is None:
+            return GONE
+        expected = replacing is None or replacing.payload == current.payload
+        if expected and self._rows.values(current) == self._rows.values(record):
+            return None  # Outcome says when such a row is not counted.
+        return GONE if replacing is None else Refusal(current)
+
+    def save_locked(
+        self, key: str, record: Record, *, replacing: Record, rebase: Rebase
+    ) -> Refusal | None:
+        """Save, or lock the row in a transaction of one connection while ``rebase`` runs."""
+        if self._rows.replace(key, record, replacing).row_count:
+            return None
+        with self._rows.locked(key) as row:
+            if row.record is None:
+                return GONE
+            expected = row.record.payload == replacing.payload  # Outcome says when.
+            row.replace(record if expected else rebase(row.record))
+        return None
+
+    def touch(self, key: str, expires_at: datetime) -> bool:
+        moment = self._rows.rounded(expires_at)
+        touch = self._rows.sql.touch
+        if self._rows.run(touch, key=key, now=now(), new_expires_at=moment).row_count:
+            return True
+        current = self.load(key)
+        return current is not None and current.expires_at == from_epoch_milliseconds(moment)
+
+    def delete(self, key: str) -> bool:
+        if self._rows.run(self._rows.sql.delete, key=key, now=now()).row_count:
+            return True
+        self._rows.run(self._rows.sql.delete_dead, key=key, now=now())
+        return False
+
+    def lock(self, key: str, *, ttl: float) -> Lock:
+        """Return a lock of the server; on SQLite a row of ``<table>_locks``, made on first use.
+
+        The server's, PostgreSQL's advisory lock or MySQL's GET_LOCK, has no ttl: it ends
+        with its connection. Whoever holds it or waits for it has one outside the pool, and
+        beyond the pool's limit. PgBouncer has to leave a client its session
+        (``pool_mode=session``); with ``transaction`` nobody would hold the lock.
+        """
+        dialect = self._rows.database.engine.dialect.name
+        if dialect in CONNECTION_LOCKS:
+            return CONNECTION_LOCKS[dialect](self._rows.database, self.table.name, key)
+        return RecordLock(self._locks, key, ttl=ttl)
+
+    def keys(self) -> Iterator[str]:
+        """Yield the live keys, a batch a statement; no connection is held between them."""
+        last = ""
+        while True:
+            rows = self._rows.run(self._rows.sql.keys, now=now(), after=last).rows
+            for (last,) in rows:
+                yield last
+            if len(rows) < BATCH:
+                return
+
+    def count(self) -> int:
+        ((number,),) = self._rows.run(self._rows.sql.count, now=now()).rows
+        return int(number)
+
+    def clear(self) -> int:
+        return self._rows.run(self._rows.sql.clear).row_count
+
+    def prune(self) -> int:
+        run, sql, moment = self._rows.run, self._rows.sql, now()
+        removed = 0
+        while True:
+            began = time.monotonic()
+            # Looking first locks nothing. A DELETE that looks for itself locks the index on
+            # MySQL, and a create that comes across it may be the victim of a deadlock.
+            keys = [key for (key,) in run(sql.dead_keys, now=moment).rows]
+            if keys:
+                removed += run(sql.delete_dead_keys, keys=keys, now=moment).row_count
+            if len(keys) < BATCH:
+                return removed
+            # SQLite's writers do not queue: with less of a pause they keep missing it.
+            time.sleep(max(_PAUSE, time.monotonic() - began))
+
+    def setup(self) -> None:
+        """Make the table and its index if they are not there."""
+        self._rows.setup()
+
+    def ping(self) -> None:
+        with ERRORS:
+            self._rows.database.send(self._rows.sql.ping, {})
+
+    def close(self) -> None:
+        if self._own is not None:
+            self._own.close()
+
+    @cached_property
+    def _locks(self) -> SQLAlchemyStore:
+        rows, table = self._rows, self.table
+        locks = SQLAlchemyStore(
+            lambda: rows.database.engine, table=f"{table.name}_locks", schema=table.schema
+        )
+        locks._rows.use(rows.database)
+        locks.prune()  # what killed holders have left
+        return locks
+
+
+def _need_sqlalchemy() -> None:
+    if not _INSTALLED:
+        raise ConfigError(
+            "The SQL store needs SQLAlchemy: pip install Flask-ServerSession[sqlalchemy]"
+        )

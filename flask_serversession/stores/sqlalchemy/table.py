@@ -1,0 +1,269 @@
+"""The SQL store's table and its statements, each built once and cached by SQLAlchemy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from datetime import timezone
+from typing import Any
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.dialects import mysql
+
+from ...errors import ConfigError
+from ..base import epoch_milliseconds
+from .engine import MYSQL
+
+Value = sa.ColumnElement[Any]
+
+_LONGEST_KEY = 255
+_LAST = epoch_milliseconds(datetime.max.replace(tzinfo=timezone.utc))
+
+
+class BinaryKey(sa.TypeDecorator[str]):
+    """Text as bytes, for MySQL's text types ignore trailing spaces whatever their collation."""
+
+    impl = sa.VARBINARY(_LONGEST_KEY)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
+        return None if value is None else value.encode()
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> str:
+        return bytes(value).decode()
+
+
+#: Text compared byte by byte on every dialect: case and trailing spaces count.
+KEY = (
+    sa.String(_LONGEST_KEY)
+    .with_variant(sa.String(_LONGEST_KEY, "C"), "postgresql")
+    .with_variant(BinaryKey(), *MYSQL)
+)
+
+
+class Stored(sa.types.UserDefinedType[Any]):
+    """A column type of one dialect, by its name there, and how its values come and go."""
+
+    cache_ok = True
+
+    def __init__(
+        self,
+        ddl: str,
+        write: Callable[[Any], Any] | None = None,
+        read: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.ddl = ddl
+        self.write = write
+        self.read = read
+
+    def get_col_spec(self, **_options: Any) -> str:
+        return self.ddl
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+        return self.write
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        return self.read
+
+
+class JsonText(Stored):
+    """PostgreSQL's ``json`` as the text it keeps, which can be compared and is not parsed."""
+
+    cache_ok = True
+
+    def bind_expression(self, bindvalue: sa.BindParameter[Any]) -> Value:
+        return sa.cast(bindvalue, Stored(self.ddl))
+
+    def column_expression(self, column: Value) -> Value:
+        return sa.type_coerce(sa.cast(column, sa.Text), self)
+
+    class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
+        def __eq__(self, other: Any) -> Value:  # type: ignore[override]
+            return sa.cast(self.expr, sa.Text) == sa.cast(other, sa.Text)
+
+
+class MySQLText(Stored):
+    """Text compared byte by byte, whatever character set and collation the column has."""
+
+    cache_ok = True
+
+    class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
+        def __eq__(self, other: Any) -> Value:  # type: ignore[override]
+            return _utf8(self.expr) == _utf8(other)
+
+
+class MySQLKey(Stored):
+    """The same, found by the column's index first, which may ignore case and spaces."""
+
+    cache_ok = True
+
+    class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
+        def __eq__(self, other: Any) -> Value:  # type: ignore[override]
+            found = sa.type_coerce(self.expr, sa.String) == other
+            return sa.and_(found, _utf8(self.expr) == _utf8(other))
+
+
+def _utf8(text: Value) -> Value:
+    return sa.cast(sa.cast(text, mysql.CHAR(charset="utf8mb4")), sa.LargeBinary)
+
+
+class Timestamp(Stored):
+    """PostgreSQL's timestamps, as milliseconds: no TimeZone of a connection has a say.
+
+    :param local: the column has no time zone, and holds the clock of ``:time_zone``.
+    """
+
+    cache_ok = True
+
+    # SQLAlchemy copies a type by its positional parameters.
+    def __init__(self, ddl: str, local: bool = False) -> None:
+        super().__init__(ddl, _seconds, _milliseconds)
+        self.local = local
+
+    def bind_expression(self, bindvalue: sa.BindParameter[Any]) -> Value:
+        return self._in_zone(sa.func.to_timestamp(bindvalue))
+
+    def column_expression(self, column: Value) -> Value:
+        return sa.type_coerce(sa.extract("epoch", self._in_zone(column)), self)
+
+    def _in_zone(self, moment: Value) -> Value:
+        # The function behind AT TIME ZONE, which goes from one kind to the other, either way.
+        return sa.func.timezone(_TIME_ZONE, moment) if self.local else moment
+
+
+_TIME_ZONE: sa.BindParameter[str] = sa.bindparam("time_zone", type_=sa.Text)
+
+
+def _seconds(milliseconds: int) -> float:
+    return milliseconds / 1000
+
+
+def _milliseconds(seconds: Any) -> int:
+    # PostgreSQL knows later years than Python does.
+    milliseconds: int = round(min(seconds * 1000, _LAST))
+    return milliseconds
+
+
+class Layout(NamedTuple):
+    """How rows look: a table with the columns ``id``, ``payload`` and ``expires_at``.
+
+    Those are the columns' keys. Their names and types in the database are the layout's; to
+    the statements they hold text, bytes and milliseconds since 1970.
+    """
+
+    table: sa.Table
+    #: Give the moment, in milliseconds, that the expiry column holds for another one.
+    rounded: Callable[[int], int] = int
+    #: The expiry is a local time, and the statements have a parameter ``time_zone``.
+    local: bool = False
+    #: It is this package's own, and setup gives a table that is there the index it lacks.
+    native: bool = False
+
+
+def native_layout(name: str | None, schema: str | None) -> Layout:
+    """Return the layout of this package, for every dialect."""
+    name = name or "server_sessions"
+    table = sa.Table(
+        name,
+        # One of its own: no other table of that name is in its way.
+        sa.MetaData(),
+        sa.Column("id", KEY, primary_key=True),
+        sa.Column(
+            "payload",
+            sa.LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL),
+            nullable=False,
+        ),
+        # Milliseconds since 1970: no dialect has a time zone to add to a number.
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        # SQLAlchemy does not find an index again whose name it had to shorten.
+        sa.Index(f"ix_{name}_expires_at", "expires_at"),
+        schema=schema,
+    )
+    return Layout(table, native=True)
+
+
+class Column(NamedTuple):
+    """A column of a Node store's table."""
+
+    key: str
+    name: str
+    type: Stored
+    nullable: bool = False
+    default: Callable[[], Any] | None = None
+    onupdate: Callable[[], Any] | None = None
+
+
+def node_layout(
+    name: str,
+    schema: str | None,
+    *columns: Column,
+    index: str | None = None,
+    rounded: Callable[[int], int] = int,
+    local: bool = False,
+) -> Layout:
+    """Return the layout of a Node store's table, whose index, if any, is on the expiry."""
+    table = sa.Table(name, sa.MetaData(), *map(_column, columns), schema=schema)
+    if index:
+        sa.Index(index, table.c.expires_at)
+    return Layout(table, rounded, local)
+
+
+def _column(column: Column) -> sa.Column[Any]:
+    return sa.Column(
+        column.name,
+        column.type,
+        key=column.key,
+        primary_key=column.key == "id",
+        nullable=column.nullable,
+        default=column.default,
+        onupdate=column.onupdate,
+    )
+
+
+#: The TimeZone of a connection that asks for none; NULL if this one asked (PGTZ,
+#: ``options``, SET), which hides it, and neither the role nor the database has one set.
+TIME_ZONE_OF_OTHERS = sa.text(
+    """
+    SELECT CASE WHEN source NOT IN ('client', 'session') THEN setting ELSE (
+        SELECT substring(config FROM '=(.*)')
+        FROM pg_db_role_setting, unnest(setconfig) AS config
+        WHERE lower(split_part(config, '=', 1)) = 'timezone'
+        AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user))
+        AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+        ORDER BY setrole = 0, setdatabase = 0 LIMIT 1
+    ) END
+    FROM pg_settings WHERE name = 'TimeZone'
+    """
+)
+
+
+def make_missing(connection: sa.Connection, layout: Layout) -> None:
+    """Make the table and its index, unless they are there or another process is faster."""
+    _refuse_another_table(connection, layout.table)
+    parts: list[sa.Table | sa.Index] = [layout.table]
+    if layout.native:
+        parts += layout.table.indexes
+    for part in parts:
+        try:
+            part.create(connection, checkfirst=True)
+        except exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            # It may have been made after we looked: look again.
+            part.create(connection, checkfirst=True)
+
+
+def _refuse_another_table(connection: sa.Connection, table: sa.Table) -> None:
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(table.name, schema=table.schema):
+        return
+    there = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
+    missing = [column.name for column in table.columns if column.name not in there]
+    if missing:
+        raise ConfigError(
+            f"The table {table.name!r} is there and is not one of this store: it has no"
+            f" {' and no '.join(missing)}. Give the store a table of its own, with the option"
+            " table, or the option layout of whose table it is."
+        )
