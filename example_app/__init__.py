@@ -1,4 +1,4 @@
-"""A small shop that keeps its visitors on the server.
+"""A small shop with server-side sessions.
 
 .. code-block:: text
 
@@ -23,11 +23,11 @@ from .secret import persisted_secret
 
 
 def create_app(instance_path: str | None = None) -> Flask:
-    """Return the shop, configured by ``SESSION_STORE`` and ``SECRET_KEY``.
+    """Return the shop, configured by the environment.
 
-    Without them the sessions and a random key are kept in the instance folder, so that
-    carts and logins survive a restart. ``TWIN_URL`` is where the same shop is answered by
-    Express, if it is: see ``scripts/example-with-express``.
+    ``SESSION_STORE`` and ``SECRET_KEY`` default to a SQLite file and a random key in the
+    instance folder, so carts and logins survive a restart. ``TWIN_URL`` is the address of
+    the same shop in Express, if it runs: see ``scripts/example-with-express``.
     """
     app = Flask(__name__, instance_path=instance_path)
     app.config.update(

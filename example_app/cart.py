@@ -1,4 +1,4 @@
-"""The cart: ``session["cart"]["cup"]["celadon"]`` is how many celadon cups there are."""
+"""The cart: ``session["cart"]["cup"]["celadon"]`` is the number of celadon cups."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .catalogue import PRODUCTS
 
 KEY = "cart"
 
-#: How many of one thing may be ordered at once.
-MOST = 12
+#: The largest quantity of one product in one glaze.
+MAX_QUANTITY = 12
 
 Cart = dict[str, dict[str, int]]
 
@@ -27,7 +27,7 @@ class Line(NamedTuple):
 
 
 def lines() -> list[Line]:
-    """Return what is in the cart, in the order it was put there."""
+    """Return the cart's lines, in the order they were added."""
     cart: Cart = session.get(KEY, {})
     return [
         Line(slug, glaze, quantity)
@@ -37,18 +37,18 @@ def lines() -> list[Line]:
 
 
 def add(slug: str, glaze: str) -> None:
-    """Put one more in."""
+    """Add one to the cart."""
     cart: Cart = session.get(KEY, {})
     set_quantity(slug, glaze, cart.get(slug, {}).get(glaze, 0) + 1)
 
 
 def set_quantity(slug: str, glaze: str, quantity: int) -> None:
-    """Have this many in; none removes the line."""
+    """Set the quantity of a line. Zero removes the line."""
     cart: Cart = session.setdefault(KEY, {})
     glazes = cart.setdefault(slug, {})
-    # Two levels down, and no session.modified: what counts is what would be stored.
+    # Nested changes need no session.modified: the session compares what it would store.
     if quantity > 0:
-        glazes[glaze] = min(quantity, MOST)
+        glazes[glaze] = min(quantity, MAX_QUANTITY)
     else:
         glazes.pop(glaze, None)
     if not glazes:

@@ -1,4 +1,4 @@
-"""What the shop sells."""
+"""The products."""
 
 from __future__ import annotations
 

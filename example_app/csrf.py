@@ -1,4 +1,4 @@
-"""Forms of other sites are refused: ours carry a token that the session knows."""
+"""Rejects forms from other sites: each form carries a token that the session stores."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FIELD = "csrf_token"
 
 
 def protect(app: Flask) -> None:
-    """Refuse every POST without the token; templates get it from ``csrf_token()``."""
+    """Reject every POST without the token. Templates call ``csrf_token()`` to get it."""
     app.before_request(_check)
     app.add_template_global(_token, FIELD)
 
 
 def renew() -> None:
-    """Forget the token: one from before a login must not work after it."""
+    """Drop the token, so that one from before a login does not work after it."""
     session.pop(FIELD, None)
 
 
@@ -34,4 +34,4 @@ def _check() -> None:
     expected = session.get(FIELD, "")
     given = request.form.get(FIELD, "")
     if not expected or not secrets.compare_digest(expected.encode(), given.encode()):
-        abort(400, "This form has been open for too long. Go back, reload the page, try again.")
+        abort(400, "This form has been open for too long. Go back, reload the page and try again.")

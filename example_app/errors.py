@@ -1,4 +1,4 @@
-"""What a visitor reads when something cannot be done."""
+"""The error pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask_serversession import StoreError
 
 def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _explain)
-    # Not StoreError: what fails while the session is saved reaches only this handler.
+    # A handler for StoreError is not called for errors raised while the session is saved.
     app.register_error_handler(InternalServerError, _explain_failure)
 
 

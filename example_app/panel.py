@@ -1,4 +1,4 @@
-"""What the panel tells of a session: which part the browser has and which the server."""
+"""The panel: what the browser holds of a session, and what the server holds."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Panel(NamedTuple):
     is_new: bool
     permanent: bool
     store: str
-    #: How long it had left when this request came; None before it is stored.
+    #: The time left when the request arrived; None if not stored yet, or unknown.
     expires_in: str | None
     cookie_name: str
     attributes: list[str]
-    #: As JSON, which is also how it is stored.
+    #: Each value as JSON, as it is stored.
     data: dict[str, str]
 
 
 def describe(session: Session) -> Panel:
-    """Return what may be shown of a session: never the whole id, nor the token of its forms."""
+    """Describe a session, without its whole id and its CSRF token."""
     manager: SessionManager = current_app.extensions["serversession"]
     record = manager.store.load(session.id)
     ends = session.cookie.expires or (record and record.expires_at)
@@ -55,7 +55,7 @@ def _shown(key: str, value: object) -> str:
 
 
 def _name(manager: SessionManager) -> str:
-    # The scheme alone: the rest of the URL may hold a password.
+    # Only the scheme, because the URL may contain a password.
     scheme = urlsplit(manager.config.store).scheme or manager.config.store
     return f"{type(manager.store).__name__} ({scheme})"
 

@@ -1,4 +1,4 @@
-"""A secret for those who have set none."""
+"""A random secret key, for when none is configured."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def persisted_secret(path: Path) -> str:
-    """Return the secret of this file, which is made with a random one if there is none.
+    """Return the secret in a file, creating it with a random secret if needed.
 
-    Only its owner may read it: whoever knows the secret can sign any session's id.
+    Only the file's owner can read it, because the secret can sign any session's id.
     """
     try:
         with open(path, "x", encoding="ascii", opener=_open_private) as file:

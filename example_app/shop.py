@@ -25,7 +25,7 @@ from .panel import describe
 
 blueprint = Blueprint("shop", __name__)
 
-#: ``flask.session`` by the type that ServerSession gives it.
+#: ``flask.session``, with the type that it has under ServerSession.
 session = cast(Session, flask_session)
 
 
@@ -50,9 +50,9 @@ def login_form() -> str:
 def login() -> Response:
     name = request.form.get("name", "").strip()
     if not name:
-        flash("A name is enough, but it takes one.")
+        flash("Please enter a name.")
         return redirect(url_for(".login_form"))
-    # A new id against session fixation; the cart comes along.
+    # A new id prevents session fixation. The cart is kept.
     session.regenerate(keep_data=True)
     csrf.renew()
     session["name"] = name[:40]
@@ -81,7 +81,7 @@ def change(slug: str, glaze: str) -> Response:
     _check(slug, glaze)
     quantity = request.form.get("quantity", type=int)
     if quantity is None:
-        abort(400, "A quantity is a whole number.")
+        abort(400, "The quantity must be a whole number.")
     cart.set_quantity(slug, glaze, quantity)
     return _back_to_cart()
 

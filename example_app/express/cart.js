@@ -1,9 +1,9 @@
-// The cart: session.cart.cup.celadon is how many celadon cups there are.
+// The cart: session.cart.cup.celadon is the number of celadon cups.
 
 import { PRODUCTS } from './catalogue.js'
 
-// How many of one thing may be ordered at once.
-const MOST = 12
+// The largest quantity of one product in one glaze.
+const MAX_QUANTITY = 12
 
 export function lines (session) {
   return Object.entries(session.cart ?? {}).flatMap(([slug, glazes]) =>
@@ -20,7 +20,7 @@ export function add (session, slug, glaze) {
 export function setQuantity (session, slug, glaze, quantity) {
   const cart = (session.cart ??= {})
   const glazes = (cart[slug] ??= {})
-  if (quantity > 0) glazes[glaze] = Math.min(quantity, MOST)
+  if (quantity > 0) glazes[glaze] = Math.min(quantity, MAX_QUANTITY)
   else delete glazes[glaze]
   if (Object.keys(glazes).length === 0) delete cart[slug]
 }

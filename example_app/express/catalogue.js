@@ -1,4 +1,4 @@
-// What the shop sells; prices in whole euros.
+// The products. Prices are in whole euros.
 
 export const PRODUCTS = {
   cup: { name: 'Cup', description: 'Fits into two hands', price: 24 },

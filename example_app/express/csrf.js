@@ -1,5 +1,5 @@
-// Forms of other sites are refused. The token is in the session, so that a form of
-// Flask's can be sent to Express, and the other way round.
+// Rejects forms from other sites. The token is in the session, so a form from Flask can be
+// sent to Express, and the other way round.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 
@@ -8,11 +8,11 @@ const FIELD = 'csrf_token'
 export function protect (req, res, next) {
   res.locals.csrfToken = () => (req.session[FIELD] ??= randomBytes(32).toString('base64url'))
   if (req.method !== 'POST' || isSame(req.session[FIELD], req.body?.[FIELD])) return next()
-  const message = 'This form has been open for too long. Go back, reload the page, try again.'
+  const message = 'This form has been open for too long. Go back, reload the page and try again.'
   next(Object.assign(new Error(message), { status: 400 }))
 }
 
-// A token from before a login must not work after it.
+// Drops the token, so that one from before a login does not work after it.
 export function renew (session) {
   delete session[FIELD]
 }

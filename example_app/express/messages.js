@@ -1,4 +1,4 @@
-// What Flask's flash() and get_flashed_messages() do, so that a message crosses over, too.
+// Flask's flash() and get_flashed_messages(), so that both shops show each other's messages.
 
 export function flash (session, message) {
   (session._flashes ??= []).push(['message', message])
@@ -7,6 +7,6 @@ export function flash (session, message) {
 export function takeMessages (session) {
   const flashes = session._flashes ?? []
   delete session._flashes
-  // Each is a category and a message. Flask makes them a tuple, which JSON has not.
+  // Each is a category and a message. Flask stores them as a tuple, which is tagged in JSON.
   return flashes.map(flash => flash[' tuple'] ?? flash).map(([category, message]) => message)
 }

@@ -1,4 +1,4 @@
-// What the panel tells of a session: never the whole id, nor the token of its forms.
+// Describes a session for the panel, without its whole id and its CSRF token.
 
 const HIDDEN = '…'
 

@@ -1,5 +1,5 @@
-// Puts both shops behind one port, by path, as a web server in front of them would:
-// /express is the twin's, all else is Flask's.
+// Serves both shops on one port, like a web server in front of them:
+// /express goes to Express, everything else to Flask.
 //
 //   FLASK_URL=http://127.0.0.1:… EXPRESS_URL=http://127.0.0.1:… PORT=5000 node proxy.js
 

@@ -1,4 +1,4 @@
-// The shop of the example app once more, in Express, on the same sessions.
+// The example app's shop in Express, on the same sessions.
 //
 //   SECRET_KEY=… REDIS_URL=redis://localhost:6379/0 PORT=3000 node server.js
 
@@ -21,13 +21,13 @@ client.on('error', error => console.error(error.message))
 await client.connect()
 
 const sessions = session({
-  // Have to be as in Flask: SESSION_COOKIE_NAME, SECRET_KEY, SESSION_STORE with
-  // SESSION_IDLE_TIMEOUT, and the other keys that begin with SESSION_COOKIE_.
+  // These must equal Flask's SESSION_COOKIE_NAME, SECRET_KEY, SESSION_STORE,
+  // SESSION_IDLE_TIMEOUT and other SESSION_COOKIE_… keys.
   name: 'session',
   secret: SECRET_KEY,
   store: new RedisStore({ client, prefix: 'sess:', ttl: HOUR }),
   cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto' },
-  // What Flask does unless it is told otherwise.
+  // Flask's defaults.
   resave: false,
   saveUninitialized: false
 })
@@ -50,7 +50,7 @@ app.use((req, res) => explain(res, 404, 'The shop has nothing like that.'))
 app.use((error, req, res, next) => {
   if (error.status < 500) return explain(res, error.status, error.message)
   console.error(error)
-  explain(res, 500, 'This did not work, and it is our fault.')
+  explain(res, 500, 'Something went wrong on our side.')
 })
 app.listen(PORT, '127.0.0.1')
 

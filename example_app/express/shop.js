@@ -21,10 +21,10 @@ shop.get('/login', (req, res) => res.render('login'))
 shop.post('/login', async (req, res) => {
   const name = String(req.body.name ?? '').trim()
   if (!name) {
-    flash(req.session, 'A name is enough, but it takes one.')
+    flash(req.session, 'Please enter a name.')
     return redirect(req, res, '/login')
   }
-  // A new id against session fixation; the cart comes along.
+  // A new id prevents session fixation. The cart is kept.
   const { cookie, ...kept } = req.session
   await call(req.session, 'regenerate')
   Object.assign(req.session, kept)
@@ -36,7 +36,7 @@ shop.post('/login', async (req, res) => {
 })
 
 shop.post('/logout', async (req, res) => {
-  // The old session is destroyed, and a new one says good-bye.
+  // This destroys the old session. The message goes into the new one.
   await call(req.session, 'regenerate')
   flash(req.session, 'Bye')
   return redirect(req, res, '/')
@@ -61,7 +61,7 @@ function isSold (slug, glaze) {
   return Object.hasOwn(PRODUCTS, slug) && Object.hasOwn(GLAZES, glaze)
 }
 
-// Express lets the browser go before the session is stored; the next page may be Flask's.
+// Saves first: Express would redirect before it saves, and the next page may be Flask's.
 async function redirect (req, res, path) {
   await call(req.session, 'save')
   res.redirect(req.baseUrl + path)

@@ -141,6 +141,7 @@ def documented_names() -> set[str]:
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECRET_KEY", "only for tests")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -103,7 +103,7 @@ def test_a_login_renews_the_token_of_the_forms(visitor: FlaskClient) -> None:
 
 
 def test_a_login_needs_a_name(visitor: FlaskClient) -> None:
-    assert "takes one" in submit(visitor, "/login", name="  ")
+    assert "Please enter a name." in submit(visitor, "/login", name="  ")
     assert "name" not in data_of(visitor)
 
 
