@@ -1,8 +1,8 @@
-"""What deliberately differs from express-session: each rule turns its trace into ours.
+"""The deliberate differences from express-session, as rules that rewrite its traces.
 
-A comparison applies every rule to express's trace and then wants equality: nothing else
-may differ. The rules, and the differences that no scenario of the comparison can meet,
-are shown one by one in :mod:`.shown_differences`, by the names given here.
+Applied to express-session's trace, the rules give the trace expected of this package. The
+two must then be equal. :mod:`.shown_differences` shows each rule under the name it has
+here, and also the differences that no compared scenario reaches.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ END: Op = ["end", None]
 
 @dataclass
 class Store:
-    """What the store holds after the calls that are owed."""
+    """What the store holds after the expected calls."""
 
     touches: bool
     #: id -> the document.
@@ -38,11 +38,11 @@ class Store:
     ended: set[str] = field(default_factory=set)
 
     def cookie(self, sid: str) -> dict[str, Any] | None:
-        """Return the attributes of a stored cookie, without its moving expiry."""
+        """Return the attributes of a stored cookie, without its expiry."""
         return _attributes(self.documents[sid]) if sid in self.documents else None
 
     def follow(self, op: Op) -> None:
-        """Do what a call does."""
+        """Apply a call."""
         verb, sid, *rest = op
         if verb == "set":
             self.documents[sid] = rest[0]
@@ -54,7 +54,7 @@ class Store:
 
 @dataclass
 class Request:
-    """What happened in one request, as far as its ops have been looked at."""
+    """One request, with the calls compared so far."""
 
     number: int
     now: int
@@ -63,14 +63,14 @@ class Request:
     owed: list[Op] = field(default_factory=list)
 
 
-#: Returns the ops owed in place of one of express's; None if the rule is not about it.
+#: Returns the calls expected in place of one of express's; None if the rule does not apply.
 Rule = Callable[[Store, Request, Op], "list[Op] | None"]
-#: In their order: the first that is about an op decides.
+#: For each call, the first rule that applies decides.
 RULES: dict[str, Rule] = {}
 
 
 def rule(name: str) -> Callable[[Rule], Rule]:
-    """Register a rule under the name of the difference it makes."""
+    """Register a rule under the name of its difference."""
 
     def register(rule: Rule) -> Rule:
         RULES[name] = rule
@@ -80,7 +80,7 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 
 def owed(scenario: Mapping[str, Any], express: Trace, rules: Mapping[str, Rule] = RULES) -> Trace:
-    """Return the trace this package owes, given express-session's."""
+    """Return the trace expected of this package, given express-session's."""
     if "refused" in express:
         return {"refused": True}
     store = Store(touches=scenario.get("storeTouches", True))
@@ -99,7 +99,7 @@ def owed(scenario: Mapping[str, Any], express: Trace, rules: Mapping[str, Rule] 
 
 
 def given(trace: Trace) -> Trace:
-    """Return this package's trace as it is compared."""
+    """Return the part of this package's trace that is compared."""
     if "refused" in trace:
         return {"refused": True}
     return {"requests": [_comparable(request) for request in trace["requests"]]}
@@ -119,8 +119,8 @@ def _destroyed_once(store: Store, request: Request, op: Op) -> list[Op] | None:
     return [] if verb == "destroy" and sid in store.ended else None
 
 
-@rule("never-stored-never-asked-for")
-def _never_stored_never_asked_for(store: Store, request: Request, op: Op) -> list[Op] | None:
+@rule("no-calls-for-unstored-sessions")
+def _no_calls_for_unstored_sessions(store: Store, request: Request, op: Op) -> list[Op] | None:
     verb, sid, *_ = op
     asks = verb == "destroy" or (verb == "get" and sid.startswith(f"r{request.number}-"))
     return [] if asks and sid not in store.documents and sid not in store.ended else None
@@ -175,7 +175,7 @@ def _with_max_age(document: str, max_age: int, now: int) -> str:
 
 
 def _comparable(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the wording of an error page, which is the framework's."""
+    """Remove the body of an error page, whose wording comes from the framework."""
     kept = dict(request)
     if kept["status"] == 500:
         del kept["body"]
@@ -183,7 +183,7 @@ def _comparable(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attributes(document: str) -> dict[str, Any]:
-    """Return the attributes of a stored cookie, without its moving expiry."""
+    """Return the attributes of a stored cookie, without its expiry."""
     cookie: dict[str, Any] = json.loads(document)["cookie"]
     return {name: value for name, value in cookie.items() if name != "expires"}
 

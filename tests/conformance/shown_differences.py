@@ -1,8 +1,8 @@
 """Every deliberate difference from express-session, and a scenario that shows it.
 
-Each has its outcome on either side, a line a request, as :func:`outcome` tells it of a
-trace. ``docs/explanation/express-differences`` has a section of the same name for each,
-with what :func:`written` makes of it.
+A difference has the outcome on each side, one line per request, in the form that
+:func:`outcome` gives a trace. ``docs/explanation/express-differences`` has a section of the
+same name for each, with the text that :func:`written` returns.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .upstream import Scenario
 from .upstream import SECRET
 from .upstream import START
 
-#: What a scenario's options are when it names no others.
+#: The options of a scenario that names no others.
 OPTIONS = {"secret": SECRET, "resave": False, "saveUninitialized": False}
-#: What a scenario has beside its options.
+#: The keys of a scenario that are not options.
 BESIDE = ("genid", "otherServers", "cookieParser", "storeServesExpired", "storeTouches", "ticks")
 
 ADA = ["set", "user", "ada"]
@@ -32,10 +32,10 @@ BOB = ["set", "user", "bob"]
 DATA = ["see", "data"]
 AGE = ["see", "cookie", "originalMaxAge"]
 PAST = "2026-11-21T00:00:00.000Z"
-#: How long an answer that never comes is waited for, in milliseconds.
+#: Milliseconds to wait for an answer that never comes.
 HANGS = {"patience": 300}
 
-#: Where a line of actions or of outcomes may be broken.
+#: Where a line of actions or outcomes may be broken.
 _BETWEEN = re.compile(r"(?<=\)), |, (?=(?:get|set|touch|destroy|sees|Set-Cookie|headers) )")
 _LABEL = 11
 _WIDTH = 88
@@ -48,28 +48,28 @@ class Difference:
     scenario: Scenario
     express: list[str]
     here: list[str]
-    #: The key of the configuration that chooses.
+    #: The configuration key that selects the behaviour.
     key: str | None = None
-    #: The outcomes have the attributes of cookies, and what a touch is given.
+    #: Whether the outcomes include cookie attributes and the argument of a touch.
     whole: bool = False
 
 
 def scenario(*requests: dict[str, Any], **options: Any) -> Scenario:
-    """Return a scenario with :data:`OPTIONS` for the options that it does not name."""
+    """Return a scenario; :data:`OPTIONS` are the defaults of its options."""
     beside = {name: options.pop(name) for name in ("config", *BESIDE) if name in options}
     options = {name: value for name, value in (OPTIONS | options).items() if value is not ABSENT}
     return {"start": START, "options": options, "requests": list(requests), **beside}
 
 
 def outcome(trace: Mapping[str, Any], *, whole: bool = False) -> list[str]:
-    """Return a trace as it is told here: a line a request."""
+    """Return a trace as one line per request."""
     if "refused" in trace:
         return ["refused"]
     return [_short(", ".join(_told(request, whole))) for request in trace["requests"]]
 
 
 def written(name: str) -> str:
-    """Return the scenario of a difference and its outcomes, in the words of the page."""
+    """Return the scenario of a difference and its outcomes, as the page shows them."""
     shown = SHOWN[name]
     rows = list(_options(shown.scenario))
     for number, request in enumerate(shown.scenario["requests"]):
@@ -99,12 +99,12 @@ def _op(op: list[Any], whole: bool) -> str:
 
 
 def _data(document: str) -> str:
-    """Return a stored document without its cookie, and otherwise as it is spelled."""
+    """Return a stored document as it is written, without its cookie."""
     return re.sub(r'"cookie":\{[^}]*\},?', "", document).replace(",}", "}")
 
 
 def _cookie(line: str, whole: bool) -> str:
-    """Return a Set-Cookie line with the id alone for its value, which is signed."""
+    """Return a Set-Cookie line with the bare id in place of its signed value."""
     value, semicolon, attributes = line.partition("=")[2].partition(";")
     sid = unquote(value).removeprefix("s:").rpartition(".")[0]
     return (sid or "(none)") + (semicolon + attributes if whole else "")
@@ -142,7 +142,7 @@ def _json(value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    """Return a text in which no character is repeated for a whole line."""
+    """Shorten long runs of one character."""
     return re.sub(r"(.)\1{80,}", r"\1…\1", text)
 
 
@@ -254,7 +254,7 @@ SHOWN: dict[str, Difference] = {
             "200, get r0-1, sees {}",
         ],
     ),
-    "ended-by-its-own-save": Difference(
+    "saved-as-expired": Difference(
         scenario=scenario(
             get(["cookie", "expires", PAST], ADA, ["save"], ["cookie", "maxAge", 60_000], BOB),
             get(DATA),
@@ -323,7 +323,7 @@ SHOWN: dict[str, Difference] = {
         ],
         here=['200, set x…x {"user":"ada"}, Set-Cookie x…x', "200, sees {}"],
     ),
-    "header-only": Difference(
+    "cookie-header-only": Difference(
         scenario=scenario(
             get(ADA, server="other"),
             get(DATA),
@@ -342,7 +342,7 @@ SHOWN: dict[str, Difference] = {
         here=['200, set r0-1 {"user":"ada"}, Set-Cookie r0-1; Path=/; HttpOnly; SameSite=Lax'],
         whole=True,
     ),
-    "stores-know-no-options": Difference(
+    "options-per-application": Difference(
         scenario=scenario(
             get(ADA),
             cookie={"sameSite": "lax"},
@@ -365,7 +365,7 @@ SHOWN: dict[str, Difference] = {
         ],
     ),
     # Ids.
-    "ids-are-not-taken-twice": Difference(
+    "ids-are-unique": Difference(
         scenario=scenario(get(ADA), get(BOB, **NO_COOKIE), genid=["apple", "apple", "pear"]),
         express=[
             '200, set apple {"user":"ada"}, Set-Cookie apple',
@@ -392,12 +392,12 @@ SHOWN: dict[str, Difference] = {
         express=['200, set r0-1 {"user":"ada"}'],
         here=["refused"],
     ),
-    "no-moment-as-an-option": Difference(
+    "no-expires-option": Difference(
         scenario=scenario(get(ADA), cookie={"expires": "2026-11-22T00:00:00.000Z"}),
         express=['200, set r0-1 {"user":"ada"}, Set-Cookie r0-1'],
         here=["500"],
     ),
-    "odd-attributes-are-refused": Difference(
+    "invalid-attributes-are-refused": Difference(
         scenario=scenario(
             get(["cookie", "sameSite", "sometimes"], ADA),
             get(["cookie", "maxAge", 10**16], ADA, **NO_COOKIE),
@@ -405,7 +405,7 @@ SHOWN: dict[str, Difference] = {
         express=['200, set r0-1 {"user":"ada"}', '200, set r1-1 {"user":"ada"}'],
         here=["500", "500"],
     ),
-    "filled-not-assigned": Difference(
+    "session-is-not-assignable": Difference(
         scenario=scenario(get(["assign", {"user": "ada"}], **HANGS)),
         express=["no answer"],
         here=['200, set r0-1 {"user":"ada"}, Set-Cookie r0-1'],
@@ -433,12 +433,12 @@ SHOWN: dict[str, Difference] = {
         express=['200, set r0-1 {"one":1,"odd":9007199254740992}, Set-Cookie r0-1'],
         here=['200, set r0-1 {"one":1.0,"odd":9007199254740993}, Set-Cookie r0-1'],
     ),
-    "keys-in-order": Difference(
+    "insertion-order": Difference(
         scenario=scenario(get(ADA, ["set", "1", "one"])),
         express=['200, set r0-1 {"1":"one","user":"ada"}, Set-Cookie r0-1'],
         here=['200, set r0-1 {"user":"ada","1":"one"}, Set-Cookie r0-1'],
     ),
-    "steady-ages": Difference(
+    "constant-max-age": Difference(
         scenario=scenario(get(ADA), get(AGE), get(AGE), cookie={"maxAge": 60_000}, ticks=True),
         express=[
             '200, set r0-1 {"user":"ada"}, Set-Cookie r0-1',
@@ -452,7 +452,7 @@ SHOWN: dict[str, Difference] = {
         ],
     ),
     # Calls to the store.
-    "never-stored-never-asked-for": Difference(
+    "no-calls-for-unstored-sessions": Difference(
         scenario=scenario(get(["reload"]), get(["destroy"])),
         express=['200, get r0-1, sees "failed to load session"', "200, destroy r1-1"],
         here=['200, sees "failed to load session"', "200"],
@@ -540,7 +540,7 @@ SHOWN: dict[str, Difference] = {
         ],
         key="SESSION_PROFILE",
     ),
-    "touched-when-used": Difference(
+    "touched-on-access": Difference(
         scenario=scenario(get(ADA), get(), get(DATA), config={"SESSION_TOUCH": "accessed"}),
         express=[
             '200, set r0-1 {"user":"ada"}, Set-Cookie r0-1',
@@ -554,13 +554,13 @@ SHOWN: dict[str, Difference] = {
         ],
         key="SESSION_TOUCH",
     ),
-    "absent-secrets": Difference(
+    "secret-only-when-needed": Difference(
         scenario=scenario(get(), get(DATA), secret=ABSENT, config={"SESSION_TOUCH": "accessed"}),
         express=["500", "500"],
         here=["200", "500"],
         key="SESSION_TOUCH",
     ),
-    "touched-now-and-then": Difference(
+    "throttled-touches": Difference(
         scenario=scenario(
             get(ADA),
             get(DATA, advance=1000),
@@ -579,7 +579,7 @@ SHOWN: dict[str, Difference] = {
         ],
         key="SESSION_TOUCH_INTERVAL",
     ),
-    "the-cookie-follows": Difference(
+    "cookie-is-extended-too": Difference(
         scenario=scenario(
             get(ADA),
             get(DATA, advance=1000),
@@ -596,7 +596,7 @@ SHOWN: dict[str, Difference] = {
         ],
         key="SESSION_ROLLING",
     ),
-    "emptied-means-ended": Difference(
+    "empty-is-destroyed": Difference(
         scenario=scenario(
             get(ADA), get(["delete", "user"]), config={"SESSION_DESTROY_EMPTY": True}
         ),

@@ -98,7 +98,7 @@ def scenarios() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _outlives_its_own_save(request: dict[str, Any]) -> bool:
-    """Tell a request from one that saves its session as expired: ended-by-its-own-save."""
+    """Tell whether a request never saves its session as expired (difference saved-as-expired)."""
     expired = False
     for verb, *change in request["actions"]:
         if verb == "cookie" and change[0] in ("expires", "maxAge"):

@@ -224,9 +224,9 @@ ELSEWHERE: dict[str, str] = {
     "107": "two requests at once: tests/flask/test_parallel_requests.py",
     "109": "nested callbacks; reload() returns",
     "119": "an invalid date cannot be assigned: ValueError (tests/unit/test_cookie.py)",
-    "139": "difference header-only: req.cookies of cookie-parser",
-    "140": "difference header-only: req.cookies of cookie-parser",
-    "141": "difference header-only: req.cookies of cookie-parser",
-    "142": "difference header-only: req.signedCookies of cookie-parser",
+    "139": "difference cookie-header-only: req.cookies of cookie-parser",
+    "140": "difference cookie-header-only: req.cookies of cookie-parser",
+    "141": "difference cookie-header-only: req.cookies of cookie-parser",
+    "142": "difference cookie-header-only: req.signedCookies of cookie-parser",
     **{f"C{number}": _OBJECT for number in range(1, 19)},
 }
