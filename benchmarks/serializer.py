@@ -26,7 +26,7 @@ from typing import NamedTuple
 import msgspec
 from flask.json.tag import TaggedJSONSerializer
 
-from flask_serversession.serializers import TypedJSON
+from flask_serversession.format.serializer import TypedJSON
 
 ROUNDS = 41
 #: A round of one codec lasts about this long, far above the clock's resolution.

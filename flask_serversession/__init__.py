@@ -1,6 +1,7 @@
 """Server-side sessions for Flask: express-session for Python, on any store."""
 
 from .cookies.cookie import SessionCookie as SessionCookie
+from .decorators import session_lock as session_lock
 from .errors import ConfigError as ConfigError
 from .errors import PayloadError as PayloadError
 from .errors import ServerSessionError as ServerSessionError
@@ -14,9 +15,8 @@ from .errors import SessionTooLarge as SessionTooLarge
 from .errors import StoreError as StoreError
 from .errors import StoreUnavailable as StoreUnavailable
 from .extension import ServerSession as ServerSession
-from .locking import session_lock as session_lock
 from .manager import SessionManager as SessionManager
-from .session import Session as Session
+from .sessions.base import Session as Session
 from .signals import session_conflict as session_conflict
 from .signals import session_created as session_created
 from .signals import session_destroyed as session_destroyed

@@ -13,10 +13,8 @@ from dataclasses import field
 from datetime import timedelta
 from typing import Any
 from typing import Literal
+from typing import NamedTuple
 
-from .concurrency import Concurrency
-from .concurrency import keep_mine
-from .concurrency import Resolve
 from .config_keys import DEFAULTS
 from .config_keys import warn_about_unknown_keys
 from .cookies.attributes import age_in_milliseconds
@@ -28,7 +26,9 @@ from .cookies.attributes import check_samesite_option
 from .cookies.ids import generate_id
 from .cookies.options import CookieOptions
 from .errors import ConfigError
-from .policy import SavePolicy
+from .format.merge import Concurrency
+from .format.merge import keep_mine
+from .format.merge import Resolve
 
 Profile = Literal["flask", "express"]
 #: What a request sees of a failing store: the error, or an empty session.
@@ -36,6 +36,28 @@ StoreErrorPolicy = Literal["raise", "null"]
 Secrets = tuple[str | bytes, ...]
 
 _FLASKS_COOKIE_NAME = "session"
+
+
+class SavePolicy(NamedTuple):
+    """The options that :func:`~.sessions.policy.decide` looks at, named as in express-session."""
+
+    resave: bool = False
+    save_uninitialized: bool = False
+    #: None: a cookie with an expiry is sent again whenever the store's expiry moves.
+    rolling: bool | None = None
+    unset: Literal["keep", "destroy"] = "keep"
+    touch: Literal["accessed", "always"] = "accessed"
+    destroy_empty: bool = True
+    clear_cookie: bool = True
+    #: A change of ``session.cookie`` counts as a change of the session.
+    cookie_counts: bool = True
+
+    @property
+    def needs_every_session(self) -> bool:
+        """Whether even a request that ignores its session has something to decide."""
+        return (
+            self.resave or self.save_uninitialized or bool(self.rolling) or self.touch == "always"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from blinker import Signal
 from flask import Flask
 
 from .cli import sessions
@@ -26,7 +24,7 @@ from .stores.memory import MemoryStore
 
 EXTENSION = "serversession"
 
-logger = logging.getLogger(__package__)
+logger = logging.getLogger("flask_serversession")
 
 
 class ServerSession:
@@ -61,7 +59,7 @@ class ServerSession:
             config,
             NoStore() if in_the_cookie else _open_store(config),
             secrets=secrets,
-            notify=partial(_notify, app),
+            sender=app,
         )
         if isinstance(manager.store, MemoryStore):
             _warn_of_memory(app)
@@ -90,11 +88,6 @@ def _config_of(app: Flask) -> Config:
         return config
     # cookie-session's own default is Flask's, in either profile.
     return replace(config, cookie_name=app.config["SESSION_COOKIE_NAME"])
-
-
-def _notify(app: Flask, signal: Signal, /, **values: Any) -> None:
-    if signal.receivers:
-        signal.send(app, **values)
 
 
 def _warn_of_memory(app: Flask) -> None:

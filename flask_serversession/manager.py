@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from . import signals
 from .config import Config
@@ -12,20 +15,20 @@ from .cookies.cookie import system_clock
 from .cookies.ids import generate_id
 from .cookies.options import CookieOptions
 from .cookies.signing import CookieSigner
-from .lifecycle import ManagedSession
-from .rules import Notify
-from .rules import Rules
-from .rules import Visit
-from .serializers import TypedJSON
-from .session import Session
+from .sessions.base import Session
+from .sessions.settings import Settings
+from .sessions.stored import StoredSession
 from .stores.base import Store
 from .stores.base import SupportsClose
 
 
 class SessionManager:
-    """``app.extensions["serversession"]``: finds, opens and ends sessions.
+    """``app.extensions["serversession"]``: finds and ends sessions by their ids.
 
     Works in a script, a shell or a worker just as in a request.
+
+    :param secrets: called when a cookie is first signed or verified.
+    :param sender: the application, the sender of every signal.
     """
 
     def __init__(
@@ -34,56 +37,43 @@ class SessionManager:
         store: Store,
         *,
         secrets: Callable[[], Secrets],
-        notify: Notify,
+        sender: Any = None,
         clock: Clock = system_clock,
     ) -> None:
+        #: The options that ``init_app`` read.
         self.config = config
-        #: The store itself, for what no session is needed for.
+        #: The store itself.
         self.store = store
-        self._secrets = secrets
-        self._signer: CookieSigner | None = None
-        self._rules = Rules(
+        #: What all sessions of the application share.
+        self.settings = Settings(
+            config=config,
             store=store,
-            serializer=TypedJSON(),
-            policy=config.policy,
-            concurrency=config.concurrency,
-            resolve=config.resolve,
-            idle_timeout=config.idle_timeout,
-            permanent_lifetime=config.permanent_lifetime,
-            touch_interval=config.touch_interval,
-            regenerate_grace=config.regenerate_grace,
-            null_on_failure=config.store_error == "null",
-            notify=notify,
+            signer=cache(lambda: CookieSigner(secrets())),
+            sender=sender,
             clock=clock,
         )
 
     @property
     def signer(self) -> CookieSigner:
-        """Signs and verifies ids; made when first needed.
+        """Signs and verifies ids.
 
         :raises ConfigError: if the application has no secret.
         """
-        if self._signer is None:
-            self._signer = CookieSigner(self._secrets())
-        return self._signer
-
-    def open(self, visit: Visit) -> ManagedSession:
-        """Return the session of a request; no call to the store."""
-        return ManagedSession(self._rules, visit)
+        return self.settings.signer()
 
     def load(self, sid: str) -> Session | None:
         """Return a stored session, or None if the store has none of this id.
 
         Changes reach the store with ``session.save()``.
         """
-        session = ManagedSession(self._rules, _NoRequest(sid, self.config.cookie))
+        session = StoredSession(self.settings, _NoRequest(self.config.cookie), sid)
         return None if session.new else session
 
     def destroy(self, sid: str) -> bool:
         """End a session; False if the store had none of this id."""
         removed = self.store.delete(sid)
         if removed:
-            self._rules.notify(signals.session_destroyed, session=None, id=sid)
+            self.settings.notify(signals.session_destroyed, session=None, id=sid)
         return removed
 
     def close(self) -> None:
@@ -92,21 +82,18 @@ class SessionManager:
             self.store.close()
 
 
+@dataclass(frozen=True, slots=True)
 class _NoRequest:
-    """The visit of nobody: a session opened by its id."""
+    """Stands in for a request when a session is opened by id."""
 
-    def __init__(self, sid: str, options: CookieOptions) -> None:
-        self._sid = sid
-        self._options = options
-
-    def sent_id(self) -> str:
-        return self._sid
+    options: CookieOptions
+    cookie_header: str = ""
 
     def is_secure(self) -> bool:
         return False
 
     def cookie_options(self) -> CookieOptions:
-        return self._options.resolved(is_secure=self.is_secure())
+        return self.options.resolved(is_secure=False)
 
     def generate_id(self) -> str:
         return generate_id()

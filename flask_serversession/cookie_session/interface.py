@@ -17,10 +17,10 @@ from ..cookies.header import path_matches
 from ..cookies.signing import Keygrip
 from ..errors import ConfigError
 from ..errors import SessionError
+from ..format.serializer import TypedJSON
 from ..interface import NoSession
-from ..interface import RequestVisit
 from ..manager import SessionManager
-from ..serializers import TypedJSON
+from ..request import FlaskRequest
 from .session import ClientSettings
 from .session import CookieSession
 from .session import settle
@@ -62,7 +62,8 @@ class ClientSessionInterface(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> CookieSession | None:
         """Return the session, unread; None outside the cookie's path (RFC 6265 §5.1.4)."""
-        opened = _FlaskRequest(self._manager, request)
+        header: str = request.environ.get("HTTP_COOKIE", "")
+        opened = FlaskRequest(request, self._manager.config, header)
         if opened.cookie_path != "/" and not path_matches(opened.path, opened.cookie_path):
             return None
         return CookieSession(self._settings, opened)
@@ -107,13 +108,3 @@ def _overwrite(options: Mapping[str, Any]) -> bool:
         "SESSION_STORE_OPTIONS cannot be used with SESSION_STORE 'cookie', whose only option is"
         " 'overwrite', True or False."
     )
-
-
-class _FlaskRequest(RequestVisit):
-    """A request of Flask as a :class:`~.session.ClientRequest`."""
-
-    __slots__ = ()
-
-    def cookie_header(self) -> str:
-        header: str = self._request.environ.get("HTTP_COOKIE", "")
-        return header

@@ -1,6 +1,6 @@
 """A session kept in its own cookie, byte for byte as npm's cookie-session 2 keeps it. No I/O.
 
-Nothing here knows Flask's request: the session asks a :class:`ClientRequest`.
+Nothing here knows Flask's request: the session asks a :class:`RequestInfo`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 from typing import NoReturn
-from typing import Protocol
 
 from ..config import Config
 from ..cookies.cookie import SessionCookie
@@ -22,27 +21,15 @@ from ..cookies.signing import Keygrip
 from ..errors import PayloadError
 from ..errors import SessionError
 from ..errors import SessionGone
-from ..serializers import TypedJSON
-from ..session import Session
+from ..format.serializer import TypedJSON
+from ..sessions.base import Session
+from ..sessions.settings import RequestInfo
 from .cookies import check_length
 from .cookies import receive
 from .cookies import Received
 from .cookies import signature_name
 
 logger = logging.getLogger("flask_serversession")
-
-
-class ClientRequest(Protocol):
-    """What a session may ask about its request."""
-
-    def cookie_header(self) -> str:
-        """Return the Cookie header, or an empty string without one."""
-
-    def is_secure(self) -> bool:
-        """Return whether the browser's connection is encrypted."""
-
-    def cookie_options(self) -> CookieOptions:
-        """Return the attributes of the session's cookies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +65,7 @@ class CookieSession(Session):
     _stage = _Stage.OPEN
     _forced = _touched = _destroyed = False
 
-    def __init__(self, settings: ClientSettings, request: ClientRequest) -> None:
+    def __init__(self, settings: ClientSettings, request: RequestInfo) -> None:
         self._settings = settings
         self._request = request
         self._values: dict[str, Any] = {}
@@ -188,7 +175,7 @@ class CookieSession(Session):
         if self._received is not None:
             return
         name, keys = self._settings.config.cookie_name, self._settings.keys()
-        self._received = receive(self._request.cookie_header(), name, keys)
+        self._received = receive(self._request.cookie_header, name, keys)
         if not self._received.value:
             return
         try:

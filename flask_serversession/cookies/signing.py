@@ -15,6 +15,8 @@ from itsdangerous import Signer
 from itsdangerous.encoding import want_bytes
 from itsdangerous.signer import SigningAlgorithm
 
+from .header import cookie_values
+
 #: Marks a cookie value as signed.
 PREFIX = "s:"
 
@@ -49,6 +51,21 @@ class CookieSigner:
         except UnicodeError:
             return None
         return value or None if key is not None else None
+
+    def find(self, header: str, name: str) -> str | None:
+        """Return the first value that a Cookie header has for a name and that we signed.
+
+        express-session looks at the first cookie of the name only. There a stale cookie of
+        another path or domain hides the good one, and every login ends at the login form
+        again (its issue 881).
+        """
+        if name not in header:
+            return None
+        for value in cookie_values(header, name):
+            unsigned = self.unsign(value)
+            if unsigned is not None:
+                return unsigned
+        return None
 
 
 class Keygrip:

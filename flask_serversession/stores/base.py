@@ -29,6 +29,7 @@ from dataclasses import field
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
+from functools import partial
 from typing import Protocol
 from typing import runtime_checkable
 
@@ -207,9 +208,8 @@ class SupportsLockedSave(Store, Protocol):
         """
 
 
-def utc_now() -> datetime:
-    """Return the current time as an aware UTC moment."""
-    return datetime.now(timezone.utc)
+#: Returns this moment, aware and in UTC.
+utc_now = partial(datetime.now, timezone.utc)
 
 
 def is_expired(expires_at: datetime | None) -> bool:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.policy import CookieAction
-from flask_serversession.policy import decide
-from flask_serversession.policy import Facts
-from flask_serversession.policy import SavePolicy
-from flask_serversession.policy import StoreAction
+from flask_serversession.sessions.policy import CookieAction
+from flask_serversession.sessions.policy import decide
+from flask_serversession.sessions.policy import Facts
+from flask_serversession.sessions.policy import SavePolicy
+from flask_serversession.sessions.policy import StoreAction
 
 from .recorded import read
 

@@ -22,9 +22,9 @@ from flask_serversession.cookies.cookie import system_clock
 from flask_serversession.cookies.header import set_cookie_line
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.cookies.signing import CookieSigner
-from flask_serversession.document import compose
-from flask_serversession.document import decompose
-from flask_serversession.serializers import TypedJSON
+from flask_serversession.format.serializer import compose
+from flask_serversession.format.serializer import decompose
+from flask_serversession.format.serializer import TypedJSON
 
 from .node_side import Words
 

@@ -264,7 +264,8 @@ class TestLogout:
         response = browser.run(while_another(browser, log_out, lambda: session.update(seen=True)))
 
         assert memory.count() == 0
-        assert cookie_lines(response) == [REMOVAL]
+        # Not this request ended it, so the cookie may belong to a newer login.
+        assert cookie_lines(response) == []
 
     def test_a_slow_reader_does_not_undo_it(
         self, member: Member, memory: MemoryStore, let_pass: LetPass, concurrency: str

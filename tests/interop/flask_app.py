@@ -23,7 +23,7 @@ from werkzeug.serving import WSGIRequestHandler
 from flask_serversession import ServerSession
 from flask_serversession import Session
 from flask_serversession.cookie_session.session import CookieSession
-from flask_serversession.serializers import TypedJSON
+from flask_serversession.format.serializer import TypedJSON
 from flask_serversession.stores.base import milliseconds_left
 
 #: ``flask.session``, typed as what it is here.

@@ -12,8 +12,8 @@ from flask_serversession.config import Config
 from flask_serversession.config_keys import DEFAULTS
 from flask_serversession.cookies.cookie import SessionCookie
 from flask_serversession.cookies.header import set_cookie_line
-from flask_serversession.document import compose
 from flask_serversession.errors import ConfigError
+from flask_serversession.format.serializer import compose
 from flask_serversession.manager import SessionManager
 from flask_serversession.stores import open_store
 from flask_serversession.stores.base import from_epoch_milliseconds

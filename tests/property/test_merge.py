@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_serversession.concurrency import FLASHES
-from flask_serversession.concurrency import merge
+from flask_serversession.format.merge import FLASHES
+from flask_serversession.format.merge import merge
 
 KEYS = st.sampled_from("abcdef")
 MISSING = object()

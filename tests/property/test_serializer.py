@@ -8,11 +8,11 @@ from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_serversession.document import compose
-from flask_serversession.document import decompose
 from flask_serversession.errors import PayloadError
-from flask_serversession.serializers import TypedJSON
-from flask_serversession.tags import _UNTAGGERS
+from flask_serversession.format.serializer import compose
+from flask_serversession.format.serializer import decompose
+from flask_serversession.format.serializer import TypedJSON
+from flask_serversession.format.tags import _UNTAGGERS
 
 from .values import anything_written
 from .values import plain_sessions

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flask_serversession.config import Config
 from flask_serversession.manager import SessionManager
-from flask_serversession.session import Session
+from flask_serversession.sessions.base import Session
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.memory import MemoryStore
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from flask_serversession.concurrency import keep_mine
-from flask_serversession.policy import SavePolicy
 from flask_serversession.rules import Rules
-from flask_serversession.serializers import TypedJSON
+
+from flask_serversession.format.merge import keep_mine
+from flask_serversession.format.serializer import TypedJSON
+from flask_serversession.sessions.policy import SavePolicy
 from flask_serversession.stores.memory import MemoryStore
 
 from .clock import Clock

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.concurrency import keep_mine
-from flask_serversession.concurrency import merge
+from flask_serversession.format.merge import keep_mine
+from flask_serversession.format.merge import merge
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.concurrency import keep_mine
 from flask_serversession.config import Config
 from flask_serversession.config import secrets_from
 from flask_serversession.config_keys import DEFAULTS
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
-from flask_serversession.policy import SavePolicy
+from flask_serversession.format.merge import keep_mine
+from flask_serversession.sessions.policy import SavePolicy
 
 SECOND = 1000
 DAY = 24 * 60 * 60 * SECOND

@@ -6,12 +6,12 @@ from datetime import timezone
 from typing import Any
 
 import pytest
+from flask_serversession.rules import Rules
 
-from flask_serversession.content import Content
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionSerializationError
-from flask_serversession.rules import Rules
+from flask_serversession.sessions.draft import Content
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
 

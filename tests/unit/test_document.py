@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.document import compose
-from flask_serversession.document import decompose
-from flask_serversession.document import EMPTY
-from flask_serversession.document import ends_with
 from flask_serversession.errors import PayloadError
-from flask_serversession.serializers import TypedJSON
+from flask_serversession.format.serializer import compose
+from flask_serversession.format.serializer import decompose
+from flask_serversession.format.serializer import EMPTY
+from flask_serversession.format.serializer import ends_with
+from flask_serversession.format.serializer import TypedJSON
 
 COOKIE = {"originalMaxAge": None, "expires": None, "httpOnly": True, "path": "/"}
 STORED_COOKIE = b'{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}'

@@ -31,9 +31,9 @@ from flask_serversession.errors import SessionSuperseded
 from flask_serversession.errors import SessionTooLarge
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
+from flask_serversession.format.serializer import TypedJSON
 from flask_serversession.manager import SessionManager
-from flask_serversession.serializers import TypedJSON
-from flask_serversession.session import Session
+from flask_serversession.sessions.base import Session
 from flask_serversession.stores import open_store
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.driver_errors import DriverErrors

@@ -13,7 +13,7 @@ from flask_serversession.cookies.ids import generate_id
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
 from flask_serversession.manager import SessionManager
-from flask_serversession.policy import CookieAction
+from flask_serversession.sessions.policy import CookieAction
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.memory import MemoryStore
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.policy import CookieAction
-from flask_serversession.policy import decide
-from flask_serversession.policy import Decision
-from flask_serversession.policy import Facts
-from flask_serversession.policy import NOTHING
-from flask_serversession.policy import SavePolicy
-from flask_serversession.policy import StoreAction
+from flask_serversession.sessions.policy import CookieAction
+from flask_serversession.sessions.policy import decide
+from flask_serversession.sessions.policy import Decision
+from flask_serversession.sessions.policy import Facts
+from flask_serversession.sessions.policy import NOTHING
+from flask_serversession.sessions.policy import SavePolicy
+from flask_serversession.sessions.policy import StoreAction
 
 SET, CLEAR, NO_COOKIE = CookieAction.SET, CookieAction.CLEAR, CookieAction.NONE
 WRITE, TOUCH, DESTROY = StoreAction.WRITE, StoreAction.TOUCH, StoreAction.DESTROY

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask_serversession.rules import Rules
 
 from flask_serversession import session_store_error
 from flask_serversession import StoreUnavailable
-from flask_serversession.rules import Rules
 
 MINUTE = 60_000
 

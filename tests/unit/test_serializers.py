@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionSerializationError
-from flask_serversession.serializers import TypedJSON
+from flask_serversession.format.serializer import TypedJSON
 
 serializer = TypedJSON()
 dumps, loads = serializer.dumps, serializer.loads
@@ -255,7 +255,7 @@ def test_a_list_that_contains_itself_in_a_tuple_does_not_crash_the_process() -> 
     """orjson counts the depth of lists and dicts only, and overflows its stack on tuples."""
     program = """if True:
         from flask_serversession import SessionSerializationError
-        from flask_serversession.serializers import TypedJSON
+        from flask_serversession.format.serializer import TypedJSON
 
         endless = []
         endless.append((endless,))

@@ -11,8 +11,8 @@ from flask_serversession.errors import SessionConflict
 from flask_serversession.errors import SessionLocked
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
-from flask_serversession.slot import MERGE_ATTEMPTS
-from flask_serversession.slot import Slot
+from flask_serversession.sessions.request_store import MERGE_ATTEMPTS
+from flask_serversession.sessions.request_store import Slot
 from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal

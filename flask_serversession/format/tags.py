@@ -15,8 +15,8 @@ from uuid import UUID
 
 from markupsafe import Markup
 
-from .errors import PayloadError
-from .errors import SessionSerializationError
+from ..errors import PayloadError
+from ..errors import SessionSerializationError
 
 Tagger = Callable[[Any, str, int], object]
 

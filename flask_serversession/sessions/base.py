@@ -13,13 +13,11 @@ from typing import Any
 
 from flask.sessions import SessionMixin
 
-from .cookies.cookie import SessionCookie
-from .errors import SessionError
+from ..cookies.cookie import SessionCookie
+from ..errors import SessionError
+from ..format.serializer import RESERVED
 
-logger = logging.getLogger(__package__)
-
-#: The member of the stored document that holds the cookie, as express-session has it.
-RESERVED = "cookie"
+logger = logging.getLogger("flask_serversession")
 
 _UNCHANGING = frozenset({str, int, float, bool, type(None)})
 
@@ -36,6 +34,8 @@ class Session(SessionMixin):
     accessed = False
     #: Whether the application holds a value that it could change by itself.
     _handed_out = False
+    #: Whether a key was assigned or deleted.
+    _assigned = False
 
     def __getitem__(self, key: str) -> Any:
         self.accessed = True

@@ -1,15 +1,16 @@
 """What happens to a session at the end of a request: express-session's truth table.
 
-:func:`decide` is pure. The manager gathers the :class:`Facts`, does what the
-:class:`Decision` says, and nothing else in the package decides about either.
+:func:`decide` is pure. :mod:`.settle` gathers the :class:`Facts` and carries out the
+:class:`Decision`; nothing else in the package decides about either.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from functools import lru_cache
 from typing import NamedTuple
+
+from ..config import SavePolicy
 
 
 class StoreAction(Enum):
@@ -19,6 +20,10 @@ class StoreAction(Enum):
     WRITE = "write"
     TOUCH = "touch"
     DESTROY = "destroy"
+    #: Destroy it, unless another request has put something in it.
+    DESTROY_UNLESS_CHANGED = "destroy unless changed"
+    #: Give up this request's changes: the session has another id, and may only be read.
+    DROP = "drop"
 
 
 class CookieAction(Enum):
@@ -67,53 +72,60 @@ class Facts(NamedTuple):
     ended: bool
     #: The application unset it (express: ``req.session = null``).
     unset: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SavePolicy:
-    """The options that :func:`decide` looks at; each named as in express-session."""
-
-    resave: bool = False
-    save_uninitialized: bool = False
-    #: None: a cookie with an expiry is sent again whenever the store's expiry moves.
-    rolling: bool | None = None
-    unset: Literal["keep", "destroy"] = "keep"
-    touch: Literal["accessed", "always"] = "accessed"
-    destroy_empty: bool = True
-    clear_cookie: bool = True
-    #: A change of ``session.cookie`` counts as a change of the session.
-    cookie_counts: bool = True
-
-    @property
-    def needs_every_session(self) -> bool:
-        """Whether even a request that ignores its session has something to decide."""
-        return (
-            self.resave or self.save_uninitialized or bool(self.rolling) or self.touch == "always"
-        )
+    #: The store has a record under its id, as far as this request knows.
+    stored: bool = True
+    #: The application called ``clear()``.
+    cleared: bool = False
+    #: It has another id by now, and may only be read under this one.
+    superseded: bool = False
 
 
 NOTHING = Decision(StoreAction.NONE, CookieAction.NONE)
 
 
+@lru_cache(maxsize=1024)
 def decide(facts: Facts, policy: SavePolicy) -> Decision:
     """Return what to do to the store and to the cookie.
 
     The predicates are those of express-session 1.19 (``shouldDestroy``, ``shouldSave``,
-    ``shouldTouch``, ``shouldSetCookie``); what Flask's manners add to them are the
-    options that the express profile turns off.
+    ``shouldTouch``, ``shouldSetCookie``). The options that the express profile turns off
+    add Flask's manners to them.
     """
+    if facts.unset and policy.unset == "keep":
+        return NOTHING
+    if facts.superseded:
+        is_lost = (facts.changed or facts.regenerated) and not facts.unset
+        return Decision(StoreAction.DROP if is_lost else StoreAction.NONE, CookieAction.NONE)
     if facts.unset:
-        return _end(facts, policy) if policy.unset == "destroy" else NOTHING
+        return Decision(StoreAction.DESTROY, _clear(facts, policy))
     if facts.ended:
         return Decision(StoreAction.NONE, _clear(facts, policy))
     if policy.destroy_empty and _was_emptied(facts):
-        return _end(facts, policy)
+        return Decision(_end(facts), _clear(facts, policy))
     store = _store_action(facts, policy)
     return Decision(store, _cookie_action(facts, policy, store))
 
 
-def _end(facts: Facts, policy: SavePolicy) -> Decision:
-    return Decision(StoreAction.DESTROY, _clear(facts, policy))
+def decide_after_a_failure(*, regenerated: bool, stored: bool) -> CookieAction:
+    """Return what to do to the cookie of a session that could not be stored.
+
+    The browser keeps the id it has: an outage logs nobody out. Only an id that was given up
+    for one that is stored already is replaced.
+    """
+    return CookieAction.SET if regenerated and stored else CookieAction.NONE
+
+
+def stores_on_save(*, is_new: bool, is_empty: bool, policy: SavePolicy) -> bool:
+    """Return whether ``session.save()`` stores anything: a new, empty session may not be."""
+    return not (is_new and is_empty and policy.destroy_empty)
+
+
+def _end(facts: Facts) -> StoreAction:
+    # clear() means the whole session, whatever others have put in it. An app that removes
+    # the keys it knows, such as the only flashed message, does not mean theirs.
+    if facts.cleared or not facts.stored:
+        return StoreAction.DESTROY
+    return StoreAction.DESTROY_UNLESS_CHANGED
 
 
 def _clear(facts: Facts, policy: SavePolicy) -> CookieAction:

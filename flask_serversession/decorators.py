@@ -14,7 +14,7 @@ from typing import TypeVar
 from flask import session as flask_session
 
 from .errors import ConfigError
-from .session import Session
+from .sessions.base import Session
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -28,7 +28,7 @@ def session_lock(*, timeout: float = 5.0, ttl: float = 30.0) -> Callable[[View],
 def session_lock(
     view: View | None = None, /, *, timeout: float = 5.0, ttl: float = 30.0
 ) -> View | Callable[[View], View]:
-    """Return the view with :meth:`~.session.Session.lock` around it.
+    """Return the view with :meth:`~.sessions.base.Session.lock` around it.
 
     For views whose invariant spans keys, or that compute a value from the one before: a
     counter, a balance. Decorate the view itself, below ``@app.route``.

@@ -1,4 +1,4 @@
-"""What two requests' changes to one session become: a three-way merge, key by key. No I/O."""
+"""Merges two requests' changes to one session, key by key. No I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Literal
 Concurrency = Literal["merge", "overwrite", "reject"]
 
 #: Called with key, base, theirs and mine for a key that both sides changed; returns the
-#: value to keep. A side that does not have the key is given as None.
+#: value to keep. The base is None for a key that both sides added.
 Resolve = Callable[[str, Any, Any, Any], Any]
 
 #: Where Flask keeps the messages of ``flash()``.
@@ -38,33 +38,33 @@ def merge(
 ) -> dict[str, Any]:
     """Return their data with this request's changed, added and deleted keys applied.
 
-    A key that only one side changed takes that side's value; deleting is a change, so
-    neither side brings back what the other deleted alone. For a key that both changed
-    ``resolve`` decides, even if they agree (two visits counted at once are two), unless
-    this request deleted it. Flashed
-    messages are merged one by one: none shown twice, none lost.
+    * A key that one side changed takes that side's value.
+    * A key that either side deleted stays deleted, even if the other side changed it: a late
+      request does not bring back a user who was logged out.
+    * A key that both sides changed takes what ``resolve`` returns, even if both set the same
+      value: two visits counted at once are two.
+    * Flashed messages are merged one by one, so that none is lost or shown twice.
 
-    :param base: the data both sides started from.
-    :param same: tells whether two values are stored alike.
+    :param base: the data that both sides started from.
+    :param same: returns whether two values are stored alike.
     """
     merged = dict(theirs)
     for key in [*base, *(key for key in mine if key not in base)]:
         if key == FLASHES:
             _merge_flashes(merged, base.get(FLASHES, []), mine.get(FLASHES, []))
             continue
-        before, now = base.get(key, _ABSENT), mine.get(key, _ABSENT)
-        there = theirs.get(key, _ABSENT)
+        before, there, now = (side.get(key, _ABSENT) for side in (base, theirs, mine))
         if _alike(before, now, same):
             if now is not _ABSENT and _alike(now, there, same):
-                merged[key] = now  # which the application may hold, and change yet
-            continue
-        if now is _ABSENT:
+                merged[key] = now  # the application may hold this object and still change it
+        elif now is _ABSENT:
             merged.pop(key, None)
+        elif there is _ABSENT and before is not _ABSENT:
             continue
-        if _alike(before, there, same):
+        elif _alike(before, there, same):
             merged[key] = now
         else:
-            merged[key] = resolve(key, _or_none(before), _or_none(there), now)
+            merged[key] = resolve(key, _or_none(before), there, now)
     return merged
 
 

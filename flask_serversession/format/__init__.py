@@ -1,0 +1,1 @@
+"""The bytes of a stored session. No I/O, no Flask."""

@@ -1,0 +1,1 @@
+"""One session during one request. No Flask but its ``SessionMixin``, and no HTTP."""

@@ -1,0 +1,202 @@
+"""The data and the cookie that a request edits, compared with what it found. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..cookies.cookie import SessionCookie
+from ..cookies.options import CookieOptions
+from ..format.merge import merge
+from ..format.serializer import EMPTY
+from ..format.serializer import ends_with
+from ..stores.base import EPOCH
+from ..stores.base import from_epoch_milliseconds
+from ..stores.base import MILLISECOND
+from ..stores.base import Record
+from .settings import Settings
+
+#: The member of a stored cookie that makes a record read-only: its session has another id.
+_SUPERSEDED = "retiredUntil"
+
+
+@dataclass(slots=True)
+class Draft:
+    """What one session holds in this request. Made by :meth:`new` or :meth:`of`."""
+
+    settings: Settings
+    data: dict[str, Any]
+    cookie: SessionCookie
+    #: The cookie's attributes as they were found.
+    cookie_found: tuple[object, ...]
+    #: The cookie's attributes as the store has them.
+    cookie_stored: tuple[object, ...]
+    #: The payload that was read; None for a new session.
+    found: bytes | None = None
+    #: How many members the data had then.
+    size: int = 0
+    #: When a read-only record ends, in ms since 1970; None for any other.
+    superseded_until: int | None = None
+    #: ``session.modified = True``.
+    forced: bool = False
+    #: ``session.clear()`` was called.
+    cleared: bool = False
+    #: The data as an explicit save stored them; None without one.
+    saved: bytes | None = None
+    #: An earlier draft of this request stored data that differ from what it found.
+    had_changed: bool = False
+
+    @classmethod
+    def new(cls, settings: Settings, options: CookieOptions) -> Draft:
+        """Return the empty draft of a session that is not stored yet."""
+        cookie = SessionCookie(options, settings.clock)
+        attributes = cookie.settings
+        return cls(settings, {}, cookie, attributes, attributes)
+
+    @classmethod
+    def of(cls, settings: Settings, record: Record) -> Draft:
+        """Return what a stored record holds.
+
+        :raises PayloadError: if it is not a session.
+        """
+        document, data = settings.serializer.decompose(record.payload)
+        cookie = SessionCookie.from_document(document, settings.clock)
+        if record.expires_at is not None:
+            cookie.follow((record.expires_at - EPOCH) // MILLISECOND)
+        attributes = cookie.settings
+        return cls(
+            settings,
+            data,
+            cookie,
+            attributes,
+            attributes,
+            found=record.payload,
+            size=len(data),
+            superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
+        )
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether the session has another id by now, so that this may only be read."""
+        return self.superseded_until is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a superseded session may not even be read any more."""
+        return self.superseded_until is not None and self.superseded_until <= self.settings.clock()
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether the data differ from what the store has, as far as this request knows.
+
+        :raises SessionSerializationError: naming a value that cannot be stored.
+        """
+        body = self.dump()
+        return self.differs(body) if self.saved is None else not self.is_saved(body)
+
+    def dump(self) -> bytes:
+        """Return the data as they are stored.
+
+        :raises SessionSerializationError: naming a value that cannot be stored.
+        """
+        return self.settings.serializer.dumps(self.data)
+
+    def differs(self, body: bytes, *, assigned: bool = False) -> bool:
+        """Return whether the data, dumped as ``body``, differ from what was found.
+
+        :param assigned: True if a key was assigned or deleted. Otherwise a difference may be
+            another program's spelling of the same data, and the values are compared.
+        """
+        if self.forced:
+            return True
+        if self.found is None:
+            return body != EMPTY
+        if len(self.data) == self.size and ends_with(self.found, body):
+            return False
+        if assigned:
+            return True
+        _, data = self.settings.serializer.decompose(self.found)
+        return body != self.settings.serializer.dumps(data)
+
+    def is_saved(self, body: bytes | None) -> bool | None:
+        """Return whether an explicit save stored the data so; None if there was none."""
+        return None if self.saved is None else self.saved == body and not self.forced
+
+    def note_saved(self) -> None:
+        """Note that an explicit save stored data and cookie as they are."""
+        self.saved = self.dump()
+        self.forced = False
+        self.cookie_stored = self.cookie.settings
+
+    def follow(self, earlier: Draft) -> None:
+        """Take the place of a draft that was read earlier in the same request."""
+        self.had_changed = earlier.had_changed or (
+            earlier.saved is not None and earlier.differs(earlier.saved)
+        )
+        if self.had_changed or earlier.saved is not None:
+            self.saved = self.dump()
+
+    def record(self, body: bytes) -> Record:
+        """Return the record to store: the cookie, and the data dumped as ``body``."""
+        payload = self.settings.serializer.compose(self.cookie.to_document(), body)
+        return Record(payload, self.ends())
+
+    def ends(self) -> datetime:
+        """Return when the record ends if its life starts again now."""
+        idle_timeout = self.settings.config.idle_timeout
+        return from_epoch_milliseconds(self.cookie.expires_at(idle_timeout))
+
+    def rebase(self, base: bytes, theirs: bytes) -> Record:
+        """Take over what another request stored, keep this request's changes, return both.
+
+        :param base: the payload that both requests started from.
+        :param theirs: the payload that is there now.
+        """
+        settings = self.settings
+        _, before = settings.serializer.decompose(base)
+        their_cookie, there = settings.serializer.decompose(theirs)
+        resolve = settings.config.resolve
+        self.data = merge(before, there, self.data, same=self._are_stored_alike, resolve=resolve)
+        if self.cookie.settings == self.cookie_found:
+            self.cookie = SessionCookie.from_document(their_cookie, settings.clock)
+            self.cookie.reset_max_age()
+            self.cookie_found = self.cookie_stored = self.cookie.settings
+        return self.record(self.dump())
+
+    def catch_up(self, base: bytes, there: Draft) -> None:
+        """Take over what others stored, to be changed from now on.
+
+        :param base: the payload that this draft was read from, or stored as.
+        """
+        if there.found is not None and there.found != base:
+            self.rebase(base, there.found)
+        self.found, self.size = there.found, there.size
+        if self.saved is not None:
+            self.saved, self.had_changed = None, True
+
+    def supersedes(self, payload: bytes) -> bool:
+        """Return whether a payload is the read-only record of a session with a new id."""
+        cookie, _ = self.settings.serializer.decompose(payload)
+        return _superseded_until(cookie) is not None
+
+    def _are_stored_alike(self, one: Any, other: Any) -> bool:
+        dumps = self.settings.serializer.dumps
+        return dumps({"": one}) == dumps({"": other})
+
+
+def read_only(record: Record, until: int, settings: Settings) -> Record:
+    """Return the record to leave under an old id: readable until ``until``, never written.
+
+    :param until: milliseconds since 1970.
+    """
+    serializer = settings.serializer
+    cookie, data = serializer.decompose(record.payload)
+    payload = serializer.compose({_SUPERSEDED: until, **cookie}, serializer.dumps(data))
+    return Record(payload, from_epoch_milliseconds(until))
+
+
+def _superseded_until(cookie: Mapping[str, Any]) -> int | None:
+    until = cookie.get(_SUPERSEDED)
+    return until if type(until) is int else None

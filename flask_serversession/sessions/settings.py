@@ -1,0 +1,62 @@
+"""What a session knows beside its own data: its application's settings, and its request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+from typing import Protocol
+
+from blinker import Signal
+
+from ..config import Config
+from ..cookies.cookie import Clock
+from ..cookies.cookie import system_clock
+from ..cookies.options import CookieOptions
+from ..cookies.signing import CookieSigner
+from ..format.serializer import TypedJSON
+from ..stores.base import Store
+
+
+class Notify(Protocol):
+    """Sends a signal about one session."""
+
+    def __call__(self, signal: Signal, /, **values: object) -> None: ...
+
+
+class RequestInfo(Protocol):
+    """What a session may ask about its request."""
+
+    @property
+    def cookie_header(self) -> str:
+        """The Cookie header; empty without one."""
+        ...
+
+    def is_secure(self) -> bool:
+        """Return whether the browser's connection is encrypted."""
+
+    def cookie_options(self) -> CookieOptions:
+        """Return how the cookie of a new session looks."""
+
+    def generate_id(self) -> str:
+        """Return a fresh id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What all sessions of one application share."""
+
+    config: Config
+    store: Store
+    #: Returns what signs and verifies ids; raises ConfigError without a secret.
+    signer: Callable[[], CookieSigner]
+    #: The application: the sender of every signal.
+    sender: Any
+    serializer: TypedJSON = field(default_factory=TypedJSON)
+    clock: Clock = system_clock
+
+    def notify(self, signal: Signal, /, **values: Any) -> None:
+        """Send a signal."""
+        if signal.receivers:
+            signal.send(self.sender, **values)

@@ -1,0 +1,179 @@
+"""The end of a request: gather the facts, decide, act."""
+
+from __future__ import annotations
+
+from ..cookies.cookie import SessionCookie
+from ..errors import SessionConflict
+from ..errors import SessionGone
+from ..errors import SessionSerializationError
+from ..errors import StoreError
+from ..stores.base import EPOCH
+from ..stores.base import MILLISECOND
+from .policy import CookieAction
+from .policy import decide
+from .policy import decide_after_a_failure
+from .policy import Facts
+from .policy import StoreAction
+from .stored import Fate
+from .stored import logger
+from .stored import Stage
+from .stored import StoredSession
+from .working_copy import WorkingCopy
+
+#: Without SESSION_TOUCH_INTERVAL a session is touched once a minute, or once in a tenth of
+#: its life if that is shorter. Milliseconds.
+_LONGEST_INTERVAL = 60_000
+_INTERVALS_A_LIFE = 10
+
+
+def settle(session: StoredSession) -> CookieAction:
+    """Settle a session: at most one call to the store; return what to do to the cookie.
+
+    A session that nobody looked at costs nothing. One that failed, by its store or by a
+    value that cannot be stored, is left alone, and so is the browser's cookie.
+    """
+    if session._store is None and not session._settings.config.policy.needs_every_session:
+        session._stage = Stage.SETTLED
+        return CookieAction.NONE
+    if session._store is not None and session._store.failure is not None:
+        session._fail()
+    if session._stage is Stage.FAILED:
+        return _leave_alone(session)
+    try:
+        return _settle(session, session._checked_out())
+    except SessionGone:
+        # Not the cookie of a session that another request ended: it may be a newer login's.
+        session._drop()
+        return CookieAction.NONE
+    except (SessionConflict, SessionSerializationError):
+        session._fail()
+        if not session._told:
+            raise
+        # The view had it from save() or lock() and answered; its answer goes out.
+        logger.info("A session was not stored, as the application has been told before.")
+        return _leave_alone(session)
+    except Exception:
+        session._fail()
+        raise
+
+
+def cookie_to_clear(session: StoredSession) -> SessionCookie:
+    """Return the cookie that ended, with the attributes that the browser knows it by."""
+    return session._ended_cookie or session._checked_out().draft.cookie
+
+
+def preload(session: StoredSession) -> None:
+    """Load a session before its view, where the policy needs every one.
+
+    Flask's error handlers see what fails here; what fails while a response is saved they
+    do not.
+    """
+    if not session._reads_empty:
+        session._checked_out()
+
+
+def _settle(session: StoredSession, copy: WorkingCopy) -> CookieAction:
+    body = _changed_body(session, copy)
+    store, cookie = decide(_facts(session, copy, body), session._settings.config.policy)
+    if store is not StoreAction.NONE and not _carry_out(session, copy, store, body):
+        return CookieAction.NONE
+    session._stage = Stage.SETTLED
+    if cookie is not CookieAction.SET:
+        return cookie
+    copy.draft.cookie.reset_max_age()
+    return _send_cookie(session, copy)
+
+
+def _changed_body(session: StoredSession, copy: WorkingCopy) -> bytes | None:
+    """Return the data as they would be stored; None where nobody can have changed them."""
+    draft = copy.draft
+    may_differ = session._handed_out or session._assigned or draft.forced
+    return draft.dump() if may_differ or draft.saved is not None else None
+
+
+def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Facts:
+    draft, cookie = copy.draft, copy.draft.cookie.settings
+    assigned = session._assigned
+    return Facts(
+        sent=session._sent_id == copy.id,
+        cookie_sent=session._sent_id is not None or session._sent_line is not None,
+        loaded=draft.found is not None,
+        regenerated=copy.regenerated,
+        changed=draft.had_changed or (body is not None and draft.differs(body, assigned=assigned)),
+        saved=None if draft.saved is None else draft.is_saved(body),
+        empty=not draft.data,
+        cookie_changed=cookie != draft.cookie_found,
+        cookie_unsaved=cookie != draft.cookie_stored,
+        expires=draft.cookie.has_expiry,
+        stale=copy.touched or _is_stale(copy),
+        used=session.accessed,
+        ended=session._fate is Fate.DESTROYED and not draft.data,
+        unset=session._fate is Fate.UNSET,
+        stored=copy.base is not None,
+        cleared=draft.cleared,
+        superseded=draft.superseded_until is not None,
+    )
+
+
+def _is_stale(copy: WorkingCopy) -> bool:
+    """Return whether its life in the store has run long enough to be extended."""
+    if copy.base is None or copy.base.expires_at is None:
+        return True
+    config = copy.settings.config
+    lifetime = copy.draft.cookie.lifetime(config.idle_timeout)
+    interval = config.touch_interval
+    if interval is None:
+        interval = min(_LONGEST_INTERVAL, lifetime // _INTERVALS_A_LIFE)
+    left = (copy.base.expires_at - EPOCH) // MILLISECOND - copy.settings.clock()
+    # More life than it should have is as stale: the configuration was made stricter.
+    return abs(lifetime - left) >= interval
+
+
+def _carry_out(
+    session: StoredSession, copy: WorkingCopy, action: StoreAction, body: bytes | None
+) -> bool:
+    """Do to the store what was decided; return False if others had put something in it."""
+    if action is StoreAction.DROP:
+        session._drop()
+    elif action is StoreAction.DESTROY:
+        session._discard()
+    elif action is StoreAction.DESTROY_UNLESS_CHANGED:
+        return _end_unless_changed(session, copy)
+    elif action is StoreAction.WRITE:
+        copy.draft.cookie.reset_max_age()
+        copy.write(copy.draft.dump() if body is None else body, session._notify)
+    else:
+        copy.draft.cookie.reset_max_age()
+        _extend(session, copy)
+    return True
+
+
+def _end_unless_changed(session: StoredSession, copy: WorkingCopy) -> bool:
+    if not copy.end_unless_changed(session._notify):
+        session._stage = Stage.SETTLED
+        return False
+    session._ended_cookie = session._ended_cookie or copy.draft.cookie
+    session._begin()
+    return True
+
+
+def _extend(session: StoredSession, copy: WorkingCopy) -> None:
+    try:
+        copy.extend(session._notify)
+    except StoreError:
+        if session._settings.config.store_error == "raise":
+            raise  # otherwise nothing that was asked for is lost
+
+
+def _leave_alone(session: StoredSession) -> CookieAction:
+    copy = session._copy
+    if copy is None:
+        return CookieAction.NONE
+    is_stored = copy.base is not None
+    action = decide_after_a_failure(regenerated=copy.regenerated, stored=is_stored)
+    return _send_cookie(session, copy) if action is CookieAction.SET else action
+
+
+def _send_cookie(session: StoredSession, copy: WorkingCopy) -> CookieAction:
+    may_travel = session._may_travel(copy.draft.cookie, session._request.is_secure)
+    return CookieAction.SET if may_travel else CookieAction.NONE

@@ -1,0 +1,218 @@
+"""A session checked out of the store: an id, the base it was read from, and the draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
+from typing import cast
+from typing import NamedTuple
+
+from .. import signals
+from ..errors import SessionConflict
+from ..errors import SessionError
+from ..errors import SessionGone
+from ..errors import SessionSuperseded
+from ..stores.base import ENDED
+from ..stores.base import Record
+from .draft import Draft
+from .draft import read_only
+from .request_store import RequestStore
+from .settings import Notify
+from .settings import Settings
+
+#: How often a generated id may be taken before the generator is to blame.
+CREATE_ATTEMPTS = 3
+
+
+class Predecessor(NamedTuple):
+    """The id that a session had before. Its record ends once the new one is stored."""
+
+    id: str
+    base: Record
+
+
+@dataclass(slots=True)
+class WorkingCopy:
+    """Writes, extends and ends one session, and brings nothing back that others ended.
+
+    A method that raises :exc:`~.errors.SessionGone` has changed nothing in the store.
+    """
+
+    settings: Settings
+    store: RequestStore
+    generate_id: Callable[[], str]
+    id: str
+    draft: Draft
+    #: What the store is known to hold under the id; None for a session not stored yet.
+    base: Record | None = None
+    #: The id that this one replaces.
+    predecessor: Predecessor | None = None
+    #: It got its id in this request, by ``regenerate()`` or ``clear()``.
+    regenerated: bool = False
+    #: ``session.touch()`` was called.
+    touched: bool = False
+
+    @property
+    def stored_id(self) -> str | None:
+        """The id under which the store has this session now, if it has."""
+        if self.base is not None:
+            return self.id
+        return self.predecessor.id if self.predecessor else None
+
+    def change_id(self) -> str | None:
+        """Take a new id and return the stored one, whose record stays until the new one is."""
+        if self.base is not None:
+            self.predecessor = Predecessor(self.id, self.base)
+            self.base = None
+        self.id = self.generate_id()
+        self.draft.saved = None
+        self.regenerated = True
+        return self.predecessor.id if self.predecessor else None
+
+    def write(self, body: bytes, notify: Notify) -> None:
+        """Store the data, dumped as ``body``, or what a merge makes of them.
+
+        :raises SessionGone: if another request ended the session.
+        :raises SessionConflict: if another request changed it, and the two are not merged.
+        """
+        if self.draft.is_superseded:
+            raise SessionSuperseded("The session has a new id, so it was not saved.")
+        record = self.draft.record(body)
+        if self.base is None:
+            self._create(record, notify)
+            return
+        self._replace(self.base, record, partial(self._rebase, notify))
+        notify(signals.session_saved)
+
+    def extend(self, notify: Notify) -> None:
+        """Start its life in the store again.
+
+        :raises SessionGone: if another request ended the session.
+        """
+        ends = self.draft.ends()
+        if not self.store.touch(self.id, ends):
+            raise SessionGone("The session was ended elsewhere, so it was not extended.")
+        self.base = replace(cast(Record, self.base), expires_at=ends)
+        notify(signals.session_touched)
+
+    def end_unless_changed(self, notify: Notify) -> bool:
+        """Remove it, unless another request put something in it; return whether it is removed.
+
+        :raises SessionGone: if another request ended the session.
+        """
+        known = cast(Record, self.base)
+        self._replace(known, ENDED, partial(self._rebase_or_end, notify))
+        if self.base is not ENDED:
+            notify(signals.session_saved)
+            return False
+        notify(signals.session_destroyed, id=self.id)
+        return True
+
+    def become(self, found: WorkingCopy) -> None:
+        """Hold what was found under its id now, and drop what it held."""
+        found.draft.follow(self.draft)
+        self.draft, self.base = found.draft, found.base
+
+    def refresh(self, notify: Notify) -> bool:
+        """Take over what others stored, with this request's changes; False if it is gone.
+
+        :raises SessionConflict: if there are both, and they are not to be merged.
+        """
+        sid, known = self.predecessor or (self.id, cast(Record, self.base))
+        record = self.store.load(sid)
+        if record is None:
+            return False
+        there = Draft.of(self.settings, record)
+        if there.is_over:
+            return False
+        if there.is_superseded:
+            self.draft = there
+        else:
+            if record.payload != known.payload and self.draft.is_modified:
+                self._refuse_a_conflict(notify)
+            self.draft.catch_up(known.payload, there)
+        if self.predecessor:
+            self.predecessor = Predecessor(sid, record)
+        else:
+            self.base = record
+        return True
+
+    def _create(self, record: Record, notify: Notify) -> None:
+        for _ in range(CREATE_ATTEMPTS):
+            stored = self._insert(record, notify)
+            if stored is not None:
+                self.base = stored
+                notify(signals.session_created)
+                self._forget_predecessor(notify)
+                return
+            self.id = self.generate_id()
+        raise SessionError(
+            f"SESSION_GENID gave {CREATE_ATTEMPTS} ids that are taken. It must return a fresh"
+            " random id each time, such as secrets.token_urlsafe(24)."
+        )
+
+    def _insert(self, record: Record, notify: Notify) -> Record | None:
+        """Store it under its new id, and end its predecessor; None if the id is taken.
+
+        A login fails if another request ended the old id first: the new record must not
+        outlive a logout. After ``clear()`` nothing of the old session is left to protect,
+        and its record ends whatever others wrote to it.
+        """
+        if self.predecessor is None:
+            return record if self.store.create(self.id, record) else None
+        old_id, known = self.predecessor
+        if self.draft.cleared:
+            if not self.store.create(self.id, record):
+                return None
+            self.store.delete(old_id)
+            return record
+        rebase = partial(self._rebase, notify)
+        outcome = self.store.move(old_id, self.id, known, record, rebase, leaving=self._end_of)
+        if isinstance(outcome, Record):
+            return outcome
+        if outcome.taken:
+            return None
+        raise SessionSuperseded("The session was ended elsewhere, so it was not saved.")
+
+    def _forget_predecessor(self, notify: Notify) -> None:
+        if self.predecessor is None:
+            return
+        old_id, self.predecessor = self.predecessor.id, None
+        notify(signals.session_destroyed, id=old_id)
+
+    def _replace(
+        self, known: Record, record: Record, rebase: Callable[[bytes, Record], Record]
+    ) -> None:
+        stored = self.store.replace(self.id, known, record, rebase)
+        if stored is None:
+            raise SessionGone("The session was ended elsewhere, so it was not saved.")
+        self.base = stored
+
+    def _rebase(self, notify: Notify, base: bytes, theirs: Record) -> Record:
+        if self.draft.supersedes(theirs.payload):
+            raise SessionSuperseded("The session has a new id, so it was not saved.")
+        self._refuse_a_conflict(notify)
+        record = self.draft.rebase(base, theirs.payload)
+        notify(signals.session_conflict, outcome="merged")
+        return record
+
+    def _rebase_or_end(self, notify: Notify, base: bytes, theirs: Record) -> Record:
+        record = self._rebase(notify, base, theirs)
+        return record if self.draft.data else ENDED
+
+    def _refuse_a_conflict(self, notify: Notify) -> None:
+        if self.settings.config.concurrency != "reject":
+            return
+        notify(signals.session_conflict, outcome="rejected")
+        raise SessionConflict(
+            "The session was changed by another request, and SESSION_CONCURRENCY is"
+            " 'reject': this request's changes were not stored."
+        )
+
+    def _end_of(self, record: Record) -> Record:
+        grace = self.settings.config.regenerate_grace
+        if not grace:
+            return ENDED
+        return read_only(record, self.settings.clock() + grace, self.settings)
