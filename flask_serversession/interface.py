@@ -94,7 +94,9 @@ class ServerSessionInterface(SessionInterface):
     def _send(self, session: StoredSession, action: CookieAction, response: Response) -> None:
         name = self._manager.config.cookie_name
         if action is CookieAction.SET:
-            line = set_cookie_line(name, self._manager.signer.sign(session.id), session.cookie)
+            copy = session._checked_out()
+            signed = self._manager.settings.signer().sign(copy.id)
+            line = set_cookie_line(name, signed, copy.draft.cookie)
         else:
             line = clear_cookie_line(name, cookie_to_clear(session))
         _replace_line(response, session._sent_line, line)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import NamedTuple
 
-from ..cookies.header import raw_cookie_values
 from ..cookies.signing import Keygrip
+from ..cookies.signing import raw_cookie_values
 from ..errors import SessionTooLarge
 
 #: The longest name and value, together, that browsers accept (RFC 6265bis §5.6).
@@ -60,4 +59,4 @@ def check_length(name: str, value: str) -> None:
 
 
 def _cookies(header: str, name: str) -> list[str]:
-    return list(islice(raw_cookie_values(header, name), _MOST_COOKIES))
+    return raw_cookie_values(header, name)[:_MOST_COOKIES]

@@ -13,7 +13,6 @@ from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from typing import Any
-from typing import cast
 from typing import Literal
 
 from .attributes import Age
@@ -87,16 +86,18 @@ class SessionCookie:
         cookie = cls.__new__(cls)
         cookie._clock = clock
         get = document.get
-        path = get("path", "/")
+        path, domain, samesite = get("path", "/"), get("domain"), get("sameSite")
+        priority, secure, partitioned = get("priority"), get("secure"), get("partitioned")
+        age, expires = get("originalMaxAge"), get("expires")
         cookie._path = path if path == "/" else _if_valid(check_path, path) or "/"
-        cookie._domain = _if_valid(check_domain, get("domain"))
-        cookie._samesite = _if_valid(check_samesite, get("sameSite"))
-        cookie._priority = _if_valid(check_priority, get("priority"))
-        cookie.secure = _flag(get("secure"))
+        cookie._domain = None if domain is None else _if_valid(check_domain, domain)
+        cookie._samesite = None if samesite is None else _if_valid(check_samesite, samesite)
+        cookie._priority = None if priority is None else _if_valid(check_priority, priority)
+        cookie.secure = None if secure is None else bool(secure)
         cookie.httponly = get("httpOnly", True) is not False
-        cookie.partitioned = _flag(get("partitioned"))
-        cookie._original_max_age = _stored_age(get("originalMaxAge"))
-        cookie._expires = _stored_expires(get("expires"))
+        cookie.partitioned = None if partitioned is None else bool(partitioned)
+        cookie._original_max_age = None if age is None else _stored_age(age)
+        cookie._expires = None if expires is None else _stored_expires(expires)
         return cookie
 
     def to_document(self) -> dict[str, Any]:
@@ -241,7 +242,8 @@ class SessionCookie:
 
     def lifetime(self, idle_timeout: int) -> int:
         """Return how long the session lasts after a touch, in milliseconds."""
-        return cast(int, self._original_max_age) if self.is_persistent else idle_timeout
+        age = self._original_max_age
+        return idle_timeout if age is None or age is False else age
 
     def follow(self, expires: int) -> None:
         """Set the expiry to the record's, in ms, unless the cookie has none.
@@ -268,17 +270,11 @@ class SessionCookie:
 
 
 def _if_valid(check: Callable[[Any], None], value: Any) -> Any:
-    if value is None:
-        return None
     try:
         check(value)
     except ValueError:
         return None
     return value
-
-
-def _flag(value: object) -> bool | None:
-    return None if value is None else bool(value)
 
 
 def _stored_age(value: object) -> Expiry:

@@ -1,4 +1,4 @@
-"""The session cookie on the wire: writes Set-Cookie lines and reads Cookie headers. No I/O.
+"""The Set-Cookie lines of the session cookie. No I/O.
 
 Attribute order and percent-encoding are byte for byte those of express-session 1.19. The
 cookies that hold a session themselves are those of npm's cookie-session 2.
@@ -7,11 +7,9 @@ cookies that hold a session themselves are those of npm's cookie-session 2.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from email.utils import formatdate
 from typing import cast
 from urllib.parse import quote
-from urllib.parse import unquote_to_bytes
 
 from .attributes import PRIORITY
 from .attributes import SAME_SITE
@@ -20,12 +18,9 @@ from .cookie import SessionCookie
 
 #: What encodeURIComponent does not encode, besides letters and digits.
 _UNRESERVED = "-_.!~*'()"
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 #: The only escapes of most signed ids: the prefix has one, base64 the others.
-_USUAL_ESCAPES = (("%3A", ":"), ("%2B", "+"), ("%2F", "/"), ("%3D", "="))
+USUAL_ESCAPES = (("%3A", ":"), ("%2B", "+"), ("%2F", "/"), ("%3D", "="))
 _USUAL = re.compile(r"[A-Za-z0-9\-_.!~*'():+/=]*")
-#: Browsers drop longer cookies (RFC 6265 §6.1), so a longer one is not ours.
-_LONGEST_VALUE = 4096
 
 
 def set_cookie_line(name: str, value: str, cookie: SessionCookie) -> str:
@@ -93,45 +88,13 @@ def _samesite_word(value: str | bool) -> str:
     return "Strict" if value is True else SAME_SITE[cast(str, value).lower()]
 
 
-def cookie_values(header: str, name: str) -> Iterator[str]:
-    """Yield each value that a Cookie header has for a name, decoded, in order.
-
-    express-session reads only the first. There a stale cookie of another path or domain
-    hides the good one, and every login ends at the login form again (its issue 881).
-    """
-    return map(_decoded, raw_cookie_values(header, name))
-
-
-def raw_cookie_values(header: str, name: str) -> Iterator[str]:
-    """Yield the values of :func:`cookie_values` without decoding them."""
-    for part in header.split(";"):
-        found, separator, value = part.partition("=")
-        if separator and found.strip() == name and len(value) <= _LONGEST_VALUE:
-            yield value.strip().strip('"')
-
-
 def _encoded(value: str) -> str:
     """Encode as encodeURIComponent does, with a fast path for signed ids."""
     if not _USUAL.fullmatch(value):
         return quote(value, safe=_UNRESERVED)
-    for escape, character in _USUAL_ESCAPES:
+    for escape, character in USUAL_ESCAPES:
         value = value.replace(character, escape)
     return value
-
-
-def _decoded(value: str) -> str:
-    """Undo encodeURIComponent; a value with invalid escapes is returned unchanged."""
-    plain = value
-    for escape, character in _USUAL_ESCAPES:
-        plain = plain.replace(escape, character)
-    if "%" not in plain:
-        return plain
-    if _BAD_ESCAPE.search(value):
-        return value
-    try:
-        return unquote_to_bytes(value).decode()
-    except UnicodeError:
-        return value
 
 
 def path_matches(request_path: str, cookie_path: str) -> bool:

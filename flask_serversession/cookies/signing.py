@@ -1,4 +1,4 @@
-"""Signed cookies, in the two formats that npm's packages use. No I/O.
+"""Signed cookies, in the two formats that npm's packages use, read from a Cookie header. No I/O.
 
 Both keep the value readable and sign it with an HMAC. A Flask app and an Express app that
 share a secret accept each other's cookies.
@@ -7,18 +7,23 @@ share a secret accept each other's cookies.
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import urlsafe_b64encode
 from binascii import b2a_base64
 from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 from itsdangerous import Signer
 from itsdangerous.encoding import want_bytes
 from itsdangerous.signer import SigningAlgorithm
 
-from .header import cookie_values
+from .header import USUAL_ESCAPES
 
 #: Marks a cookie value as signed.
 PREFIX = "s:"
+#: Browsers drop longer cookies (RFC 6265 §6.1), so a longer one is not ours.
+_LONGEST_VALUE = 4096
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class CookieSigner:
@@ -128,3 +133,33 @@ class _KeygripSignature(SigningAlgorithm):
     def get_signature(self, key: bytes, value: bytes) -> bytes:
         # By name, so that a Python without SHA-1 (FIPS) fails here and not at import.
         return urlsafe_b64encode(hmac.digest(key, value, "sha1")).rstrip(b"=")
+
+
+def cookie_values(header: str, name: str) -> list[str]:
+    """Return each value that a Cookie header has for a name, decoded, in order."""
+    return list(map(_decoded, raw_cookie_values(header, name)))
+
+
+def raw_cookie_values(header: str, name: str) -> list[str]:
+    """Return the values of :func:`cookie_values` without decoding them."""
+    values = []
+    for part in header.split(";"):
+        found, separator, value = part.partition("=")
+        if separator and found.strip() == name and len(value) <= _LONGEST_VALUE:
+            values.append(value.strip().strip('"'))
+    return values
+
+
+def _decoded(value: str) -> str:
+    """Undo encodeURIComponent; a value with invalid escapes is returned unchanged."""
+    plain = value
+    for escape, character in USUAL_ESCAPES:
+        plain = plain.replace(escape, character)
+    if "%" not in plain:
+        return plain
+    if _BAD_ESCAPE.search(value):
+        return value
+    try:
+        return unquote_to_bytes(value).decode()
+    except UnicodeError:
+        return value

@@ -39,7 +39,10 @@ class Session(SessionMixin):
 
     def __getitem__(self, key: str) -> Any:
         self.accessed = True
-        return self._hand_out(self._data[key])
+        value = self._data[key]
+        if type(value) not in _UNCHANGING:
+            self._handed_out = True
+        return value
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.accessed = True
@@ -70,7 +73,10 @@ class Session(SessionMixin):
 
     def get(self, key: str, default: Any = None) -> Any:
         self.accessed = True
-        return self._hand_out(self._data.get(key, default))
+        value = self._data.get(key, default)
+        if type(value) not in _UNCHANGING:
+            self._handed_out = True
+        return value
 
     def __ior__(self, other: Mapping[str, Any]) -> Session:
         self.update(other)
@@ -219,11 +225,6 @@ class Session(SessionMixin):
             " on a machine without https, SESSION_COOKIE_SECURE='auto'."
         )
         return False
-
-    def _hand_out(self, value: Any) -> Any:
-        if type(value) not in _UNCHANGING:
-            self._handed_out = True
-        return value
 
     @staticmethod
     def _check_key(key: object) -> None:

@@ -6,19 +6,23 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import cast
 from typing import Protocol
 
 from .. import signals
 from ..errors import PayloadError
 from ..errors import SessionConflict
+from ..errors import SessionGone
 from ..errors import SessionLocked
 from ..errors import StoreError
 from ..stores.base import Lock
 from ..stores.base import Record
 from ..stores.base import Refusal
 from ..stores.base import SupportsLock
+from ..stores.base import SupportsLockedSave
 from ..stores.record_lock import RecordLock
 from ..stores.record_move import move_record
 from .settings import Settings
@@ -38,6 +42,7 @@ class Attempt(Protocol):
     def __call__(self, record: Record, /, *, replacing: Record | None) -> Refusal | None: ...
 
 
+@dataclass(slots=True)
 class RequestStore:
     """Calls the store for one request, and stops after its first failure.
 
@@ -45,14 +50,9 @@ class RequestStore:
     and the end of the request come back to the session.
     """
 
-    __slots__ = ("_compare", "_settings", "_store", "failure")
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._store = settings.store
-        self._compare = settings.config.concurrency != "overwrite"
-        #: Why the store is left alone for the rest of the request.
-        self.failure: StoreError | None = None
+    settings: Settings
+    #: Why the store is left alone for the rest of the request.
+    failure: StoreError | None = None
 
     def __enter__(self) -> None:
         """Begin a call of the store; raises the failure that there was, if any."""
@@ -62,50 +62,47 @@ class RequestStore:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, StoreError) and not isinstance(error, PayloadError):
             self.failure = error
-            self._settings.notify(signals.session_store_error, error=error)
+            self.settings.notify(signals.session_store_error, error=error)
 
     def load(self, key: str) -> Record | None:
         """Return the record that is there now."""
         with self:
-            return self._store.load(key)
+            return self.settings.store.load(key)
 
     def create(self, key: str, record: Record) -> bool:
         """Insert the record; False if the key is taken."""
         with self:
-            return self._store.create(key, record)
+            return self.settings.store.create(key, record)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         """Move the expiry and leave the payload alone; False if the key is gone."""
         with self:
-            return self._store.touch(key, expires_at)
+            return self.settings.store.touch(key, expires_at)
 
     def delete(self, key: str) -> bool:
         """Remove the record; False if there was none."""
         with self:
-            return self._store.delete(key)
+            return self.settings.store.delete(key)
 
-    def replace(self, key: str, known: Record, record: Record, rebase: Rebase) -> Record | None:
-        """Replace the known record and return what was stored; None if the key is gone.
+    def replace(self, key: str, known: Record, record: Record, rebase: Rebase) -> Record:
+        """Replace the known record and return what was stored.
 
         If another request changed it, what ``rebase`` makes of theirs is stored instead. A
         store with locked saves does that in a second attempt that cannot fail.
 
+        :raises SessionGone: if the key is gone.
         :raises SessionConflict: after losing too often.
         """
-        save_locked = getattr(self._store, "save_locked", None)
-        if save_locked is None or not self._compare:
-            outcome = self._insist(partial(self._store.save, key), known, record, rebase)
-            return outcome if isinstance(outcome, Record) else None
-        stored = record
-
-        def rebase_locked(current: Record) -> Record:
-            nonlocal stored
-            stored = rebase(known.payload, current)
-            return stored
-
-        with self:
-            refusal = save_locked(key, record, replacing=known, rebase=rebase_locked)
-        return None if refusal else stored
+        store = self.settings.store
+        # Not by isinstance(), which takes longer than a local store does.
+        if self._compares and hasattr(store, "save_locked"):
+            locked = cast(SupportsLockedSave, store)
+            outcome = self._save_locked(locked, key, known, record, rebase)
+        else:
+            outcome = self._insist(partial(store.save, key), known, record, rebase)
+        if isinstance(outcome, Record):
+            return outcome
+        raise SessionGone("The session was ended elsewhere, so it was not saved.")
 
     def move(
         self,
@@ -125,7 +122,8 @@ class RequestStore:
 
         def attempt(record: Record, *, replacing: Record | None) -> Refusal | None:
             left = leaving(replacing or known)
-            return move_record(self._store, key, to, record, replacing=replacing, leaving=left)
+            store = self.settings.store
+            return move_record(store, key, to, record, replacing=replacing, leaving=left)
 
         return self._insist(attempt, known, record, rebase)
 
@@ -151,21 +149,46 @@ class RequestStore:
                 lock.release()
 
     def _lock_of(self, key: str, ttl: float) -> Lock:
-        if isinstance(self._store, SupportsLock):
-            return self._store.lock(key, ttl=ttl)
-        return RecordLock(self._store, key, ttl=ttl)
+        store = self.settings.store
+        if isinstance(store, SupportsLock):
+            return store.lock(key, ttl=ttl)
+        return RecordLock(store, key, ttl=ttl)
 
     def _renew(self, lock: Lock) -> bool:
         with self:
             return lock.renew()
 
+    @property
+    def _compares(self) -> bool:
+        return self.settings.config.concurrency != "overwrite"
+
+    def _save_locked(
+        self,
+        store: SupportsLockedSave,
+        key: str,
+        known: Record,
+        record: Record,
+        rebase: Rebase,
+    ) -> Record | Refusal:
+        stored = record
+
+        def rebase_locked(current: Record) -> Record:
+            nonlocal stored
+            stored = rebase(known.payload, current)
+            return stored
+
+        with self:
+            refusal = store.save_locked(key, record, replacing=known, rebase=rebase_locked)
+        return refusal or stored
+
     def _insist(
         self, attempt: Attempt, known: Record, record: Record, rebase: Rebase
     ) -> Record | Refusal:
         """Attempt until no other request is faster; return what was stored, or why nothing is."""
+        compares = self._compares
         for _ in range(MERGE_ATTEMPTS):
             with self:
-                refusal = attempt(record, replacing=known if self._compare else None)
+                refusal = attempt(record, replacing=known if compares else None)
             if refusal is None:
                 return record
             if refusal.current is None:

@@ -40,21 +40,17 @@ def settle(session: StoredSession) -> CookieAction:
     if session._stage is Stage.FAILED:
         return _leave_alone(session)
     try:
-        return _settle(session, session._checked_out())
-    except SessionGone:
-        # Not the cookie of a session that another request ended: it may be a newer login's.
-        session._drop()
-        return CookieAction.NONE
-    except (SessionConflict, SessionSerializationError):
-        session._fail()
-        if not session._told:
-            raise
-        # The view had it from save() or lock() and answered; its answer goes out.
-        logger.info("A session was not stored, as the application has been told before.")
-        return _leave_alone(session)
-    except Exception:
-        session._fail()
-        raise
+        copy = session._copy or session._checked_out()
+        body = _changed_body(session, copy)
+        store, cookie = decide(_facts(session, copy, body), session._settings.config.policy)
+        if store is not StoreAction.NONE or cookie is CookieAction.SET:
+            copy.draft.cookie.reset_max_age()
+        if store is not StoreAction.NONE and not _carry_out(session, copy, store, body):
+            cookie = CookieAction.NONE
+    except Exception as error:
+        return _leave_alone_after(session, error)
+    session._stage = Stage.SETTLED
+    return _send_cookie(session, copy) if cookie is CookieAction.SET else cookie
 
 
 def cookie_to_clear(session: StoredSession) -> SessionCookie:
@@ -70,18 +66,6 @@ def preload(session: StoredSession) -> None:
     """
     if not session._reads_empty:
         session._checked_out()
-
-
-def _settle(session: StoredSession, copy: WorkingCopy) -> CookieAction:
-    body = _changed_body(session, copy)
-    store, cookie = decide(_facts(session, copy, body), session._settings.config.policy)
-    if store is not StoreAction.NONE and not _carry_out(session, copy, store, body):
-        return CookieAction.NONE
-    session._stage = Stage.SETTLED
-    if cookie is not CookieAction.SET:
-        return cookie
-    copy.draft.cookie.reset_max_age()
-    return _send_cookie(session, copy)
 
 
 def _changed_body(session: StoredSession, copy: WorkingCopy) -> bytes | None:
@@ -140,17 +124,14 @@ def _carry_out(
     elif action is StoreAction.DESTROY_UNLESS_CHANGED:
         return _end_unless_changed(session, copy)
     elif action is StoreAction.WRITE:
-        copy.draft.cookie.reset_max_age()
         copy.write(copy.draft.dump() if body is None else body, session._notify)
     else:
-        copy.draft.cookie.reset_max_age()
         _extend(session, copy)
     return True
 
 
 def _end_unless_changed(session: StoredSession, copy: WorkingCopy) -> bool:
     if not copy.end_unless_changed(session._notify):
-        session._stage = Stage.SETTLED
         return False
     session._ended_cookie = session._ended_cookie or copy.draft.cookie
     session._begin()
@@ -163,6 +144,20 @@ def _extend(session: StoredSession, copy: WorkingCopy) -> None:
     except StoreError:
         if session._settings.config.store_error == "raise":
             raise  # otherwise nothing that was asked for is lost
+
+
+def _leave_alone_after(session: StoredSession, error: Exception) -> CookieAction:
+    """Return what to do to the cookie after an error; raise it if the application must see it."""
+    if isinstance(error, SessionGone):
+        # Not the cookie of a session that another request ended: it may be a newer login's.
+        session._drop()
+        return CookieAction.NONE
+    session._fail()
+    if session._told and isinstance(error, (SessionConflict, SessionSerializationError)):
+        # The view had it from save() or lock() and answered; its answer goes out.
+        logger.info("A session was not stored, as the application has been told before.")
+        return _leave_alone(session)
+    raise error
 
 
 def _leave_alone(session: StoredSession) -> CookieAction:

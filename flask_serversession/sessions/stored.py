@@ -196,8 +196,12 @@ class StoredSession(Session):
 
         :raises PayloadError: if the record is not a session.
         """
-        draft = None if record is None else Draft.of(self._settings, record)
-        return None if draft is None or draft.is_over else self._working_copy(sid, draft, record)
+        if record is None:
+            return None
+        draft = Draft.of(self._settings, record)
+        if draft.superseded_until is not None and draft.is_over:
+            return None
+        return self._working_copy(sid, draft, record)
 
     def _begin(self) -> WorkingCopy:
         """Start a new, empty session. No store call."""

@@ -77,13 +77,14 @@ class WorkingCopy:
         :raises SessionGone: if another request ended the session.
         :raises SessionConflict: if another request changed it, and the two are not merged.
         """
-        if self.draft.is_superseded:
+        if self.draft.superseded_until is not None:
             raise SessionSuperseded("The session has a new id, so it was not saved.")
         record = self.draft.record(body)
         if self.base is None:
             self._create(record, notify)
             return
-        self._replace(self.base, record, partial(self._rebase, notify))
+        rebase = partial(self._rebase, notify)
+        self.base = self.store.replace(self.id, self.base, record, rebase)
         notify(signals.session_saved)
 
     def extend(self, notify: Notify) -> None:
@@ -103,7 +104,8 @@ class WorkingCopy:
         :raises SessionGone: if another request ended the session.
         """
         known = cast(Record, self.base)
-        self._replace(known, ENDED, partial(self._rebase_or_end, notify))
+        rebase = partial(self._rebase_or_end, notify)
+        self.base = self.store.replace(self.id, known, ENDED, rebase)
         if self.base is not ENDED:
             notify(signals.session_saved)
             return False
@@ -181,14 +183,6 @@ class WorkingCopy:
             return
         old_id, self.predecessor = self.predecessor.id, None
         notify(signals.session_destroyed, id=old_id)
-
-    def _replace(
-        self, known: Record, record: Record, rebase: Callable[[bytes, Record], Record]
-    ) -> None:
-        stored = self.store.replace(self.id, known, record, rebase)
-        if stored is None:
-            raise SessionGone("The session was ended elsewhere, so it was not saved.")
-        self.base = stored
 
     def _rebase(self, notify: Notify, base: bytes, theirs: Record) -> Record:
         if self.draft.supersedes(theirs.payload):

@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.test import TestResponse
 
 from flask_serversession import Session
-from flask_serversession.cookies.header import cookie_values
+from flask_serversession.cookies.signing import cookie_values
 
 #: ``flask.session``, typed as what it is here.
 session = cast(Session, flask.session)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_serversession.cookies.cookie import SessionCookie
-from flask_serversession.cookies.header import cookie_values
 from flask_serversession.cookies.header import path_matches
 from flask_serversession.cookies.header import set_cookie_line
 from flask_serversession.cookies.options import CookieOptions
+from flask_serversession.cookies.signing import cookie_values
 from flask_serversession.cookies.signing import CookieSigner
 
 from .values import anything_written
