@@ -446,7 +446,7 @@ def test_a_client_that_changes_what_is_stored_is_refused(
 
 @pytest.mark.parametrize("missing", ["no_delay", "timeout", "connect_timeout"])
 def test_a_slow_or_patient_client_is_warned_about(memcached_url: str, missing: str) -> None:
-    with pytest.warns(UserWarning, match=f"Give the memcached client {missing}:"):
+    with pytest.warns(UserWarning, match=rf"Give the memcached client {missing}\."):
         MemcachedStore(new_client(memcached_url, **{missing: None}))
 
 

@@ -294,7 +294,7 @@ class TestConnectMongoSubdocument(
             pytest.skip("nx-27017 cannot store it")
         client[DATABASE][collection].insert_one({"_id": "key", "session": {"value": value}})
 
-        with pytest.raises(PayloadError, match="JSON has not"):
+        with pytest.raises(PayloadError, match="without a JSON form"):
             store.load("key")
 
     @pytest.mark.parametrize("session", ["{}", None, [], 1])
