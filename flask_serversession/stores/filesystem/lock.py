@@ -203,14 +203,14 @@ def _open_locked(path: str) -> _LockFile | None:
 
 
 def _open(path: str) -> _LockFile:
-    with no_fork:
+    with no_fork():
         file = _LockFile(path)
         leave_in_child(file, _LockFile.close)
     return file
 
 
 def _close(file: _LockFile) -> None:
-    with no_fork:
+    with no_fork():
         file.unlock()
         file.close()
 

@@ -135,7 +135,7 @@ class LockedRow:
         with ERRORS:
             found = connection.execute(rows.sql.load_locked, self._place).all()
         #: The live record, if any.
-        self.record = first_record(found)
+        self.record: Record | None = first_record(found)
 
     def replace(self, record: Record) -> None:
         """Replace the record."""

@@ -25,8 +25,8 @@ _LAST = epoch_milliseconds(datetime.max.replace(tzinfo=timezone.utc))
 class BinaryKey(sa.TypeDecorator[str]):
     """Text as bytes, because MySQL's text types ignore trailing spaces in any collation."""
 
-    impl = sa.VARBINARY(_LONGEST_KEY)
-    cache_ok = True
+    impl: sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]] = sa.VARBINARY(_LONGEST_KEY)
+    cache_ok: bool | None = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
         return None if value is None else value.encode()
@@ -46,7 +46,7 @@ KEY = (
 class Stored(sa.types.UserDefinedType[Any]):
     """A column type of one dialect, by its name in SQL, with functions to write and read."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Stored(sa.types.UserDefinedType[Any]):
 class JsonText(Stored):
     """PostgreSQL's ``json`` as its stored text, which can be compared and is not parsed."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     def bind_expression(self, bindvalue: sa.BindParameter[Any]) -> Value:
         return sa.cast(bindvalue, Stored(self.ddl))
@@ -87,7 +87,7 @@ class JsonText(Stored):
 class MySQLText(Stored):
     """Text compared byte by byte, in any character set and collation of the column."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
         def __eq__(self, other: Any) -> Value:  # type: ignore[override]
@@ -97,7 +97,7 @@ class MySQLText(Stored):
 class MySQLKey(Stored):
     """MySQLText that uses the column's index first, which may ignore case and spaces."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
         def __eq__(self, other: Any) -> Value:  # type: ignore[override]
@@ -115,7 +115,7 @@ class Timestamp(Stored):
     :param local: the column has no time zone and stores the local time of ``:time_zone``.
     """
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     # SQLAlchemy copies a type by its positional parameters.
     def __init__(self, ddl: str, local: bool = False) -> None:
