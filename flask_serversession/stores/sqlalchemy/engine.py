@@ -117,7 +117,7 @@ class Database:
         return outcome
 
     def healed(self, call: Callable[[], T]) -> T:
-        """Call it; if its connection died in the pool, call it once more on a new one."""
+        """Call a function; if its connection died in the pool, call it again on a new one."""
         started = time.monotonic()
         try:
             return call()
