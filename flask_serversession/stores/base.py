@@ -178,15 +178,16 @@ class Lock(Protocol):
 
 @runtime_checkable
 class SupportsLock(Store, Protocol):
-    """**Optional.** Locks a key without polling, as :class:`~.record_lock.RecordLock` does.
+    """**Optional**, for a better lock than :class:`~.record_lock.RecordLock`.
 
-    A store without this ability is locked by a RecordLock.
+    That one works on every store without this ability, by polling.
     """
 
     def lock(self, key: str, *, ttl: float) -> Lock:
-        """Return a lock, not acquired yet, that outlives a killed holder by ``ttl`` seconds.
+        """Return a lock that is not acquired yet.
 
-        The key need not exist, and its record may change while the lock is held.
+        It outlives a killed holder by at most ``ttl`` seconds. The key need not exist, and
+        its record may change while the lock is held.
         """
 
 

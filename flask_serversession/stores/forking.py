@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextlib import ExitStack
 from typing import Any
 from typing import TypeVar
@@ -12,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
-#: A fork waits until no thread holds this. Hold it to change what a child would inherit.
-no_fork = threading.RLock()
+#: Held during a fork.
+_fork = threading.RLock()
 
 _leavers: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
 #: Kept until the process ends: once collected, some drivers close their server's session, and
@@ -21,18 +22,23 @@ _leavers: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
 _the_parents: list[object] = []
 
 
+def no_fork() -> AbstractContextManager[object]:
+    """Return a context manager in which the process does not fork: a fork waits for its end."""
+    return _fork
+
+
 def leave_in_child(owner: T, leave: Callable[[T], object]) -> None:
     """Call ``leave(owner)`` in every forked child, as long as the owner exists.
 
     :param leave: returns what it took from the owner and must not be collected.
     """
-    with no_fork:
+    with _fork:
         _leavers[owner] = leave
 
 
 def _leave_all() -> None:
     with ExitStack() as stack:  # which calls all of them, even if some raise
-        stack.callback(no_fork.release)
+        stack.callback(_fork.release)
         for owner, leave in list(_leavers.items()):
             stack.callback(_leave, owner, leave)
 
@@ -45,7 +51,7 @@ def _leave(owner: Any, leave: Callable[[Any], object]) -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(
-        before=no_fork.acquire,
-        after_in_parent=no_fork.release,
+        before=_fork.acquire,
+        after_in_parent=_fork.release,
         after_in_child=_leave_all,
     )

@@ -19,7 +19,7 @@ from .base import Record
 from .base import Refusal
 from .base import utc_now
 
-logger = logging.getLogger("flask_serversession")
+_logger = logging.getLogger("flask_serversession")
 
 _SWEEP_AT_LEAST_EVERY = 64
 
@@ -124,7 +124,7 @@ class MemoryStore:
         if self._process == os.getpid():
             return
         self._process = os.getpid()
-        logger.warning(
+        _logger.warning(
             "The memory session store is used by several processes, and each has its own"
             " sessions: a user is logged in at one worker and not at the next. Use a store that"
             " processes share, such as 'sqlite:///sessions.db'."
@@ -145,7 +145,7 @@ class MemoryStore:
         self.prune()
         while len(self._records) > self._max_records:
             self._records.popitem(last=False)
-            logger.warning(
+            _logger.warning(
                 "The memory session store holds its %d records and dropped the least"
                 " recently used one. Raise max_records in SESSION_STORE_OPTIONS, or use a"
                 " store with a server.",

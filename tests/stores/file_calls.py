@@ -1,6 +1,6 @@
-"""Prints what a verb of a file store asks of the system: run by test_filesystem_write_locks.py.
+"""Prints the system calls of a file store's verb; run by test_filesystem_write_locks.py.
 
-In a program of its own, for an audit hook stays for as long as the process does.
+It is a program of its own because an audit hook cannot be removed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.filesystem import FileSystemStore
 
 RECORD = Record(b'{"n":1}', utc_now() + timedelta(hours=1))
-#: How the events begin that tell of files.
+#: The prefixes of audit events about files.
 OF_FILES = ("open", "os.", "fcntl.")
 
 

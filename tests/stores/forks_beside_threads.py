@@ -1,4 +1,4 @@
-"""Forks a process whose threads take and release file locks: run by test_filesystem_lock.py.
+"""Forks a process whose threads take and free file locks; run by test_filesystem_lock.py.
 
 In a program of its own, because coverage has a lock, too, and no child that is forked while
 another thread holds it would ever run.
@@ -63,7 +63,7 @@ def lock_once(store: FileSystemStore, key: str) -> None:
 
 @contextmanager
 def locking(store: FileSystemStore, *keys: str) -> Iterator[None]:
-    """Lock and release each key again and again, in a thread of its own, beside the block."""
+    """Lock and free each key repeatedly, in a thread of its own, during the block."""
     over = threading.Event()
 
     def lock_on(key: str) -> None:

@@ -74,7 +74,7 @@ class TestOnRedisCache(StoreContract, LockContract, LeaseContract):
 TestOnSimpleCacheAgainstADict = store_machine(lambda: CacheLibStore(simple_cache())).TestCase
 
 
-def test_nothing_stored_is_a_pickle(tmp_path: Path) -> None:
+def test_no_stored_value_is_a_pickle(tmp_path: Path) -> None:
     CacheLibStore(file_cache(tmp_path)).create("key", live())
 
     (file,) = tmp_path.iterdir()
@@ -92,7 +92,7 @@ def test_the_applications_cache_keeps_its_serializer() -> None:
     assert cache.get("other") == {"an": "object"}
 
 
-def test_a_foreign_value_is_an_error_and_not_unpickled() -> None:
+def test_a_value_of_another_program_is_an_error_and_not_unpickled() -> None:
     cache = simple_cache()
     cache.set("sess:key", {"an": "object"})
 
@@ -126,7 +126,7 @@ def test_a_record_without_an_expiry_lives_on() -> None:
     assert store.load("key") == Record(PAYLOAD, None)
 
 
-def test_what_is_created_expired_leaves_nothing(tmp_path: Path) -> None:
+def test_a_record_created_as_expired_leaves_nothing(tmp_path: Path) -> None:
     CacheLibStore(file_cache(tmp_path)).create("key", expired())
 
     assert list(tmp_path.iterdir()) == []
@@ -163,12 +163,14 @@ def test_a_cache_whose_pickling_cannot_be_replaced_is_refused(cache: BaseCache) 
         CacheLibStore(cache)
 
 
-def test_something_else_than_a_cache_is_refused() -> None:
+def test_an_object_that_is_no_cache_is_refused() -> None:
     with pytest.raises(ConfigError, match="not dict"):
         CacheLibStore({})  # type: ignore[arg-type]
 
 
-def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_raises_an_error_that_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     cache = simple_cache()
     monkeypatch.setitem(sys.modules, "cachelib", None)
 
@@ -183,7 +185,7 @@ def absent_store() -> Iterator[CacheLibStore]:
         yield CacheLibStore(RedisCache(client))
 
 
-def test_a_server_that_is_not_there_is_unavailable(absent_store: CacheLibStore) -> None:
+def test_a_missing_server_is_unavailable(absent_store: CacheLibStore) -> None:
     with pytest.raises(StoreUnavailable) as caught:
         absent_store.create("the-key", live())
 
@@ -192,7 +194,7 @@ def test_a_server_that_is_not_there_is_unavailable(absent_store: CacheLibStore) 
     assert PAYLOAD.decode() not in str(caught.value)
 
 
-def test_a_write_that_the_cache_swallowed_is_an_error(tmp_path: Path) -> None:
+def test_a_write_that_the_cache_dropped_is_an_error(tmp_path: Path) -> None:
     folder = tmp_path / "sessions"
     store = CacheLibStore(file_cache(folder))
     store.create("key", live())
@@ -205,7 +207,7 @@ def test_a_write_that_the_cache_swallowed_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_finds_every_lock_open() -> None:
+def test_every_lock_is_free_in_a_forked_child() -> None:
     store = CacheLibStore(simple_cache())
     with store._lock("sess:key"):
         child = os.fork()
@@ -217,7 +219,7 @@ def test_a_forked_child_finds_every_lock_open() -> None:
     assert status == 0
 
 
-def test_what_has_ended_is_not_kept(tmp_path: Path) -> None:
+def test_a_record_saved_as_expired_is_removed(tmp_path: Path) -> None:
     store = CacheLibStore(file_cache(tmp_path))
     for replacing in (None, live()):
         store.create("key", live())

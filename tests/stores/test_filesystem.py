@@ -48,7 +48,7 @@ from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
 
-# Forking is what these tests are about, whatever threads other tests have left behind.
+# These tests fork on purpose, even if other tests have left threads behind.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 ID = "jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8YbX"
@@ -83,7 +83,7 @@ class TestFileSystemStoreWithFsync(StoreContract):
 
 
 @pytest.mark.parametrize("layout", ["native", "session-file-store"])
-def test_random_programs_behave_as_with_a_dict(tmp_path: Path, layout: str) -> None:
+def test_random_programs_behave_as_on_a_dict(tmp_path: Path, layout: str) -> None:
     numbers = itertools.count()
     machine = store_machine(lambda: FileSystemStore(tmp_path / str(next(numbers)), layout=layout))
 
@@ -91,7 +91,7 @@ def test_random_programs_behave_as_with_a_dict(tmp_path: Path, layout: str) -> N
 
 
 class TestLayout:
-    def test_a_record_is_a_file_that_holds_the_payload_alone(
+    def test_a_record_is_a_file_with_only_the_payload(
         self, store: FileSystemStore, folder: Path
     ) -> None:
         record = live()
@@ -143,7 +143,7 @@ class TestLayout:
         assert loaded.expires_at > utc_now() + timedelta(days=365 * 100)
 
     @pytest.mark.parametrize("key", ODD_KEYS)
-    def test_any_key_is_one_file_inside_and_listed_as_it_was(
+    def test_any_key_is_one_file_in_the_directory_and_is_listed_unchanged(
         self, store: FileSystemStore, folder: Path, key: str
     ) -> None:
         store.create(key, live())
@@ -183,7 +183,7 @@ class TestLayout:
         assert {path.name for path in folder.iterdir()} >= {"README", ".env", "folder.session"}
 
 
-#: The JSON that express has for a cookie of a minute, and for one without an end.
+#: express-session's JSON for a cookie of a minute, and for one without an expiry.
 MINUTE_COOKIE = (
     b'{"cookie":{"originalMaxAge":60000,"expires":"2026-11-21T00:07:03.371Z","httpOnly":true,'
     b'"path":"/"}'
@@ -229,7 +229,7 @@ class TestSessionFileStore(
     @pytest.mark.parametrize(
         ("payload", "life"), [(MINUTE_PAYLOAD, 60_000), (BROWSER_PAYLOAD, 3_600_000)]
     )
-    def test_a_file_of_nodes_is_loaded_without_its_last_access(
+    def test_a_file_of_node_is_loaded_without_its_last_access(
         self, store: FileSystemStore, path: Path, payload: bytes, life: int
     ) -> None:
         now = epoch_milliseconds(utc_now())
@@ -259,14 +259,14 @@ class TestSessionFileStore(
             '{"__lastAccess":1,"a":1,"b":"\\ud800","__lastAccess":%d}',
         ],
     )
-    def test_it_is_taken_out_however_it_is_spelled(
+    def test_a_last_access_is_taken_out_in_any_spelling(
         self, store: FileSystemStore, path: Path, text: str
     ) -> None:
         path.write_text(text % epoch_milliseconds(utc_now()))
 
         assert payload_of(store, ID) == b'{"a":1,"b":"\\ud800"}'
 
-    def test_a_payloads_own_last_access_gives_way(
+    def test_a_last_access_in_the_payload_is_replaced(
         self, store: FileSystemStore, path: Path
     ) -> None:
         store.create(ID, live(b'{"a":{"__lastAccess":1},"__lastAccess":2}'))
@@ -274,7 +274,7 @@ class TestSessionFileStore(
         assert payload_of(store, ID) == b'{"a":{"__lastAccess":1}}'
 
     @pytest.mark.parametrize("age", ["60000", "60000.5", "null", "0", "false", '"60000"', "1e999"])
-    def test_an_end_is_kept_whatever_the_max_age_is(
+    def test_an_expiry_is_kept_with_any_max_age(
         self, store: FileSystemStore, path: Path, age: str
     ) -> None:
         store.create(ID, live(b'{"cookie":{"originalMaxAge":%s}}' % age.encode()))
@@ -282,7 +282,7 @@ class TestSessionFileStore(
         assert_ends_at(store.load(ID), in_(3600))
 
     @pytest.mark.parametrize("value", ["null", '"1795220883403"', "true", "[]", "{}", "1e999"])
-    def test_without_a_number_for_last_access_a_session_never_ends(
+    def test_a_session_without_a_number_as_last_access_never_expires(
         self, store: FileSystemStore, path: Path, value: str
     ) -> None:
         path.write_bytes(MINUTE_PAYLOAD[:-1] + b',"__lastAccess":%s}' % value.encode())
@@ -302,7 +302,7 @@ class TestSessionFileStore(
         assert store.load(ID) == Record(MINUTE_PAYLOAD, None)
 
     @pytest.mark.parametrize("last_access", [1795220883, -(10**15), 0])
-    def test_a_last_access_long_ago_has_ended_whatever_its_unit(
+    def test_a_last_access_long_ago_is_expired_in_any_unit(
         self, store: FileSystemStore, path: Path, last_access: int
     ) -> None:
         path.write_bytes(MINUTE_PAYLOAD[:-1] + b',"__lastAccess":%d}' % last_access)
@@ -311,7 +311,7 @@ class TestSessionFileStore(
         assert store.prune() == 1
         assert not path.exists()
 
-    def test_a_last_access_beyond_pythons_years_is_as_late_as_they_go(
+    def test_a_last_access_beyond_pythons_years_is_the_last_moment_of_them(
         self, store: FileSystemStore, path: Path
     ) -> None:
         path.write_bytes(b'{"__lastAccess":%d}' % 10**15)
@@ -321,7 +321,7 @@ class TestSessionFileStore(
         assert loaded.expires_at is not None
         assert loaded.expires_at.year == 9999
 
-    def test_the_ttl_is_the_life_of_a_cookie_without_one(self, folder: Path) -> None:
+    def test_the_ttl_is_the_lifetime_of_a_cookie_without_a_max_age(self, folder: Path) -> None:
         store = FileSystemStore(folder, layout="session-file-store", ttl=86_400)
         record = live(BROWSER_PAYLOAD, seconds=60)
         assert record.expires_at is not None
@@ -331,7 +331,7 @@ class TestSessionFileStore(
         assert b'"__lastAccess":%d}' % last_access in (folder / f"{ID}.json").read_bytes()
         assert_ends_at(store.load(ID), record.expires_at)
 
-    def test_a_touch_moves_both_moments_and_nothing_else(
+    def test_a_touch_changes_the_two_moments_and_nothing_else(
         self, store: FileSystemStore, path: Path
     ) -> None:
         store.create(ID, live(MINUTE_PAYLOAD, seconds=10))
@@ -347,7 +347,7 @@ class TestSessionFileStore(
         last_access = epoch_milliseconds(moment) - 60_000
         assert path.read_bytes() == payload[:-1] + b',"__lastAccess":%d}' % last_access
 
-    def test_a_touch_of_nodes_does_not_make_a_save_conflict(
+    def test_a_touch_by_node_does_not_refuse_a_save(
         self, store: FileSystemStore, path: Path
     ) -> None:
         store.create(ID, live(MINUTE_PAYLOAD))
@@ -361,7 +361,7 @@ class TestSessionFileStore(
     @pytest.mark.parametrize(
         ("old", "new"), [(b'"views":3', b'"views":4'), (b":3", b":3.0"), (b"60000", b"90000")]
     )
-    def test_a_change_of_nodes_does(
+    def test_a_change_by_node_refuses_a_save(
         self, store: FileSystemStore, path: Path, old: bytes, new: bytes
     ) -> None:
         store.create(ID, live(MINUTE_PAYLOAD))
@@ -384,7 +384,7 @@ class TestSessionFileStore(
         ],
         ids=["empty", "half", "null", "list", "NaN", "BOM", "no UTF-8", "deep"],
     )
-    def test_a_corrupt_file_is_reported_and_left_alone(
+    def test_a_corrupt_file_is_reported_and_unchanged(
         self, store: FileSystemStore, path: Path, content: bytes
     ) -> None:
         path.write_bytes(content)
@@ -403,7 +403,7 @@ class TestSessionFileStore(
     @pytest.mark.parametrize(
         "key", ["user:1", "a b", "é", "100€", "..", ".hidden", "a\nb", "[x]*?"]
     )
-    def test_a_key_that_can_be_a_name_is_one(
+    def test_a_key_that_can_be_a_file_name_is_one(
         self, store: FileSystemStore, folder: Path, key: str
     ) -> None:
         store.create(key, live())
@@ -412,7 +412,7 @@ class TestSessionFileStore(
         assert list(store.keys()) == [key]
 
     @pytest.mark.parametrize("key", [*ODD_KEYS, "\udcff", "a%2Fb", "k" * 250, "é" * 125])
-    def test_any_key_is_one_file_inside_and_listed_as_it_was(
+    def test_any_key_is_one_file_in_the_directory_and_is_listed_unchanged(
         self, store: FileSystemStore, folder: Path, key: str
     ) -> None:
         store.create(key, live())
@@ -429,7 +429,7 @@ class TestSessionFileStore(
         assert payload_of(store, "é" * 126) == b'{"n":126}'
         assert store.count() == 2
 
-    def test_our_own_files_are_not_taken_for_sessions(
+    def test_the_stores_own_files_are_not_listed(
         self, store: FileSystemStore, folder: Path
     ) -> None:
         store.create(ID, live())
@@ -451,7 +451,7 @@ class TestSessionFileStore(
         assert store.clear() == 0
         assert payload_of(native, ID) == PAYLOAD
 
-    def test_a_save_is_not_lost_among_touches(self, store: FileSystemStore) -> None:
+    def test_no_save_is_lost_between_touches(self, store: FileSystemStore) -> None:
         store.create("key", live(b'{"n":0}'))
 
         def increment() -> None:
@@ -470,13 +470,13 @@ class TestSessionFileStore(
 
         assert payload_of(store) == b'{"n":200}'
 
-    def test_a_payload_that_is_no_json_is_refused(self, store: FileSystemStore) -> None:
+    def test_a_payload_that_is_not_json_is_refused(self, store: FileSystemStore) -> None:
         with pytest.raises(PayloadError):
             store.create("key", live(b"\x80\x03"))
 
         assert store.load("key") is None
 
-    def test_express_is_another_word_for_it(self, folder: Path) -> None:
+    def test_express_is_another_name_for_it(self, folder: Path) -> None:
         FileSystemStore.from_url(f"file://{folder}", layout="express").create(ID, live())
 
         assert (folder / f"{ID}.json").exists()
@@ -513,7 +513,7 @@ class TestSymbolicLinks:
         os.utime(link, (moment, moment), follow_symlinks=False)
         return target
 
-    def test_a_link_is_no_record(self, store: FileSystemStore, target: Path) -> None:
+    def test_a_symbolic_link_is_not_a_record(self, store: FileSystemStore, target: Path) -> None:
         before = target.stat()
 
         assert store.load("key") is None
@@ -523,7 +523,7 @@ class TestSymbolicLinks:
         assert store.delete("key") is False
         assert target.stat() == before
 
-    def test_a_new_record_takes_the_place_of_a_link(
+    def test_a_new_record_replaces_a_link(
         self, store: FileSystemStore, folder: Path, target: Path
     ) -> None:
         assert store.create("key", live(OTHER_PAYLOAD)) is True
@@ -532,7 +532,7 @@ class TestSymbolicLinks:
         assert target.read_bytes() == PAYLOAD
 
     @pytest.mark.parametrize("suffix", ["lock", "scratch"])
-    def test_nothing_is_written_through_a_link_in_place_of_our_own_files(
+    def test_nothing_is_written_through_a_link_in_place_of_the_stores_own_files(
         self, store: FileSystemStore, folder: Path, target: Path, suffix: str
     ) -> None:
         for number in range(64):
@@ -621,7 +621,7 @@ class TestConcurrency:
         store.prune()
         assert list(store.keys()) == ["key"]
 
-    def test_a_lock_that_is_not_given_back_is_an_outage_and_bounded(self, folder: Path) -> None:
+    def test_a_lock_that_is_not_freed_is_an_outage_after_the_timeout(self, folder: Path) -> None:
         store = FileSystemStore(folder, lock_timeout=0.2)
         store.create("key", live())
         [lock] = folder.glob(".*.lock")
@@ -638,7 +638,7 @@ class TestConcurrency:
 
 
 class TestPrune:
-    def test_what_killed_writers_left_is_removed(
+    def test_files_left_by_killed_writers_are_removed(
         self, store: FileSystemStore, folder: Path
     ) -> None:
         store.create("key", live())
@@ -650,7 +650,7 @@ class TestPrune:
         assert list(folder.glob(".*.scratch")) == []
         assert payload_of(store) == PAYLOAD
 
-    def test_a_write_goes_past_what_a_killed_writer_left(
+    def test_a_file_left_by_a_killed_writer_does_not_stop_the_next(
         self, store: FileSystemStore, folder: Path
     ) -> None:
         store.setup()
@@ -661,7 +661,9 @@ class TestPrune:
 
         assert payload_of(store) == PAYLOAD
 
-    def test_it_tells_how_many_went_and_leaves_the_living(self, store: FileSystemStore) -> None:
+    def test_it_returns_how_many_it_removed_and_keeps_live_records(
+        self, store: FileSystemStore
+    ) -> None:
         for number in range(20):
             store.create(f"dead{number}", expired())
             store.create(f"alive{number}", live())
@@ -687,7 +689,7 @@ class TestPrune:
 
 
 class TestFailures:
-    def test_nothing_is_touched_before_first_use(self, tmp_path: Path) -> None:
+    def test_no_directory_is_created_before_first_use(self, tmp_path: Path) -> None:
         FileSystemStore(tmp_path / "one")
         FileSystemStore.from_url(f"file://{tmp_path}/two")
 
@@ -721,7 +723,7 @@ class TestFailures:
 
         assert store.create("key", live()) is True
 
-    def test_a_full_disk_is_reported_and_leaves_the_record_as_it_was(
+    def test_a_full_disk_is_reported_and_the_record_is_unchanged(
         self, store: FileSystemStore
     ) -> None:
         store.create(ID, live())
@@ -739,7 +741,7 @@ class TestFailures:
         assert store.save(ID, live(OTHER_PAYLOAD)) is None
 
     @pytest.mark.parametrize("verb", ["load", "create", "save"])
-    def test_the_name_of_a_file_stays_out_of_our_message(
+    def test_no_message_shows_the_name_of_a_file(
         self, store: FileSystemStore, folder: Path, verb: str
     ) -> None:
         store.setup()
@@ -759,7 +761,7 @@ class TestFailures:
         with pytest.raises(StoreUnavailable):
             FileSystemStore(path, create=False).load("key")
 
-    def test_a_system_without_flock_is_refused_at_once(self, folder: Path) -> None:
+    def test_a_store_without_flock_is_refused_at_once(self, folder: Path) -> None:
         source = (
             "import sys; sys.modules['fcntl'] = None\n"
             "from flask_serversession.errors import ConfigError\n"
@@ -779,7 +781,7 @@ class TestArguments:
             FileSystemStore(folder, layout="json")
 
     @pytest.mark.parametrize("ttl", [0, -1])
-    def test_a_ttl_that_is_no_life_is_refused(self, folder: Path, ttl: float) -> None:
+    def test_a_ttl_that_is_not_positive_is_refused(self, folder: Path, ttl: float) -> None:
         with pytest.raises(ConfigError, match="ttl"):
             FileSystemStore(folder, layout="session-file-store", ttl=ttl)
 
@@ -808,7 +810,7 @@ class TestArguments:
         with pytest.raises(ConfigError, match="directory"):
             FileSystemStore("")
 
-    def test_a_relative_directory_stays_where_it_was(
+    def test_a_relative_directory_is_resolved_at_once(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -820,7 +822,7 @@ class TestArguments:
 
 
 class Failing(threading.Thread):
-    """A thread whose exception is the test's."""
+    """A thread whose exception fails the test."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         super().__init__(daemon=True)
@@ -843,7 +845,7 @@ class Failing(threading.Thread):
 
 @contextmanager
 def child(work: Callable[[], object]) -> Iterator[None]:
-    """Do the work in a forked process beside the block; it has to succeed."""
+    """Run a function in a forked process beside the block; it has to succeed."""
     process = fork.Process(target=work, daemon=True)
     process.start()
     try:

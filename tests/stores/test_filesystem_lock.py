@@ -23,7 +23,7 @@ from flask_serversession.stores.filesystem import FileSystemStore
 from flask_serversession.testing import LockContract
 from flask_serversession.testing.concurrency import PATIENCE
 
-# Forking is what these tests are about, whatever threads other tests have left behind.
+# These tests fork on purpose, even if other tests have left threads behind.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 LONG = "k" * 300
@@ -43,14 +43,12 @@ def store(request: pytest.FixtureRequest, folder: Path) -> FileSystemStore:
 
 
 class TestFileLock(LockContract):
-    def test_the_store_claims_locks(self, store: FileSystemStore) -> None:
+    def test_the_store_has_the_ability_to_lock(self, store: FileSystemStore) -> None:
         assert isinstance(store, SupportsLock)
 
 
 class TestFile:
-    def test_it_is_there_while_the_lock_is_held(
-        self, store: FileSystemStore, folder: Path
-    ) -> None:
+    def test_it_exists_while_the_lock_is_held(self, store: FileSystemStore, folder: Path) -> None:
         lock = store.lock("key", ttl=HOUR)
         assert list(folder.iterdir()) == []
 
@@ -63,7 +61,7 @@ class TestFile:
     @pytest.mark.parametrize(
         "key", ["key", LONG, "", "..", "/etc/passwd", "00", ".00.lock", "\ud800"]
     )
-    def test_it_is_no_record_of_ours_or_of_nodes(
+    def test_it_is_not_a_record_in_any_layout(
         self, store: FileSystemStore, folder: Path, key: str
     ) -> None:
         lock = store.lock(key, ttl=HOUR)
@@ -75,7 +73,7 @@ class TestFile:
         assert list(folder.parent.iterdir()) == [folder]
         lock.release()
 
-    def test_no_two_sessions_have_the_same(self, store: FileSystemStore) -> None:
+    def test_two_sessions_have_different_ones(self, store: FileSystemStore) -> None:
         keys = [LONG, LONG + "k", "Key", "key", "key ", *(f"key{number}" for number in range(200))]
         locks = [store.lock(key, ttl=HOUR) for key in keys]
 
@@ -84,7 +82,7 @@ class TestFile:
         for lock in locks:
             lock.release()
 
-    def test_without_it_the_lock_is_lost(self, store: FileSystemStore, folder: Path) -> None:
+    def test_the_lock_is_lost_without_it(self, store: FileSystemStore, folder: Path) -> None:
         first, second = store.lock("key", ttl=HOUR), store.lock("key", ttl=HOUR)
         first.acquire(0)
         for path in folder.iterdir():
@@ -135,7 +133,7 @@ class TestKilledHolder:
                 assert lock.acquire(0) is True
                 lock.release()
 
-    def test_who_waits_for_its_lock_gets_it(self, store: FileSystemStore) -> None:
+    def test_a_waiter_gets_its_lock(self, store: FileSystemStore) -> None:
         with another_holder(store) as (holder, _):
             lock = store.lock("key", ttl=HOUR)
             assert lock.acquire(0.1) is False
@@ -147,7 +145,7 @@ class TestKilledHolder:
             lock.release()
             killer.join(PATIENCE)
 
-    def test_a_child_of_its_does_not_keep_the_lock(self, store: FileSystemStore) -> None:
+    def test_its_child_does_not_keep_the_lock(self, store: FileSystemStore) -> None:
         with another_holder(store, with_child=True) as (holder, child):
             kill(holder)
 
@@ -156,7 +154,7 @@ class TestKilledHolder:
             os.kill(child, 0)  # raises if it is gone
             lock.release()
 
-    def test_a_prune_removes_what_it_left(self, store: FileSystemStore, folder: Path) -> None:
+    def test_a_prune_removes_its_lock_file(self, store: FileSystemStore, folder: Path) -> None:
         with another_holder(store) as (holder, _):
             [left] = folder.iterdir()
             store.prune()
@@ -185,7 +183,7 @@ class TestFork:
 
     @pytest.mark.parametrize("layout", ["native", "session-file-store"])
     @pytest.mark.parametrize("check", ["threads of a child can lock", "a child has no copy"])
-    def test_it_works_whenever_a_process_with_threads_is_forked(
+    def test_it_works_when_a_process_with_threads_forks_at_any_moment(
         self, check: str, layout: str, tmp_path: Path
     ) -> None:
         program = Path(__file__).with_name("forks_beside_threads.py")
@@ -205,7 +203,7 @@ def test_increments_by_four_processes_are_all_counted(
         for _ in range(200):
             lock = store.lock("key", ttl=HOUR)
             deadline = time.monotonic() + PATIENCE
-            while not lock.acquire(0):  # far more often than a wait would ask
+            while not lock.acquire(0):  # far more often than a waiter would poll
                 assert time.monotonic() < deadline
             counter.write_text(str(int(counter.read_text()) + 1))
             assert lock.renew() is True
@@ -223,7 +221,7 @@ def test_increments_by_four_processes_are_all_counted(
 
 @contextmanager
 def another_holder(store: FileSystemStore, *, with_child: bool = False) -> Iterator[Holder]:
-    """Have another process hold the lock of ``key``; give it and its child's id, or 0."""
+    """Let another process hold the lock of ``key``; give it and its child's id, or 0."""
     ours, theirs = fork.Pipe()
     holder = fork.Process(target=_hold, args=(store, theirs, with_child), daemon=True)
     holder.start()
@@ -251,7 +249,7 @@ def _hold(store: FileSystemStore, told: Connection, with_child: bool) -> None:
 
 def kill(process: ForkProcess) -> None:
     process.kill()
-    process.join()  # with a timeout, it would wait for a child as well
+    process.join()  # with a timeout, it would wait for a child, too
 
 
 def in_a_child(work: Callable[[], object]) -> None:

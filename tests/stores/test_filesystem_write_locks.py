@@ -1,4 +1,4 @@
-"""The locks that the writers of a directory of files take: ``flock`` on files that stay open."""
+"""The locks of a directory's writers: ``flock`` on files that stay open."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from flask_serversession.stores.filesystem.lock import WriteLocks
 from flask_serversession.testing.concurrency import PATIENCE
 from flask_serversession.testing.contract import live
 
-# Forking is what these tests are about, whatever threads other tests have left behind.
+# These tests fork on purpose, even if other tests have left threads behind.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 TIMES = 200
@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def locks(path: Path) -> WriteLocks:
-    """Locks whose file has been open before."""
+    """Locks whose file is open and idle."""
     locks = WriteLocks(PATIENCE)
     hold(locks, path)
     return locks
@@ -75,7 +75,7 @@ class TestExclusion:
         assert [child.exitcode for child in children] == [0] * 3
         assert (tmp_path / "counter").read_text() == str(4 * TIMES)
 
-    def test_who_holds_a_lock_cannot_have_it_twice(self, path: Path) -> None:
+    def test_a_holder_cannot_acquire_its_lock_again(self, path: Path) -> None:
         locks = WriteLocks(SHORT)
 
         with locks.of(str(path)):
@@ -83,7 +83,7 @@ class TestExclusion:
 
         assert not is_held(locks, path)
 
-    def test_a_block_that_fails_frees_its_lock(self, locks: WriteLocks, path: Path) -> None:
+    def test_a_block_that_raises_frees_its_lock(self, locks: WriteLocks, path: Path) -> None:
         with pytest.raises(KeyboardInterrupt), locks.of(str(path)):
             raise KeyboardInterrupt
 
@@ -128,14 +128,14 @@ class TestFork:
         try:
             assert is_held(WriteLocks(0), path)
             holder.kill()
-            holder.join()  # with a timeout, it would wait for the child as well
+            holder.join()  # with a timeout, it would wait for the child, too
 
             assert not is_held(locks, path)
             os.kill(child, 0)  # raises if it is gone
         finally:
             os.kill(child, signal.SIGKILL)
 
-    def test_a_lock_is_freed_although_a_program_being_started_has_a_copy(self, path: Path) -> None:
+    def test_a_lock_is_freed_while_a_program_that_starts_has_a_copy(self, path: Path) -> None:
         locks = WriteLocks(0)
         before = open_descriptors()
         with locks.of(str(path)):
@@ -146,28 +146,28 @@ class TestFork:
 
 
 class TestFile:
-    def test_one_that_was_removed_is_made_anew(self, locks: WriteLocks, path: Path) -> None:
+    def test_one_that_was_removed_is_created_again(self, locks: WriteLocks, path: Path) -> None:
         path.unlink()
 
         with locks.of(str(path)):
             assert is_held(WriteLocks(0), path)
 
-    def test_one_of_a_directory_that_was_replaced_is_not_the_lock(
-        self, locks: WriteLocks, path: Path
-    ) -> None:
+    def test_one_in_a_replaced_directory_is_not_used(self, locks: WriteLocks, path: Path) -> None:
         path.parent.rename(path.parent.with_name("elsewhere"))
         path.parent.mkdir()
 
         with locks.of(str(path)):
             assert is_held(WriteLocks(0), path)
 
-    def test_without_its_directory_there_is_none(self, locks: WriteLocks, path: Path) -> None:
+    def test_it_cannot_be_created_without_its_directory(
+        self, locks: WriteLocks, path: Path
+    ) -> None:
         path.parent.rename(path.parent.with_name("elsewhere"))
 
         with pytest.raises(FileNotFoundError):
             hold(locks, path)
 
-    def test_a_crowd_leaves_one_open(self, path: Path) -> None:
+    def test_many_threads_leave_one_open(self, path: Path) -> None:
         locks = WriteLocks(PATIENCE)
         before = open_descriptors()
         start = threading.Barrier(8)
@@ -185,7 +185,7 @@ class TestFile:
         locks.close()
         assert open_descriptors() == before
 
-    def test_a_store_that_nobody_has_any_more_leaves_none_open(self, tmp_path: Path) -> None:
+    def test_a_collected_store_leaves_none_open(self, tmp_path: Path) -> None:
         before = open_descriptors()
         store = FileSystemStore(tmp_path / "sessions")
         for number in range(10):
@@ -196,7 +196,7 @@ class TestFile:
 
         assert open_descriptors() == before
 
-    def test_a_store_that_was_closed_writes_on(self, tmp_path: Path) -> None:
+    def test_a_closed_store_can_be_used_again(self, tmp_path: Path) -> None:
         store = FileSystemStore(tmp_path / "sessions")
         store.create("key", live())
         store.close()
@@ -216,7 +216,7 @@ class TestFile:
         ("delete", "flock os.remove flock"),
     ],
 )
-def test_a_verb_opens_no_lock_file_and_removes_nothing_in_vain(
+def test_a_verb_opens_no_lock_file_and_makes_no_needless_calls(
     tmp_path: Path, verb: str, calls: str
 ) -> None:
     command = [sys.executable, str(CALLS), str(tmp_path), verb]
@@ -239,7 +239,7 @@ def is_held(locks: WriteLocks, path: Path) -> bool:
 
 
 def counting(locks: WriteLocks, path: Path, counter: Path) -> Callable[[], None]:
-    """Return what counts on, so many times, in a file that only the lock protects."""
+    """Return a function that increments a number in a file under the lock, so many times."""
     counter.write_text("0")
 
     def count() -> None:
@@ -265,7 +265,7 @@ def in_a_child(work: Callable[[], object]) -> None:
 
 
 def open_descriptors() -> set[int]:
-    gc.collect()  # of what other tests have left behind
+    gc.collect()  # other tests may have left files open
     return {number for number in range(256) if _is_open(number)}
 
 

@@ -70,7 +70,7 @@ def test_a_fork_waits_while_another_thread_changes_what_a_child_would_inherit() 
     changing, changed = threading.Event(), threading.Event()
 
     def change() -> None:
-        with no_fork:
+        with no_fork():
             changing.set()
             changed.wait(0.2)
             changed.set()

@@ -54,7 +54,7 @@ from ..servers.memcached import running_memcached
 
 DAY = 24 * 60 * 60
 
-#: What connect-memcached 3 stores for a cookie of a minute, and for one without an end.
+#: What connect-memcached 3 stores for a cookie of a minute, and for one without an expiry.
 NODE_PAYLOADS = [
     b'{"cookie":{"originalMaxAge":60000,"expires":"2026-11-21T00:07:03.371Z","httpOnly":true,'
     b'"path":"/"},"user":{"name":"Juan"},"views":3}',
@@ -77,7 +77,7 @@ def address(url: str) -> tuple[str, int]:
 
 
 def ask(url: str, command: str) -> bytes:
-    """Return the first line of memcached's answer, with no client in between."""
+    """Return the first line of memcached's reply, without a client."""
     with socket.create_connection(address(url), timeout=5) as connection:
         connection.sendall(f"{command}\r\n".encode())
         return connection.makefile("rb").readline().strip()
@@ -144,7 +144,7 @@ class TestOnTwoServers(StoreContract, PingContract):
 
 
 @pytest.mark.parametrize("layout", ["native", "connect-memcached"])
-def test_it_does_what_a_dict_does(memcached_url: str, layout: str) -> None:
+def test_random_programs_behave_as_on_a_dict(memcached_url: str, layout: str) -> None:
     run_state_machine_as_test(store_machine(lambda: new_store(memcached_url, layout=layout)))
 
 
@@ -174,7 +174,7 @@ class TestConnectMemcached(StoreContract, PingContract):
 
     @pytest.mark.parametrize("payload", NODE_PAYLOADS)
     @pytest.mark.parametrize("flags", [2, 0, 16])
-    def test_an_item_of_nodes_is_read_whatever_its_flags(
+    def test_an_item_of_node_is_loaded_with_any_flags(
         self, node_store: MemcachedStore, memcached_url: str, payload: bytes, flags: int
     ) -> None:
         sid = uuid.uuid4().hex
@@ -189,7 +189,7 @@ class TestConnectMemcached(StoreContract, PingContract):
         assert node_store.save(sid, live(OTHER_PAYLOAD)) is None
         assert ask(memcached_url, f"get {sid}").split()[2] == b"2"
 
-    def test_an_item_that_node_has_set_again_is_a_conflict(
+    def test_an_item_that_node_has_set_again_refuses_a_save(
         self, node_store: MemcachedStore, memcached_url: str
     ) -> None:
         sid = uuid.uuid4().hex
@@ -203,9 +203,7 @@ class TestConnectMemcached(StoreContract, PingContract):
         assert refusal.current is not None
         assert refusal.current.payload == OTHER_PAYLOAD
 
-    def test_a_long_name_is_the_digest_that_npms_memcached_makes_of_it(
-        self, memcached_url: str
-    ) -> None:
+    def test_a_long_name_is_the_digest_of_npms_memcached(self, memcached_url: str) -> None:
         prefix = new_prefix()
         store = MemcachedStore.from_url(memcached_url, layout="express", prefix=prefix)
         longest, longer = "k" * (250 - len(prefix)), "k" * (251 - len(prefix))
@@ -221,7 +219,7 @@ class TestConnectMemcached(StoreContract, PingContract):
     @pytest.mark.parametrize(
         "key", ["a key", "new\r\nline", "nul\0", "%41", "ключ", "k" * 300, ""]
     )
-    def test_a_key_memcached_would_refuse_works_without_a_prefix(
+    def test_a_key_that_memcached_refuses_works_without_a_prefix(
         self, node_store: MemcachedStore, key: str
     ) -> None:
         node_store.delete(key)
@@ -248,7 +246,7 @@ def test_an_item_is_marked_as_json_for_node(store: MemcachedStore, memcached_url
     assert ask(memcached_url, f"get {name}") == f"VALUE {name} 2 {size}".encode()
 
 
-def test_a_usual_key_stays_as_it_is(memcached_url: str) -> None:
+def test_a_usual_key_is_stored_verbatim(memcached_url: str) -> None:
     prefix = new_prefix()
     store = MemcachedStore.from_url(memcached_url, prefix=prefix)
     store.create("jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8-_X", live())
@@ -258,7 +256,7 @@ def test_a_usual_key_stays_as_it_is(memcached_url: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["a key", "new\r\nline", "nul\0", "%41", "ключ", "k" * 300, ""])
-def test_a_key_memcached_would_refuse_works(store: MemcachedStore, key: str) -> None:
+def test_a_key_that_memcached_refuses_works(store: MemcachedStore, key: str) -> None:
     assert store.create(key, live()) is True
 
     assert_payload(store, key, PAYLOAD)
@@ -281,7 +279,7 @@ def test_a_clients_own_prefix_leaves_room_for_long_keys(memcached_url: str) -> N
 
 
 @pytest.mark.parametrize("days", [1, 30, 31, 400])
-def test_memcached_knows_when_an_item_ends(
+def test_an_item_has_its_expiry_in_memcached(
     store: MemcachedStore, memcached_url: str, days: int
 ) -> None:
     name = store._name("key")
@@ -294,7 +292,7 @@ def test_memcached_knows_when_an_item_ends(
     assert seconds_left(memcached_url, name) == pytest.approx(days * DAY, abs=3)
 
 
-def test_an_expiry_memcached_cannot_count_is_the_last_it_can(
+def test_an_expiry_beyond_memcacheds_range_is_the_last_it_has(
     store: MemcachedStore, memcached_url: str
 ) -> None:
     store.create("key", Record(PAYLOAD, datetime(9999, 1, 1, tzinfo=timezone.utc)))
@@ -309,7 +307,7 @@ def test_a_record_without_an_expiry_lives_on(store: MemcachedStore, memcached_ur
     assert seconds_left(memcached_url, store._name("key")) == -1
 
 
-def test_a_record_knows_the_end_that_this_process_gave_it(store: MemcachedStore) -> None:
+def test_a_record_has_the_expiry_that_this_process_set(store: MemcachedStore) -> None:
     store.create("key", live(seconds=60))
     assert_ends_at(store.load("key"), in_(60))
     created = store.load("key")
@@ -323,7 +321,7 @@ def test_a_record_knows_the_end_that_this_process_gave_it(store: MemcachedStore)
     assert abs(touched.expires_at - in_(7200)) < timedelta(seconds=2)
 
 
-def test_a_record_does_not_know_the_end_that_another_process_gave_it(memcached_url: str) -> None:
+def test_a_record_has_no_expiry_that_another_process_set(memcached_url: str) -> None:
     prefix = new_prefix()
     here, there = (MemcachedStore.from_url(memcached_url, prefix=prefix) for _ in range(2))
     there.create("key", live())
@@ -344,7 +342,7 @@ def test_a_record_does_not_know_the_end_that_another_process_gave_it(memcached_u
     there.close()
 
 
-def test_only_so_many_ends_are_remembered() -> None:
+def test_only_the_latest_expiries_are_remembered() -> None:
     ends = KnownEnds(limit=2)
     for name in ("one", "two", "three"):
         ends.note(name, in_(60))
@@ -355,7 +353,7 @@ def test_only_so_many_ends_are_remembered() -> None:
     assert ends.get("two") is None
 
 
-def test_after_a_restart_one_request_fails_and_no_more(tmp_path: Path) -> None:
+def test_after_a_restart_one_call_fails_and_no_more(tmp_path: Path) -> None:
     port = free_port()
     store = new_store(f"memcached://127.0.0.1:{port}")
     with memcached_server(tmp_path, port):
@@ -367,7 +365,7 @@ def test_after_a_restart_one_request_fails_and_no_more(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_stale_version_cannot_end_a_session(store: MemcachedStore) -> None:
+def test_a_save_with_a_stale_version_does_not_end_a_session(store: MemcachedStore) -> None:
     store.create("key", live())
     stale = store.load("key")
     store.save("key", live(OTHER_PAYLOAD))
@@ -377,7 +375,7 @@ def test_a_stale_version_cannot_end_a_session(store: MemcachedStore) -> None:
     assert_payload(store, "key", OTHER_PAYLOAD)
 
 
-def test_a_write_waits_for_its_answer_whatever_the_client_prefers(memcached_url: str) -> None:
+def test_a_write_waits_for_its_reply_with_every_client(memcached_url: str) -> None:
     client = new_client(memcached_url, default_noreply=True)
     store = MemcachedStore(client, prefix=new_prefix())
 
@@ -407,7 +405,7 @@ def test_a_session_over_the_size_limit_is_an_error_and_leaves_the_old_one(
     assert store.load("other") is None
 
 
-def test_it_claims_no_listing(store: MemcachedStore) -> None:
+def test_the_store_does_not_list_keys(store: MemcachedStore) -> None:
     assert not isinstance(store, SupportsKeys)
 
 
@@ -445,13 +443,15 @@ def test_a_client_that_changes_what_is_stored_is_refused(
 
 
 @pytest.mark.parametrize("missing", ["no_delay", "timeout", "connect_timeout"])
-def test_a_slow_or_patient_client_is_warned_about(memcached_url: str, missing: str) -> None:
-    with pytest.warns(UserWarning, match=f"Give the memcached client {missing}:"):
+def test_a_client_that_is_slow_or_has_no_timeout_is_warned_about(
+    memcached_url: str, missing: str
+) -> None:
+    with pytest.warns(UserWarning, match=rf"Give the memcached client {missing}\."):
         MemcachedStore(new_client(memcached_url, **{missing: None}))
 
 
 @pytest.mark.parametrize("prefix", ["with space ", "é", "\n", "p" * 180])
-def test_a_prefix_memcached_cannot_hold_is_refused(prefix: str) -> None:
+def test_a_prefix_that_memcached_cannot_store_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError, match="prefix"):
         MemcachedStore.from_url("memcached://localhost", prefix=prefix)
 
@@ -468,7 +468,7 @@ def test_a_prefix_memcached_cannot_hold_is_refused(prefix: str) -> None:
         "memcache://localhost",
     ],
 )
-def test_a_url_that_is_not_one_is_refused(url: str) -> None:
+def test_a_url_that_cannot_be_read_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="looks like memcached://") as caught:
         MemcachedStore.from_url(url)
     assert "hunter2" not in str(caught.value)
@@ -481,7 +481,9 @@ def test_making_a_store_connects_to_nothing(url: str) -> None:
     MemcachedStore.from_url(url).close()
 
 
-def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_raises_an_error_that_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pymemcache", None)
 
     with pytest.raises(ConfigError, match=r"Flask-ServerSession\[memcached\]"):
@@ -513,13 +515,13 @@ def assert_unavailable(store: Store) -> None:
     assert PAYLOAD.decode() not in str(caught.value)
 
 
-def test_a_server_that_is_not_there_is_unavailable() -> None:
+def test_a_missing_server_is_unavailable() -> None:
     assert_unavailable(new_store(f"memcached://127.0.0.1:{free_port()}"))
     assert_unavailable(new_store(f"memcached://127.0.0.1:{free_port()},localhost:{free_port()}"))
 
 
 @pytest.mark.usefixtures("memcached_url")  # skips without the program
-def test_a_server_that_went_away_is_unavailable(tmp_path: Path) -> None:
+def test_a_stopped_server_is_unavailable(tmp_path: Path) -> None:
     with running_memcached(tmp_path) as (url, process):
         store = new_store(url)
         store.create("key", live())
@@ -549,7 +551,7 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interrupted_soon() -> Iterator[None]:
-    """Raise Interrupted in the block, as a worker's signal handler does."""
+    """Raise Interrupted in the block, like a signal handler of a worker."""
 
     def interrupt(*_: object) -> None:
         raise Interrupted
@@ -564,7 +566,7 @@ def interrupted_soon() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("memcached_url")  # skips without the program
-def test_an_interrupted_verb_gives_its_place_in_the_pool_back(tmp_path: Path) -> None:
+def test_an_interrupted_verb_frees_its_place_in_the_pool(tmp_path: Path) -> None:
     with running_memcached(tmp_path) as (url, process):
         client = new_client(url, max_pool_size=1)
         store = MemcachedStore(client, prefix=new_prefix())
@@ -582,7 +584,7 @@ def test_an_interrupted_verb_gives_its_place_in_the_pool_back(tmp_path: Path) ->
         client.close()
 
 
-def test_a_dropped_connection_ends_none_that_others_use(memcached_url: str) -> None:
+def test_a_dropped_connection_closes_none_that_is_in_use(memcached_url: str) -> None:
     store = new_store(memcached_url)
     [client] = store._servers.values()
     pool = client.client_pool
@@ -603,7 +605,7 @@ def test_a_dropped_connection_ends_none_that_others_use(memcached_url: str) -> N
     store.close()
 
 
-def test_the_other_server_does_not_stand_in_for_a_lost_one(
+def test_the_keys_of_a_lost_server_are_not_given_to_another(
     memcached_url: str, tmp_path: Path
 ) -> None:
     with running_memcached(tmp_path) as (second, process):
@@ -656,14 +658,14 @@ def test_a_forked_child_shares_no_connection(memcached_url: str, owner: str) -> 
     client.close()
 
 
-def test_what_has_ended_is_not_kept(tmp_path: Path) -> None:
+def test_a_record_saved_as_expired_is_removed(tmp_path: Path) -> None:
     with running_memcached(tmp_path) as (url, _):
         store = new_store(url)
         for ended_by in (None, live()):
             store.create("key", live())
             assert store.save("key", ENDED, replacing=ended_by) is None
             if ended_by is not None:
-                time.sleep(2)  # memcached itself removes what ended a moment ago
+                time.sleep(2)  # memcached itself removes it after a moment
             assert items(url) == 0
         store.close()
 

@@ -32,7 +32,7 @@ class TestMemoryStore(StoreContract, KeysContract, PruneContract, LockContract, 
 TestMemoryStoreAgainstADict = store_machine(MemoryStore).TestCase
 
 
-def test_at_the_cap_the_expired_go_before_the_living(caplog: pytest.LogCaptureFixture) -> None:
+def test_at_the_cap_expired_records_are_removed_first(caplog: pytest.LogCaptureFixture) -> None:
     store = MemoryStore(max_records=2)
     store.create("old", live())
     store.create("dead", expired())
@@ -42,7 +42,7 @@ def test_at_the_cap_the_expired_go_before_the_living(caplog: pytest.LogCaptureFi
     assert caplog.records == []
 
 
-def test_at_the_cap_the_least_recently_used_goes_and_the_log_says_so(
+def test_at_the_cap_the_least_recently_used_record_is_removed_with_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = MemoryStore(max_records=2)
@@ -57,7 +57,7 @@ def test_at_the_cap_the_least_recently_used_goes_and_the_log_says_so(
     assert "max_records" in caplog.text
 
 
-def test_dead_records_are_swept_without_anyone_asking() -> None:
+def test_expired_records_are_removed_without_a_prune() -> None:
     store = MemoryStore()
     for number in range(1000):
         store.create(f"dead{number}", expired())
@@ -77,7 +77,7 @@ def test_a_record_without_an_expiry_lives_on() -> None:
     assert store.load("key") is not None
 
 
-def test_a_forked_process_says_that_it_does_not_share_its_sessions(
+def test_a_forked_process_warns_that_sessions_are_not_shared(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = MemoryStore()
@@ -97,7 +97,7 @@ def test_a_forked_process_says_that_it_does_not_share_its_sessions(
     assert caplog.text == ""
 
 
-def test_a_lock_that_nobody_holds_or_waits_for_takes_no_memory() -> None:
+def test_a_lock_without_holder_and_waiters_takes_no_memory() -> None:
     store = MemoryStore()
     first, second = store.lock("key", ttl=60), store.lock("key", ttl=60)
     assert first.acquire(0)
@@ -113,7 +113,7 @@ def test_a_lock_that_nobody_holds_or_waits_for_takes_no_memory() -> None:
     assert store._places.by_key == {}
 
 
-def test_what_has_ended_is_not_kept() -> None:
+def test_a_record_saved_as_expired_is_removed() -> None:
     store = MemoryStore()
     store.create("key", live())
 

@@ -56,8 +56,8 @@ from ..servers.mongodb import running_mongodb
 
 DATABASE = "flask_serversession_test"
 
-#: The JSON that express has for a cookie of a minute, and what connect-mongo makes of it
-#: with stringify: false.
+#: express-session's JSON for a cookie of a minute, and connect-mongo's subdocument for it
+#: (stringify: false).
 NODE_PAYLOAD = (
     b'{"cookie":{"originalMaxAge":60000,"expires":"2026-11-21T00:07:03.371Z","httpOnly":true,'
     b'"path":"/"},"user":{"name":"Juan"},"views":3}'
@@ -112,10 +112,10 @@ class TestMongoDBStore(StoreContract, KeysContract, PruneContract, SetupContract
 
 
 class TestLock(LockContract, LeaseContract):
-    def test_the_store_claims_locks(self, store: MongoDBStore) -> None:
+    def test_the_store_has_the_ability_to_lock(self, store: MongoDBStore) -> None:
         assert isinstance(store, SupportsLock)
 
-    def test_it_is_in_a_collection_that_holds_no_sessions(
+    def test_it_is_in_a_collection_without_sessions(
         self, store: MongoDBStore, client: Client, collection: str
     ) -> None:
         lock = store.lock("key", ttl=60)
@@ -128,7 +128,7 @@ class TestLock(LockContract, LeaseContract):
         lock.release()
         assert client[DATABASE][f"{collection}_locks"].count_documents({}) == 0
 
-    def test_the_first_one_brings_the_ttl_index(
+    def test_the_first_one_creates_the_ttl_index(
         self, store: MongoDBStore, client: Client, collection: str
     ) -> None:
         store.create("key", live())
@@ -140,7 +140,7 @@ class TestLock(LockContract, LeaseContract):
         assert len(ttl_indexes(client, f"{collection}_locks")) == 1
         lock.release()
 
-    def test_after_the_first_one_each_is_one_command_to_take_and_one_to_release(
+    def test_after_the_first_one_acquire_and_release_are_one_command_each(
         self, mongodb_url: str, collection: str
     ) -> None:
         commands = Commands()
@@ -177,8 +177,8 @@ class TestConnectMongoSubdocument(
         yield subdocument_store(client, neighbour)
         client[DATABASE].drop_collection(neighbour)
 
-    # BSON holds what a JSON text says and not how it is spelled, so only the spelling that
-    # sessions are written in comes back to the byte. Half of a surrogate pair has no BSON.
+    # BSON stores the values of a JSON text and not its format, so only text in the format of
+    # sessions comes back to the byte. A lone surrogate has no BSON form.
     @pytest.mark.parametrize(
         "payload",
         [
@@ -209,7 +209,7 @@ class TestConnectMongoSubdocument(
         assert list(document["session"]["cookie"]) == list(NODE_SESSION["cookie"])
         assert_payload(store, "key", NODE_PAYLOAD)
 
-    def test_a_document_of_nodes_is_loaded_as_the_json_it_would_be(
+    def test_a_document_of_node_is_loaded_as_its_json(
         self, store: MongoDBStore, client: Client, collection: str
     ) -> None:
         client[DATABASE][collection].insert_one(
@@ -270,7 +270,7 @@ class TestConnectMongoSubdocument(
         [b'{"a":"\\ud800"}', b'{"a\\u0000":1}', b'{"a":9223372036854775808}', b"\x80\x03"],
         ids=["half a pair", "NUL in a name", "over 64 bits", "no JSON"],
     )
-    def test_what_bson_cannot_hold_is_refused_and_changes_nothing(
+    def test_a_value_that_bson_cannot_store_is_refused_and_changes_nothing(
         self, store: MongoDBStore, payload: bytes
     ) -> None:
         store.create("key", live())
@@ -282,7 +282,7 @@ class TestConnectMongoSubdocument(
         assert_payload(store, "key", PAYLOAD)
 
     @pytest.mark.parametrize("value", [b"bytes", Regex("x"), DatetimeMS(10**15)])
-    def test_a_value_that_json_has_not_is_an_error(
+    def test_a_value_without_a_json_form_is_an_error(
         self,
         store: MongoDBStore,
         client: Client,
@@ -294,11 +294,11 @@ class TestConnectMongoSubdocument(
             pytest.skip("nx-27017 cannot store it")
         client[DATABASE][collection].insert_one({"_id": "key", "session": {"value": value}})
 
-        with pytest.raises(PayloadError, match="JSON has not"):
+        with pytest.raises(PayloadError, match="without a JSON form"):
             store.load("key")
 
     @pytest.mark.parametrize("session", ["{}", None, [], 1])
-    def test_a_session_that_is_no_subdocument_is_an_error(
+    def test_a_session_that_is_not_a_subdocument_is_an_error(
         self, store: MongoDBStore, client: Client, collection: str, session: object
     ) -> None:
         client[DATABASE][collection].insert_one({"_id": "key", "session": session})
@@ -313,7 +313,7 @@ def subdocument_store(client: Client, collection: str) -> MongoDBStore:
 
 
 class Respelling(MongoDBStore):
-    """Spells payloads as the random programs do, with spaces."""
+    """Formats payloads like the random programs, with spaces."""
 
     def load(self, key: str) -> Record | None:
         record = super().load(key)
@@ -339,7 +339,9 @@ def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
         MongoDBStore.from_url("mongodb://localhost", layout="bson")
 
 
-def test_subdocuments_do_what_a_dict_does(client: Client, collection: str) -> None:
+def test_random_programs_behave_as_on_a_dict_with_subdocuments(
+    client: Client, collection: str
+) -> None:
     layout = "connect-mongo-subdocument"
     store = Respelling(client, database=DATABASE, collection=collection, layout=layout)
 
@@ -350,7 +352,7 @@ def test_subdocuments_do_what_a_dict_does(client: Client, collection: str) -> No
     run_state_machine_as_test(store_machine(emptied))
 
 
-def test_it_does_what_a_dict_does(client: Client, collection: str) -> None:
+def test_random_programs_behave_as_on_a_dict(client: Client, collection: str) -> None:
     store = MongoDBStore(client, database=DATABASE, collection=collection)
 
     def emptied() -> MongoDBStore:
@@ -373,7 +375,7 @@ def test_a_document_is_the_one_connect_mongo_writes(
     }
 
 
-def test_a_saved_document_keeps_no_field_of_anyone_else(
+def test_a_saved_document_has_no_other_fields(
     store: MongoDBStore, client: Client, collection: str
 ) -> None:
     sessions = client[DATABASE][collection]
@@ -413,7 +415,7 @@ def test_a_document_without_an_expiry_lives_on(
 
 
 @pytest.mark.parametrize("tz_aware", [True, False])
-def test_a_clients_idea_of_dates_does_not_matter(
+def test_a_clients_date_settings_do_not_matter(
     mongodb_url: str, collection: str, tz_aware: bool
 ) -> None:
     with Client(mongodb_url, tz_aware=tz_aware) as client:
@@ -426,7 +428,7 @@ def test_a_clients_idea_of_dates_does_not_matter(
 
 
 @pytest.mark.parametrize("session", [{"views": 1}, None, ObjectId()])
-def test_a_session_that_is_no_text_is_an_error(
+def test_a_session_that_is_not_text_is_an_error(
     store: MongoDBStore, client: Client, collection: str, session: object
 ) -> None:
     client[DATABASE][collection].insert_one({"_id": "key", "session": session})
@@ -436,7 +438,7 @@ def test_a_session_that_is_no_text_is_an_error(
 
 
 class Commands(CommandListener):
-    """What a client sends, by the driver's own account."""
+    """Records the commands that a client sends."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -487,7 +489,7 @@ def ttl_indexes(client: Client, collection: str) -> list[str]:
     ]
 
 
-def test_the_first_session_brings_the_ttl_index(
+def test_the_first_session_creates_the_ttl_index(
     store: MongoDBStore, client: Client, collection: str
 ) -> None:
     store.load("key")
@@ -508,7 +510,7 @@ def test_the_ttl_index_is_named_as_connect_mongo_names_it(
     client[DATABASE][collection].create_index([("expires", 1)], expireAfterSeconds=0)
 
 
-def test_without_create_no_index_is_made(client: Client, collection: str) -> None:
+def test_without_create_no_index_is_created(client: Client, collection: str) -> None:
     store = MongoDBStore(client, database=DATABASE, collection=collection, create=False)
     store.create("key", live())
 
@@ -537,31 +539,33 @@ def test_making_a_store_connects_to_nothing() -> None:
     MongoDBStore.from_url("mongodb://user:hunter2@database.test:1/app").close()
 
 
-def test_something_else_than_a_client_is_refused(client: Client) -> None:
+def test_an_object_that_is_no_client_is_refused(client: Client) -> None:
     with pytest.raises(ConfigError, match="not Database"):
         MongoDBStore(client[DATABASE])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("url", ["mongodb://u:hunter2/@host", "mongodb://host:port", "host/db/x"])
-def test_a_url_that_is_not_one_is_refused(url: str) -> None:
+def test_a_url_that_cannot_be_read_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="looks like mongodb://") as caught:
         MongoDBStore.from_url(url)
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_name_that_mongodb_does_not_take_is_refused(client: Client) -> None:
+def test_a_name_that_mongodb_does_not_allow_is_refused(client: Client) -> None:
     with pytest.raises(ConfigError, match="no database named 'a b'"):
         MongoDBStore(client, database="a b")
     with pytest.raises(ConfigError, match=r"no collection named '\$x'"):
         MongoDBStore(client, collection="$x")
 
 
-def test_a_client_that_awaits_no_answer_is_refused() -> None:
+def test_a_client_without_acknowledged_writes_is_refused() -> None:
     with pytest.raises(ConfigError, match="w=0"):
         MongoDBStore.from_url("mongodb://localhost/?w=0")
 
 
-def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_raises_an_error_that_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pymongo", None)
 
     with pytest.raises(ConfigError, match=r"Flask-ServerSession\[mongodb\]"):
@@ -598,14 +602,14 @@ def assert_unavailable(store: Store) -> None:
         assert secret not in str(caught.value)
 
 
-def test_a_server_that_is_not_there_is_unavailable() -> None:
+def test_a_missing_server_is_unavailable() -> None:
     url = f"mongodb://user:hunter2@127.0.0.1:{free_port()}"
     store = MongoDBStore.from_url(url, timeout=0.5)
     assert_unavailable(store)
     store.close()
 
 
-def test_a_server_that_went_away_is_unavailable(tmp_path: Path) -> None:
+def test_a_stopped_server_is_unavailable(tmp_path: Path) -> None:
     with running_mongodb(tmp_path) as (url, process):
         store = MongoDBStore.from_url(url, timeout=0.5)
         store.create("key", live())

@@ -80,7 +80,7 @@ def prefix() -> str:
 
 
 class RedisContract(StoreContract, KeysContract, PingContract, LockContract, LeaseContract):
-    """What holds wherever Redis runs. Needs ``url``."""
+    """Tests for every kind of Redis server. Needs ``url``."""
 
     @pytest.fixture
     def store(self, url: str, prefix: str) -> Iterator[RedisStore]:
@@ -90,7 +90,7 @@ class RedisContract(StoreContract, KeysContract, PingContract, LockContract, Lea
     def other_store(self, url: str, prefix: str) -> Iterator[RedisStore]:
         yield from opened(url, f"other:{prefix}")
 
-    def test_random_programs_end_as_on_a_dict(
+    def test_random_programs_behave_as_on_a_dict(
         self, url: str, store: RedisStore, prefix: str
     ) -> None:
         def empty_store() -> RedisStore:
@@ -99,7 +99,7 @@ class RedisContract(StoreContract, KeysContract, PingContract, LockContract, Lea
         machine = store_machine(empty_store, examples=10)
         run_state_machine_as_test(machine, settings=machine.TestCase.settings)
 
-    def test_a_payload_need_not_be_text(self, store: RedisStore) -> None:
+    def test_a_payload_may_be_any_bytes(self, store: RedisStore) -> None:
         store.create("key", live(NOT_TEXT))
 
         loaded = store.load("key")
@@ -111,9 +111,7 @@ class RedisContract(StoreContract, KeysContract, PingContract, LockContract, Lea
         assert refusal.current.payload == NOT_TEXT
         assert store.save("key", live(), replacing=loaded) is None
 
-    def test_a_forked_child_does_not_mix_its_answers_with_its_parent(
-        self, store: RedisStore
-    ) -> None:
+    def test_a_forked_child_does_not_get_its_parents_replies(self, store: RedisStore) -> None:
         store.create("parent", live(b"parent"))
         store.create("child", live(b"child"))
 
@@ -130,7 +128,7 @@ class RedisContract(StoreContract, KeysContract, PingContract, LockContract, Lea
         assert answered
         assert status == 0
 
-    def test_many_threads_may_be_the_first_to_use_it(self, url: str, prefix: str) -> None:
+    def test_many_threads_may_use_it_first_at_the_same_time(self, url: str, prefix: str) -> None:
         store = RedisStore.from_url(url, prefix=prefix)
 
         assert at_the_same_time([lambda: store.delete("absent")] * 8) == [False] * 8
@@ -187,13 +185,13 @@ def sentinel(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(params=["server", "cluster", "sentinel"])
 def servers(request: pytest.FixtureRequest) -> Servers:
-    """Three kinds of servers, one after the other, that only this module uses."""
+    """Three kinds of servers in turn, used by this module only."""
     servers: Servers = request.getfixturevalue(request.param)
     return servers
 
 
 class TestWhatTheServerSees:
-    def test_a_record_is_its_payload_as_a_string_that_redis_expires(self, server: Servers) -> None:
+    def test_a_record_is_its_payload_as_a_string_with_a_ttl(self, server: Servers) -> None:
         with a_store(server) as store, admin(server.ports[0]) as client:
             store.create("é", live(NOT_TEXT, seconds=60))
 
@@ -201,7 +199,7 @@ class TestWhatTheServerSees:
             assert client.get("sess:é") == NOT_TEXT
             assert 59_000 < client.pttl("sess:é") <= 60_000
 
-    def test_a_life_is_counted_in_milliseconds(self, servers: Servers) -> None:
+    def test_an_expiry_is_kept_to_the_millisecond(self, servers: Servers) -> None:
         with a_store(servers) as store:
             store.create("key", live(seconds=10.3))
             created = store.load("key")
@@ -217,7 +215,7 @@ class TestWhatTheServerSees:
             assert record.expires_at is not None
             assert abs((record.expires_at - in_(seconds)).total_seconds()) < 0.2
 
-    def test_a_session_that_another_program_gave_no_expiry_is_served(
+    def test_a_session_that_another_program_stored_without_a_ttl_is_loaded(
         self, server: Servers
     ) -> None:
         with a_store(server) as store, admin(server.ports[0]) as client:
@@ -227,7 +225,7 @@ class TestWhatTheServerSees:
             assert store.touch("key", in_(60)) is True
             assert 59_000 < client.pttl("sess:key") <= 60_000
 
-    def test_a_record_without_an_expiry_is_kept(self, servers: Servers) -> None:
+    def test_a_record_without_an_expiry_lives_on(self, servers: Servers) -> None:
         with a_store(servers) as store:
             assert store.create("key", Record(PAYLOAD, None)) is True
             assert store.save("key", Record(OTHER_PAYLOAD, None)) is None
@@ -278,7 +276,7 @@ class TestWhatTheServerSees:
 
 
 class TestLock:
-    def test_taking_and_releasing_it_is_one_trip_each(self, server: Servers) -> None:
+    def test_acquiring_renewing_and_releasing_are_one_trip_each(self, server: Servers) -> None:
         with a_store(server) as store:
             lock = store.lock("key", ttl=60)
             served(server, lambda: (lock.acquire(0), lock.renew(), lock.release()))
@@ -288,7 +286,7 @@ class TestLock:
         assert ran.count("evalsha") == 2
         assert ran.count("set") == 1
 
-    def test_those_who_wait_sleep(self, server: Servers) -> None:
+    def test_waiters_block_in_redis(self, server: Servers) -> None:
         with a_store(server) as store:
             holder = store.lock("key", ttl=60)
             assert holder.acquire(0)
@@ -300,10 +298,10 @@ class TestLock:
             _, ran = served(server, wait)
             holder.release()
 
-        # Each sleeps for half of what the client waits for an answer, and asks in between.
+        # Each blocks for half of the client's timeout, and tries in between.
         assert ran.count("blpop") <= 4 * 5
 
-    def test_it_is_no_key_of_the_store_and_survives_its_clearing(self, server: Servers) -> None:
+    def test_it_is_not_listed_and_survives_a_clear(self, server: Servers) -> None:
         with a_store(server) as store:
             lock = store.lock("key", ttl=60)
             assert lock.acquire(0)
@@ -314,7 +312,7 @@ class TestLock:
             lock.release()
 
     @pytest.mark.parametrize("key", ["a{b}c", "a}b", "{}", "{a", "100%", "é"])
-    def test_braces_in_a_key_do_not_tear_its_lock_apart(self, cluster: Servers, key: str) -> None:
+    def test_braces_in_a_key_keep_its_lock_in_one_slot(self, cluster: Servers, key: str) -> None:
         with a_store(cluster) as store:
             lock = store.lock(key, ttl=60)
             assert lock.acquire(0)
@@ -323,9 +321,7 @@ class TestLock:
             assert lock.acquire(0)
             lock.release()
 
-    def test_a_server_that_hangs_is_waited_for_no_longer_than_for_other_answers(
-        self, server: Servers
-    ) -> None:
+    def test_a_hung_server_costs_an_acquire_one_timeout(self, server: Servers) -> None:
         with a_store(server) as store:
             holder = store.lock("key", ttl=60)
             assert holder.acquire(0)
@@ -338,7 +334,7 @@ class TestKeysUnderAPrefix:
         ("prefix", "neighbour"),
         [("a*:", "ab:"), ("a?:", "ab:"), ("[ab]:", "a:"), ("[^b]:", "a:"), ("\\a:", "a:")],
     )
-    def test_a_prefix_that_looks_like_a_pattern_is_none(
+    def test_a_prefix_that_looks_like_a_pattern_is_taken_literally(
         self, server: Servers, prefix: str, neighbour: str
     ) -> None:
         with a_store(server, prefix=prefix) as store, a_store(server, prefix=neighbour) as other:
@@ -382,7 +378,9 @@ class TestTroubleWithTheServer:
             "redis+sentinel://127.0.0.1:{}/s",
         ],
     )
-    def test_no_server_is_said_at_once(self, url: str, call: Callable[[Store], object]) -> None:
+    def test_a_missing_server_is_reported_at_once(
+        self, url: str, call: Callable[[Store], object]
+    ) -> None:
         store = RedisStore.from_url(url.format(free_port()))
 
         start = time.monotonic()
@@ -393,13 +391,11 @@ class TestTroubleWithTheServer:
         store.close()
 
     @pytest.mark.parametrize("verb", ["load", "create", "save replacing", "clear", "ping"])
-    def test_a_server_that_hangs_is_waited_for_once(self, server: Servers, verb: str) -> None:
+    def test_a_hung_server_costs_one_timeout(self, server: Servers, verb: str) -> None:
         with a_store(server) as store, stopped(server.processes[0]), waited_for_once():
             VERBS[verb](store)
 
-    def test_a_server_that_hangs_is_waited_for_once_after_many_have_waited(
-        self, server: Servers
-    ) -> None:
+    def test_a_hung_server_costs_one_timeout_after_many_timeouts(self, server: Servers) -> None:
         def load_in_vain() -> None:
             with pytest.raises(StoreUnavailable):
                 store.load("key")
@@ -412,7 +408,7 @@ class TestTroubleWithTheServer:
                     store.load("key")
 
     @pytest.mark.parametrize("verb", ["load", "create", "save", "save replacing", "touch"])
-    def test_a_master_of_a_cluster_that_hangs_is_waited_for_once(
+    def test_a_hung_master_of_a_cluster_costs_one_timeout(
         self, cluster: Servers, verb: str
     ) -> None:
         with a_store(cluster) as store:
@@ -421,9 +417,7 @@ class TestTroubleWithTheServer:
                 VERBS[verb](store)
             store.load("a key")
 
-    def test_a_server_that_was_killed_and_started_again_is_used_again(
-        self, redis_program: str, tmp_path: Path
-    ) -> None:
+    def test_a_restarted_server_is_used_again(self, redis_program: str, tmp_path: Path) -> None:
         port = free_port()
         store = RedisStore.from_url(f"redis://127.0.0.1:{port}")
         with redis_server(redis_program, tmp_path, port) as process:
@@ -440,7 +434,7 @@ class TestTroubleWithTheServer:
             assert store.save("key", live(OTHER_PAYLOAD), replacing=live()) is None
         store.close()
 
-    def test_a_dropped_connection_is_replaced_unnoticed(self, servers: Servers) -> None:
+    def test_a_dropped_connection_is_replaced_without_a_failure(self, servers: Servers) -> None:
         with a_store(servers) as store:
             store.create("key", live())
             for port in servers.ports:
@@ -509,7 +503,7 @@ class TestUrls:
 
     @pytest.mark.parametrize("servers", ["server", "sentinel"], indirect=True)
     @pytest.mark.parametrize("database", ["/2", "?db=2"])
-    def test_a_url_may_name_a_database(self, servers: Servers, database: str) -> None:
+    def test_a_url_can_name_a_database(self, servers: Servers, database: str) -> None:
         url = f"{servers.url}{database}"
         with (
             a_store(Servers(url, [], [])) as store,
@@ -519,24 +513,24 @@ class TestUrls:
 
             assert client.get("sess:key") == PAYLOAD
 
-    def test_a_unix_socket_will_do(self, server: Servers) -> None:
+    def test_a_unix_socket_works(self, server: Servers) -> None:
         with admin(server.ports[0]) as client:
             path = client.config_get("unixsocket")["unixsocket"]
         with a_store(Servers(f"unix://{path}?db=1", [], [])) as store:
             assert store.create("key", live()) is True
             assert_payload(store, "key", PAYLOAD)
 
-    def test_valkey_is_another_word_for_redis(self, servers: Servers) -> None:
+    def test_a_url_may_say_valkey_for_redis(self, servers: Servers) -> None:
         with a_store(Servers(servers.url.replace("redis", "valkey"), [], [])) as store:
             store.ping()
 
-    def test_several_sentinels_may_be_named(self, sentinel: Servers) -> None:
+    def test_a_url_can_name_several_sentinels(self, sentinel: Servers) -> None:
         url = sentinel.url.replace("127", f"127.0.0.1:{free_port()},127")
         with a_store(Servers(url, [], [])) as store:
             store.ping()
 
     @pytest.mark.parametrize("protocol", [2, 3])
-    def test_either_version_of_the_protocol_will_do(self, servers: Servers, protocol: int) -> None:
+    def test_both_versions_of_the_protocol_work(self, servers: Servers, protocol: int) -> None:
         with a_store(servers, protocol=protocol) as store:
             assert store.save("key", live(), replacing=live()) is GONE
             assert store.create("key", live()) is True
@@ -573,11 +567,11 @@ class TestWrongArguments:
             RedisStore.from_url(url, prefixx="app:")
 
     @pytest.mark.parametrize("timeout", [0, -1])
-    def test_a_timeout_has_to_be_positive(self, timeout: float) -> None:
+    def test_a_timeout_that_is_not_positive_is_refused(self, timeout: float) -> None:
         with pytest.raises(ConfigError, match="timeout"):
             RedisStore.from_url("redis://localhost", timeout=timeout)
 
-    def test_a_client_that_decodes_is_refused(self) -> None:
+    def test_a_client_that_decodes_responses_is_refused(self) -> None:
         with (
             redis.Redis(decode_responses=True) as client,
             pytest.raises(ConfigError, match="decode_responses"),
@@ -587,18 +581,18 @@ class TestWrongArguments:
     @pytest.mark.parametrize(
         "url", ["redis://localhost", "redis+cluster://localhost", "redis+sentinel://localhost/s"]
     )
-    def test_a_url_that_makes_its_client_decode_is_refused(self, url: str) -> None:
+    def test_a_url_whose_client_decodes_responses_is_refused(self, url: str) -> None:
         with pytest.raises(ConfigError, match="decode_responses"):
             RedisStore.from_url(url, decode_responses=True)
         with pytest.raises(ConfigError, match="decode_responses"):
             RedisStore.from_url(f"{url}?decode_responses=True")
 
     @pytest.mark.parametrize("make_client", [redis.asyncio.Redis, str, object])
-    def test_what_is_no_client_is_refused(self, make_client: Callable[[], Any]) -> None:
+    def test_an_object_that_is_no_client_is_refused(self, make_client: Callable[[], Any]) -> None:
         with pytest.raises(ConfigError, match="from_url"):
             RedisStore(make_client())
 
-    def test_without_redis_py_only_making_a_store_fails_and_names_the_extra(self) -> None:
+    def test_without_redis_py_making_a_store_fails_and_names_the_extra(self) -> None:
         program = """if True:
             import sys
             sys.modules["redis"] = None
@@ -617,11 +611,11 @@ class TestWrongArguments:
 
 
 class TestAClientOfTheApplication:
-    def test_a_cluster_client_will_do(self, cluster: Servers) -> None:
+    def test_a_cluster_client_works(self, cluster: Servers) -> None:
         with redis.RedisCluster(port=cluster.ports[0], host="127.0.0.1") as client:
             keeps_sessions(client)
 
-    def test_a_client_that_sentinel_made_will_do(self, sentinel: Servers) -> None:
+    def test_a_client_made_by_sentinel_works(self, sentinel: Servers) -> None:
         port = int(re.findall(r":(\d+)", sentinel.url)[0])
         manager = redis.Sentinel([("127.0.0.1", port)])
         with manager.master_for(SERVICE) as client:
@@ -629,7 +623,7 @@ class TestAClientOfTheApplication:
         for each in manager.sentinels:
             each.close()
 
-    def test_a_client_of_valkey_py_will_do(self, server: Servers) -> None:
+    def test_a_client_of_valkey_py_works(self, server: Servers) -> None:
         valkey = pytest.importorskip("valkey")
         with valkey.Valkey(port=server.ports[0]) as client:
             client.script_flush()
@@ -637,14 +631,14 @@ class TestAClientOfTheApplication:
         with valkey.Valkey(port=free_port()) as client, pytest.raises(StoreUnavailable):
             RedisStore(client).load("key")
 
-    def test_a_cluster_client_of_valkey_py_will_do(self, cluster: Servers) -> None:
+    def test_a_cluster_client_of_valkey_py_works(self, cluster: Servers) -> None:
         valkey = pytest.importorskip("valkey")
         with valkey.ValkeyCluster(port=cluster.ports[0], host="127.0.0.1") as client:
             keeps_sessions(client)
 
 
 def keeps_sessions(client: Any) -> None:
-    """Assert that a store on an application's client does what a dict does."""
+    """Assert that a store on an application's client behaves like a dict."""
 
     def empty_store() -> RedisStore:
         store = RedisStore(client)
@@ -658,7 +652,7 @@ def keeps_sessions(client: Any) -> None:
 
 @contextmanager
 def a_store(servers: Servers, **options: Any) -> Iterator[RedisStore]:
-    """Give a store on servers of this module, and leave these empty."""
+    """Give a store on servers of this module, which are emptied afterwards."""
     store = RedisStore.from_url(servers.url, timeout=TIMEOUT, **options)
     yield store
     store.clear()
@@ -666,19 +660,19 @@ def a_store(servers: Servers, **options: Any) -> Iterator[RedisStore]:
 
 
 def admin(port: int) -> redis.Redis:
-    """Return a client for one process, beside the store."""
+    """Return a client for one server process, independent of the store."""
     return redis.Redis(port=port)
 
 
 def served(servers: Servers, action: Callable[[], object]) -> tuple[int, list[str]]:
-    """Return how many round trips an action took, and the commands that were run for it."""
+    """Return how many round trips an action took, and which commands the servers ran."""
     with ExitStack() as stack:
         clients = [stack.enter_context(admin(port)) for port in servers.ports]
         for client in clients:
             client.config_resetstat()
         action()
         infos = [client.info("all") for client in clients]
-    # Asking for the statistics was a round trip, too.
+    # Minus one: reading the statistics was a round trip, too.
     trips = sum(info["total_reads_processed"] - 1 for info in infos)
     ran = (
         [name.removeprefix("cmdstat_")] * numbers["calls"]
@@ -697,7 +691,7 @@ def master_of(cluster: Servers, name: str) -> subprocess.Popen[bytes]:
 
 
 def connections(servers: Servers, name: str, expected: int | None = None) -> int:
-    """Count the connections with a name, waiting a moment for an expected number."""
+    """Count the connections with a name; wait a moment for the expected number."""
     deadline = time.monotonic() + 5
     ports = {*servers.ports, *map(int, re.findall(r":(\d+)", servers.url))}
     while True:
@@ -710,7 +704,7 @@ def connections(servers: Servers, name: str, expected: int | None = None) -> int
 
 @contextmanager
 def waited_for_once() -> Iterator[None]:
-    """Assert that the block fails after one timeout and well before a second one."""
+    """Assert that the block fails after one timeout and well before two."""
     start = time.monotonic()
     with pytest.raises(StoreUnavailable):
         yield
@@ -719,7 +713,7 @@ def waited_for_once() -> Iterator[None]:
 
 @contextmanager
 def stopped(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Have a server accept connections and answer none."""
+    """Make a server accept connections without answering."""
     process.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -735,7 +729,7 @@ def opened(url: str, prefix: str) -> Iterator[RedisStore]:
 
 
 def only_loads(store: Store, key: str) -> bool:
-    """Tell whether a key holds its own name, each of many times."""
+    """Tell whether a key has its own name as payload, each of many times."""
     for _ in range(200):
         loaded = store.load(key)
         if loaded is None or loaded.payload != key.encode():

@@ -1,4 +1,4 @@
-"""A save that compares, where the server's own SET does and where a script has to."""
+"""A save that compares, by the server's SET IFEQ or by a script."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class TestOnValkey(RedisContract):
         return valkey.url
 
 
-def test_the_servers_own_comparison_is_one_command(valkey: Servers, store: RedisStore) -> None:
+def test_a_save_that_the_server_compares_is_one_command(
+    valkey: Servers, store: RedisStore
+) -> None:
     new = live(OTHER_PAYLOAD, 1800)
 
     trips, ran = served(valkey, lambda: store.save("key", new, replacing=live()))
@@ -62,9 +64,11 @@ def test_the_servers_own_comparison_is_one_command(valkey: Servers, store: Redis
     assert_ends_at(store.load("key"), in_(1800))
 
 
-def test_a_refused_save_asks_once_more_what_is_there(valkey: Servers, store: RedisStore) -> None:
+def test_a_refused_save_takes_a_second_trip_to_load_the_record(
+    valkey: Servers, store: RedisStore
+) -> None:
     stale = live(b"stale")
-    store.save("key", expired(), replacing=stale)  # the script is known from here on
+    store.save("key", expired(), replacing=stale)  # the server knows the script now
 
     trips, ran = served(valkey, lambda: store.save("key", live(), replacing=stale))
     refusal = store.save("key", live(OTHER_PAYLOAD), replacing=stale)
@@ -77,7 +81,7 @@ def test_a_refused_save_asks_once_more_what_is_there(valkey: Servers, store: Red
     assert store.load("absent") is None
 
 
-def test_one_of_several_saves_that_compare_wins(store: RedisStore) -> None:
+def test_one_of_several_comparing_saves_succeeds(store: RedisStore) -> None:
     loaded = store.load("key")
 
     refusals = at_the_same_time(
@@ -90,9 +94,7 @@ def test_one_of_several_saves_that_compare_wins(store: RedisStore) -> None:
     assert refusals.count(None) == 1
 
 
-def test_an_older_server_is_asked_once_whether_it_compares(
-    redis_program: str, tmp_path: Path
-) -> None:
+def test_an_older_server_is_sent_ifeq_once(redis_program: str, tmp_path: Path) -> None:
     with one_server(redis_program, tmp_path) as servers:
         store = RedisStore.from_url(servers.url)
         store.create("key", live())
@@ -108,7 +110,7 @@ def test_an_older_server_is_asked_once_whether_it_compares(
         store.close()
 
 
-def test_a_server_that_is_full_is_not_taken_for_an_older_one(
+def test_a_full_server_is_not_mistaken_for_an_older_one(
     valkey: Servers, store: RedisStore
 ) -> None:
     with admin(valkey.ports[0]) as client:

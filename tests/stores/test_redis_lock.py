@@ -55,14 +55,12 @@ def store(servers: Servers) -> Iterator[RedisStore]:
 def test_each_verb_is_one_round_trip(servers: Servers, store: RedisStore) -> None:
     lock = store.lock("key", ttl=HOUR)
     for verb in (lambda: lock.acquire(0), lock.renew, lock.release):
-        verb()  # a server learns the scripts
+        verb()  # the server knows the scripts now
     for verb in (lambda: lock.acquire(0), lock.renew, lock.release):
         assert served(servers, verb)[0] == 1
 
 
-def test_those_who_wait_a_second_ask_a_handful_of_times(
-    servers: Servers, store: RedisStore
-) -> None:
+def test_waiters_send_a_handful_of_commands_a_second(servers: Servers, store: RedisStore) -> None:
     assert store.lock("key", ttl=HOUR).acquire(0)
 
     def wait() -> None:
@@ -76,7 +74,7 @@ def test_those_who_wait_a_second_ask_a_handful_of_times(
     assert ran.count("set") in range(8, 13)
 
 
-def test_a_release_wakes_a_waiter_before_it_would_ask_again(
+def test_a_release_wakes_a_waiter_before_its_next_attempt(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flask_serversession.stores.redis.lock._LONGEST_WAIT", HOUR)
@@ -92,7 +90,7 @@ def test_a_release_wakes_a_waiter_before_it_would_ask_again(
     assert second.renew() is True
 
 
-def test_releases_without_a_waiter_leave_one_wake_that_ends(
+def test_releases_without_a_waiter_leave_one_wake_that_expires(
     servers: Servers, store: RedisStore
 ) -> None:
     for _ in range(5):
@@ -109,7 +107,7 @@ def test_releases_without_a_waiter_leave_one_wake_that_ends(
     assert lengths == [1]
 
 
-def test_a_waiter_that_dies_with_its_wake_keeps_nobody_asleep(
+def test_a_waiter_that_dies_with_its_wake_does_not_block_the_others(
     servers: Servers, store: RedisStore
 ) -> None:
     first, second = store.lock("key", ttl=HOUR), store.lock("key", ttl=HOUR)
@@ -142,7 +140,7 @@ def test_no_store_lists_or_clears_locks(servers: Servers, ours: str, theirs: str
         each.close()
 
 
-def test_a_killed_holder_is_waited_for_until_its_time_is_over(
+def test_the_lock_of_a_killed_holder_ends_after_its_ttl(
     servers: Servers, store: RedisStore
 ) -> None:
     ours, theirs = spawn.Pipe()
@@ -176,9 +174,7 @@ def test_increments_by_eight_processes_are_all_counted(
     assert counter.read_text() == "80"
 
 
-def test_a_client_that_asks_twice_does_not_shut_itself_out(
-    redis_program: str, tmp_path: Path
-) -> None:
+def test_a_client_that_retries_an_acquire_has_the_lock(redis_program: str, tmp_path: Path) -> None:
     with one_server(redis_program, tmp_path) as servers:
         options = {"socket_timeout": 0.5, "retry": Retry(NoBackoff(), 1)}
         with redis.Redis(port=servers.ports[0], **options) as client:  # type: ignore[arg-type]

@@ -68,7 +68,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def engine(url: str) -> Iterator[sa.Engine]:
-    """An engine as an application makes it."""
+    """An engine that an application made."""
     engine = sa.create_engine(url)
     yield engine
     engine.dispose()
@@ -76,7 +76,7 @@ def engine(url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def table(url: str) -> Iterator[str]:
-    """The name of a table that is dropped afterwards, with its neighbour's."""
+    """The name of a table that is dropped afterwards, together with its neighbour."""
     name = f"sessions_{uuid4().hex[:12]}"
     yield name
     admin = sa.create_engine(url, poolclass=sa.NullPool)
@@ -112,7 +112,7 @@ class TestSQLAlchemyStore(StoreContract, KeysContract, PruneContract, SetupContr
 class TestOnAnApplicationsEngine(
     StoreContract, KeysContract, PruneContract, SetupContract, PingContract
 ):
-    """By a function, from an engine that counts changed instead of found rows on MySQL."""
+    """A function returns the engine, which on MySQL counts changed instead of found rows."""
 
     @pytest.fixture
     def engine(self, url: str) -> Iterator[sa.Engine]:
@@ -139,7 +139,7 @@ class TestOnAnApplicationsEngine(
         return SQLAlchemyStore(lambda: engine, table=f"{table}_2")
 
 
-def test_random_programs_agree_with_a_dict(store: SQLAlchemyStore) -> None:
+def test_random_programs_behave_as_on_a_dict(store: SQLAlchemyStore) -> None:
     def emptied() -> SQLAlchemyStore:
         store.clear()
         return store
@@ -152,7 +152,7 @@ def test_random_programs_agree_with_a_dict(store: SQLAlchemyStore) -> None:
 
 @pytest.fixture
 def received(url: str) -> Iterator[Received]:
-    """Give the first words of the statements that the server, not the client, has seen."""
+    """Give the first words of the statements that reached the server."""
     backend = sa.make_url(url).get_backend_name()
     if backend != "sqlite":
         log = {"postgresql": postgresql_log, "mysql": mysql_log}[backend]
@@ -232,7 +232,7 @@ def test_a_second_attempt_is_one_transaction(
     ]
 
 
-def test_a_second_attempt_at_what_is_gone_asks_once(
+def test_a_second_attempt_at_a_missing_record_is_one_statement(
     store: SQLAlchemyStore, received: Received
 ) -> None:
     store.setup()
@@ -255,7 +255,7 @@ def test_a_free_lock_is_two_statements(store: SQLAlchemyStore, received: Receive
     assert seen == ["SELECT"] * 2
 
 
-def test_an_applications_engine_adds_little(
+def test_an_applications_engine_adds_few_statements(
     engine: sa.Engine, table: str, received: Received
 ) -> None:
     store = SQLAlchemyStore(engine, table=table)
@@ -265,7 +265,7 @@ def test_an_applications_engine_adds_little(
         store.save("key", live(), replacing=live())
 
     expected = {
-        "sqlite": ["UPDATE", "PRAGMA"],  # which asks no server
+        "sqlite": ["UPDATE", "PRAGMA"],  # local, no round trip
         "postgresql": ["UPDATE"],
         "mysql": ["UPDATE", "COMMIT", "ROLLBACK"],
     }
@@ -316,7 +316,7 @@ def test_setup_makes_one_table_with_one_index_beside_its_key(
     assert inspector.get_pk_constraint(table)["constrained_columns"] == ["id"]
 
 
-def test_many_workers_may_start_at_once(make_store: MakeStore) -> None:
+def test_many_workers_can_start_at_the_same_time(make_store: MakeStore) -> None:
     stores = [make_store() for _ in range(6)]
 
     created = at_the_same_time([lambda s=s: s.create("key", live()) for s in stores])  # type: ignore[misc]
@@ -324,7 +324,7 @@ def test_many_workers_may_start_at_once(make_store: MakeStore) -> None:
     assert created.count(True) == 1
 
 
-def test_a_table_of_somebody_else_is_left_alone_and_named(
+def test_another_table_of_that_name_is_reported_and_unchanged(
     make_store: MakeStore, engine: sa.Engine, table: str
 ) -> None:
     theirs = sa.Table(
@@ -334,9 +334,7 @@ def test_a_table_of_somebody_else_is_left_alone_and_named(
     store = make_store()
 
     for _ in range(2):
-        with pytest.raises(
-            ConfigError, match=f"'{table}' is there .* no payload and no expires_at"
-        ):
+        with pytest.raises(ConfigError, match=f"'{table}' exists .* no payload and no expires_at"):
             store.create("key", live())
 
     columns = [column["name"] for column in sa.inspect(engine).get_columns(table)]
@@ -355,7 +353,7 @@ def test_a_missing_index_is_made_by_the_next_setup(
     assert len(sa.inspect(engine).get_indexes(table)) == 1
 
 
-def test_nothing_is_made_without_create(make_store: MakeStore, engine: sa.Engine) -> None:
+def test_nothing_is_created_without_create(make_store: MakeStore, engine: sa.Engine) -> None:
     store = make_store(create=False)
 
     with pytest.raises(StoreError):
@@ -371,7 +369,7 @@ def test_nothing_connects_before_first_use(tmp_path: Path) -> None:
     store.close()
 
 
-def test_migrations_can_make_the_table(make_store: MakeStore, engine: sa.Engine) -> None:
+def test_migrations_can_create_the_table(make_store: MakeStore, engine: sa.Engine) -> None:
     store = make_store(create=False)
     store.table.to_metadata(sa.MetaData()).create(engine)
 
@@ -406,7 +404,7 @@ def test_two_stores_on_one_engine_share_a_table(engine: sa.Engine, table: str) -
 
 
 @pytest.mark.parametrize("size", [65_535, 65_536, 1_000_000])
-def test_a_large_payload_is_kept_whole(store: SQLAlchemyStore, size: int) -> None:
+def test_a_large_payload_comes_back_unchanged(store: SQLAlchemyStore, size: int) -> None:
     payload = os.urandom(size)
 
     store.create("key", live(payload))
@@ -459,7 +457,7 @@ def test_more_keys_than_a_batch_are_each_listed_once(
 # Prune
 
 
-def test_prune_takes_every_expired_row_in_batches(
+def test_prune_removes_every_expired_row_in_batches(
     store: SQLAlchemyStore, engine: sa.Engine, received: Received
 ) -> None:
     store.setup()
@@ -497,7 +495,9 @@ def test_prune_looks_only_at_the_expired_rows_of_the_index(
     assert str(index.name) in str(plan)
 
 
-def test_prunes_at_once_remove_each_row_once(make_store: MakeStore, engine: sa.Engine) -> None:
+def test_prunes_at_the_same_time_remove_each_row_once(
+    make_store: MakeStore, engine: sa.Engine
+) -> None:
     stores = [make_store() for _ in range(3)]
     stores[0].setup()
     _insert(engine, stores[0], [f"dead{number}" for number in range(3000)], seconds=-60)
@@ -508,7 +508,7 @@ def test_prunes_at_once_remove_each_row_once(make_store: MakeStore, engine: sa.E
 # The application's transactions
 
 
-def test_an_open_transaction_of_the_application_is_left_alone(
+def test_an_open_transaction_of_the_application_is_unaffected(
     engine: sa.Engine, table: str
 ) -> None:
     store = SQLAlchemyStore(engine, table=table)
@@ -519,7 +519,7 @@ def test_an_open_transaction_of_the_application_is_left_alone(
         application.execute(notes.insert(), {"text": "uncommitted"})
 
         assert_payload(store, "key", PAYLOAD)
-        if engine.dialect.name != "sqlite":  # its transaction is the file's only writer
+        if engine.dialect.name != "sqlite":  # whose open transaction locks the file
             assert store.save("key", live(OTHER_PAYLOAD)) is None
             assert store.create("other", live()) is True
             assert store.delete("other") is True
@@ -532,7 +532,7 @@ def test_an_open_transaction_of_the_application_is_left_alone(
         assert application.execute(sa.select(notes)).all() == []
 
 
-def test_what_the_store_did_survives_a_rollback_of_the_application(
+def test_a_stored_session_survives_a_rollback_of_the_application(
     engine: sa.Engine, table: str
 ) -> None:
     store = SQLAlchemyStore(engine, table=table)
@@ -545,7 +545,7 @@ def test_what_the_store_did_survives_a_rollback_of_the_application(
     assert_payload(store, "key", PAYLOAD)
 
 
-def test_the_applications_connections_come_back_as_they_were(
+def test_the_applications_connections_are_returned_unchanged(
     engine: sa.Engine, table: str
 ) -> None:
     store = SQLAlchemyStore(engine, table=table)
@@ -560,7 +560,7 @@ def test_the_applications_connections_come_back_as_they_were(
 
 @ON_A_SERVER
 @pytest.mark.parametrize("isolation_level", ["SERIALIZABLE", "REPEATABLE READ"])
-def test_an_applications_isolation_level_makes_no_save_fail(
+def test_no_save_fails_in_an_applications_isolation_level(
     url: str, table: str, isolation_level: Any
 ) -> None:
     engine = sa.create_engine(url, isolation_level=isolation_level)
@@ -573,7 +573,7 @@ def test_an_applications_isolation_level_makes_no_save_fail(
     engine.dispose()
 
 
-def test_an_engine_with_one_connection_for_everybody_is_refused() -> None:
+def test_an_engine_with_a_single_connection_is_refused() -> None:
     for pool in (sa.StaticPool, sa.SingletonThreadPool):
         engine = sa.create_engine("sqlite://", poolclass=pool)
         with pytest.raises(ConfigError, match="memory"):
@@ -584,7 +584,7 @@ def test_an_engine_with_one_connection_for_everybody_is_refused() -> None:
         SQLAlchemyStore.from_url("sqlite://")
 
 
-def test_a_flask_sqlalchemy_engine_is_found_when_it_is_needed(tmp_path: Path) -> None:
+def test_a_flask_sqlalchemy_engine_is_found_on_first_use(tmp_path: Path) -> None:
     from flask import Flask
     from flask_sqlalchemy import SQLAlchemy
 
@@ -606,7 +606,7 @@ def test_a_flask_sqlalchemy_engine_is_found_when_it_is_needed(tmp_path: Path) ->
 
 
 @ON_A_SERVER
-def test_a_killed_connection_heals_within_the_call(
+def test_a_killed_connection_is_replaced_within_the_call(
     make_store: MakeStore, engine: sa.Engine
 ) -> None:
     store = make_store()
@@ -625,7 +625,7 @@ def test_a_killed_connection_heals_within_the_call(
 
 
 @ON_A_SERVER
-def test_a_killed_connection_of_an_applications_pool_heals_too(
+def test_a_killed_connection_of_an_applications_pool_is_replaced(
     url: str, engine: sa.Engine, table: str
 ) -> None:
     store = SQLAlchemyStore(engine, table=table)
@@ -638,7 +638,7 @@ def test_a_killed_connection_of_an_applications_pool_heals_too(
 
 
 @pytest.mark.parametrize("scheme", ["postgresql+psycopg", "mysql+pymysql"])
-def test_a_server_that_is_not_there_is_unavailable_at_once(scheme: str) -> None:
+def test_a_missing_server_is_unavailable_at_once(scheme: str) -> None:
     store = SQLAlchemyStore.from_url(f"{scheme}://user:hush-hush@127.0.0.1:{free_port()}/db")
 
     for verb in (lambda: store.load("key"), lambda: store.create("key", live()), store.ping):
@@ -689,7 +689,7 @@ def test_a_stopped_or_killed_postgresql_server_is_unavailable_in_time() -> None:
         process.send_signal(signal.SIGCONT)
         assert_payload(newcomer, "key", PAYLOAD)
 
-        process.send_signal(signal.SIGQUIT)  # which ends every process of it at once
+        process.send_signal(signal.SIGQUIT)  # ends all of its processes at once
         process.wait()
         for store in (connected, newcomer):
             with at_most(4), pytest.raises(StoreUnavailable):
@@ -697,7 +697,7 @@ def test_a_stopped_or_killed_postgresql_server_is_unavailable_in_time() -> None:
             store.close()
 
 
-def test_a_row_that_somebody_holds_is_not_waited_for_longer_than_the_timeout(
+def test_a_locked_row_is_waited_for_no_longer_than_the_timeout(
     make_store: MakeStore, engine: sa.Engine
 ) -> None:
     store = make_store(timeout=1)
@@ -711,7 +711,7 @@ def test_a_row_that_somebody_holds_is_not_waited_for_longer_than_the_timeout(
     assert store.save("key", live()) is None
 
 
-def test_a_pool_that_is_used_up_is_not_waited_for_longer_than_the_timeout(
+def test_an_exhausted_pool_is_waited_for_no_longer_than_the_timeout(
     make_store: MakeStore,
 ) -> None:
     store = make_store(timeout=1, pool_size=1, max_overflow=0)
@@ -723,7 +723,7 @@ def test_a_pool_that_is_used_up_is_not_waited_for_longer_than_the_timeout(
     assert_payload(store, "key", PAYLOAD)
 
 
-def test_no_exception_tells_payload_key_or_password(
+def test_no_exception_shows_a_payload_a_key_or_a_password(
     url: str, make_store: MakeStore, engine: sa.Engine
 ) -> None:
     payload, key = f"payload-{uuid4()}", f"key-{uuid4()}"
@@ -743,7 +743,7 @@ def test_no_exception_tells_payload_key_or_password(
 # Processes
 
 
-def test_parent_and_child_use_one_store_without_mixing_answers(
+def test_a_forked_child_does_not_get_its_parents_rows(
     store: SQLAlchemyStore,
 ) -> None:
     store.create("parent", live(b"parent"))
@@ -840,7 +840,7 @@ def test_a_sqlite_file_is_in_wal_mode(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_sqlite_file_waits_for_the_disk_at_checkpoints_only(tmp_path: Path) -> None:
+def test_a_sqlite_file_is_synced_at_checkpoints_only(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path}/sessions.db")
     write_ahead(engine, seconds=1)
 
@@ -852,7 +852,7 @@ def test_a_sqlite_file_waits_for_the_disk_at_checkpoints_only(tmp_path: Path) ->
 
 @pytest.fixture
 def busy_file(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A writer in the middle of a file that is not in WAL mode yet."""
+    """A writer in a transaction on a file that is not in WAL mode yet."""
     writer = sqlite3.connect(
         tmp_path / "sessions.db", isolation_level=None, check_same_thread=False
     )
@@ -862,7 +862,7 @@ def busy_file(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     writer.close()
 
 
-def test_a_sqlite_file_that_is_written_is_waited_for(
+def test_a_sqlite_file_that_another_process_writes_is_waited_for(
     tmp_path: Path, busy_file: sqlite3.Connection
 ) -> None:
     store = SQLAlchemyStore.from_url(f"sqlite:///{tmp_path}/sessions.db")
@@ -929,12 +929,12 @@ def test_options_that_cannot_work_are_refused_at_once(options: dict[str, Any]) -
         SQLAlchemyStore.from_url("sqlite:///x.db", **options)
 
 
-def test_an_engine_that_is_none_is_refused_at_once() -> None:
+def test_an_object_that_is_no_engine_is_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="Engine"):
         SQLAlchemyStore("sqlite:///x.db")  # type: ignore[arg-type]
 
 
-def test_the_url_and_connect_args_go_before_the_timeout(
+def test_the_url_and_connect_args_take_precedence_over_the_timeout(
     postgresql_url: str,
 ) -> None:
     def statement_timeout(url: str, **options: Any) -> str:
@@ -993,7 +993,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def _stop_for_a_while(process: subprocess.Popen[bytes]) -> None:
-    """Stop, as with ^Z, every thread of a server; the kernel still accepts for it."""
+    """Stop every thread of a server, like ^Z; the kernel still accepts connections."""
     process.send_signal(signal.SIGSTOP)
     os.waitpid(process.pid, os.WUNTRACED)
 
@@ -1036,7 +1036,7 @@ def _kill_the_pooled_connection(store: SQLAlchemyStore, killer: sa.Engine) -> No
     }[killer.dialect.name]
     with store._rows.database.engine.connect() as pooled:
         victim = pooled.exec_driver_sql(own_id).scalar()
-    # In a transaction PostgreSQL goes on showing the activity it saw first.
+    # In a transaction PostgreSQL keeps showing the activity that it saw first.
     with killer.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         connection.exec_driver_sql(kill.format(victim)).close()
         _wait_until(lambda: victim not in connection.exec_driver_sql(alive).scalars().all())

@@ -1,4 +1,4 @@
-"""Rows that are held while somebody thinks, and locks that end with their connection."""
+"""Rows that are locked during a rebase, and locks that end with their connection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ MakeEngine = Callable[..., sa.Engine]
 ON_A_SERVER = pytest.mark.parametrize("url", ["postgresql", "mysql"], indirect=True)
 ON_SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
-#: A pool whose only connection is missed at once if somebody keeps it.
+#: A pool of one connection: a test fails at once if that is not returned.
 ONE_CONNECTION: dict[str, Any] = {"pool_size": 1, "max_overflow": 0}
 
 
@@ -59,7 +59,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def table(url: str) -> Iterator[str]:
-    """The name of a table that is dropped afterwards, with its locks."""
+    """The name of a table that is dropped afterwards, together with its locks."""
     name = f"sessions_{uuid4().hex[:12]}"
     yield name
     admin = sa.create_engine(url, poolclass=sa.NullPool)
@@ -105,7 +105,7 @@ def store(
 
 @pytest.fixture
 def neighbour(make_store: MakeStore, store: SQLAlchemyStore) -> SQLAlchemyStore:
-    """Another process, so to say."""
+    """A store with an engine of its own, like that of another process."""
     store.setup()
     return make_store(timeout=2)
 
@@ -119,12 +119,12 @@ class TestOnSQLite(LeaseContract):
     pass
 
 
-# Holding
+# Saving under a lock
 
 
 @pytest.fixture
 def stale(store: SQLAlchemyStore, neighbour: SQLAlchemyStore) -> Record:
-    """What was loaded of ``key`` before somebody else saved OTHER_PAYLOAD."""
+    """The record of ``key`` from before another store saved OTHER_PAYLOAD."""
     store.create("key", live())
     loaded = store.load("key")
     assert loaded is not None
@@ -132,12 +132,12 @@ def stale(store: SQLAlchemyStore, neighbour: SQLAlchemyStore) -> Record:
     return loaded
 
 
-def test_the_store_claims_to_hold_and_to_lock(store: SQLAlchemyStore) -> None:
+def test_the_store_has_the_abilities_to_save_locked_and_to_lock(store: SQLAlchemyStore) -> None:
     assert isinstance(store, SupportsLockedSave)
     assert isinstance(store, SupportsLock)
 
 
-def test_nobody_else_writes_while_a_row_is_held(
+def test_other_writers_wait_while_a_row_is_locked(
     store: SQLAlchemyStore, neighbour: SQLAlchemyStore, stale: Record
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
@@ -157,10 +157,10 @@ def test_nobody_else_writes_while_a_row_is_held(
     assert refusal.current.payload == b'{"views":3}'
 
 
-def test_readers_do_not_wait_for_a_row_that_is_held(
+def test_readers_do_not_wait_for_a_locked_row(
     store: SQLAlchemyStore, make_store: MakeStore, stale: Record
 ) -> None:
-    reader = make_store(timeout=1)  # which has put SQLite into WAL mode
+    reader = make_store(timeout=1)  # it has put SQLite into WAL mode
 
     def rebase(current: Record) -> Record:
         assert_payload(reader, "key", OTHER_PAYLOAD)
@@ -177,7 +177,7 @@ def test_a_rebased_record_that_has_ended_removes_the_row(
     assert _rows(store) == 0
 
 
-def test_an_end_that_nobody_contests_removes_the_row(store: SQLAlchemyStore) -> None:
+def test_an_end_without_a_conflict_removes_the_row(store: SQLAlchemyStore) -> None:
     store.create("key", live())
 
     ended = store.save_locked("key", ENDED, replacing=live(), rebase=lambda now: now)
@@ -192,7 +192,7 @@ def test_an_end_that_nobody_contests_removes_the_row(store: SQLAlchemyStore) -> 
     [LookupError(), KeyboardInterrupt(), sa.exc.OperationalError("SELECT", None, Exception())],
     ids=lambda error: type(error).__name__,
 )
-def test_what_rebase_raises_comes_out_and_leaves_the_connection_clean(
+def test_an_exception_of_rebase_is_raised_and_leaves_the_connection_clean(
     error: BaseException, store: SQLAlchemyStore, neighbour: SQLAlchemyStore, stale: Record
 ) -> None:
     def refuse(current: Record) -> Record:
@@ -209,7 +209,7 @@ def test_what_rebase_raises_comes_out_and_leaves_the_connection_clean(
 
 
 @ON_A_SERVER
-def test_a_connection_that_dies_while_it_holds_saves_nothing(
+def test_a_connection_that_dies_with_a_locked_row_saves_nothing(
     store: SQLAlchemyStore, neighbour: SQLAlchemyStore, stale: Record, make_engine: MakeEngine
 ) -> None:
     numbers: list[object] = []
@@ -231,7 +231,7 @@ def test_a_connection_that_dies_while_it_holds_saves_nothing(
     assert neighbour.save("key", live()) is None
 
 
-def test_a_row_that_somebody_holds_is_not_waited_for_longer_than_the_timeout(
+def test_a_locked_row_is_waited_for_no_longer_than_the_timeout(
     make_store: MakeStore, neighbour: SQLAlchemyStore, stale: Record
 ) -> None:
     waiting = make_store(timeout=1, **ONE_CONNECTION)
@@ -249,7 +249,7 @@ def test_a_row_that_somebody_holds_is_not_waited_for_longer_than_the_timeout(
 
 @ON_A_SERVER
 @pytest.mark.parametrize("isolation_level", ["SERIALIZABLE", "REPEATABLE READ", "AUTOCOMMIT"])
-def test_an_applications_isolation_level_makes_no_second_attempt_fail(
+def test_no_second_attempt_fails_in_an_applications_isolation_level(
     isolation_level: str, make_engine: MakeEngine, table: str
 ) -> None:
     store = SQLAlchemyStore(make_engine(isolation_level=isolation_level), table=table)
@@ -258,7 +258,7 @@ def test_an_applications_isolation_level_makes_no_second_attempt_fail(
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_a_strict_default_of_the_application_makes_no_second_attempt_fail(
+def test_no_second_attempt_fails_with_a_strict_default_of_the_application(
     make_engine: MakeEngine, table: str
 ) -> None:
     options = {"options": "-c default_transaction_isolation=serializable"}
@@ -286,7 +286,7 @@ def test_a_strict_default_of_the_application_makes_no_second_attempt_fail(
     assert_payload(store, "key", b"11")
 
 
-def test_a_databases_isolation_level_makes_no_save_fail(postgresql_url: str) -> None:
+def test_no_save_fails_in_a_databases_isolation_level(postgresql_url: str) -> None:
     name = f"strict_{uuid4().hex[:12]}"
     admin = sa.create_engine(postgresql_url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -302,13 +302,13 @@ def test_a_databases_isolation_level_makes_no_save_fail(postgresql_url: str) -> 
 
 
 @pytest.mark.parametrize("url", ["mysql"], indirect=True)
-def test_mysql_that_counts_changed_rows_asks_no_question_about_an_unchanged_one(
+def test_mysql_that_counts_changed_rows_needs_no_rebase_of_an_unchanged_one(
     url: str, table: str
 ) -> None:
     address = sa.make_url(url)
 
     def connect() -> pymysql.Connection[pymysql.cursors.Cursor]:
-        """Connect without the flag by which MySQL counts found rows."""
+        """Connect without CLIENT_FOUND_ROWS."""
         return pymysql.connect(
             host=address.host,
             port=address.port,
@@ -333,7 +333,7 @@ def test_mysql_that_counts_changed_rows_asks_no_question_about_an_unchanged_one(
 # Locks
 
 
-def test_those_who_wait_do_not_starve_the_holder_of_connections(store: SQLAlchemyStore) -> None:
+def test_waiters_do_not_take_the_holders_connections(store: SQLAlchemyStore) -> None:
     store.create("key", live())
     counted = 0
 
@@ -352,7 +352,9 @@ def test_those_who_wait_do_not_starve_the_holder_of_connections(store: SQLAlchem
 
 
 @ON_A_SERVER
-def test_a_wait_may_be_longer_than_the_timeout_of_an_answer(make_store: MakeStore) -> None:
+def test_a_wait_for_a_lock_can_be_longer_than_the_timeout_of_an_answer(
+    make_store: MakeStore,
+) -> None:
     holder, waiting = make_store().lock("key", ttl=60), make_store(timeout=1).lock("key", ttl=60)
     assert holder.acquire(0)
 
@@ -393,7 +395,7 @@ def test_a_killed_holder_frees_the_lock_at_once(store: SQLAlchemyStore, url: str
 
 
 @ON_A_SERVER
-def test_a_killed_waiter_does_not_keep_the_lock(store: SQLAlchemyStore, url: str) -> None:
+def test_a_killed_waiter_does_not_get_the_lock(store: SQLAlchemyStore, url: str) -> None:
     first, next_one = store.lock("key", ttl=3600), store.lock("key", ttl=3600)
     assert first.acquire(0)
     with _process_that_locks(url, store, acquired=False) as waiter:
@@ -408,7 +410,7 @@ def test_a_killed_waiter_does_not_keep_the_lock(store: SQLAlchemyStore, url: str
 
 
 @ON_A_SERVER
-def test_a_lock_whose_connection_died_is_lost_and_quiet(
+def test_a_lock_whose_connection_died_is_lost_without_a_failure(
     store: SQLAlchemyStore, make_engine: MakeEngine
 ) -> None:
     killer = make_engine(poolclass=sa.NullPool)
@@ -482,7 +484,7 @@ def test_a_child_neither_has_nor_frees_its_parents_lock(store: SQLAlchemyStore) 
 
 
 @ON_SQLITE
-def test_sqlites_locks_are_no_sessions(store: SQLAlchemyStore) -> None:
+def test_sqlites_locks_are_not_listed(store: SQLAlchemyStore) -> None:
     lock = store.lock("key", ttl=60)
     assert lock.acquire(0)
 
@@ -494,7 +496,7 @@ def test_sqlites_locks_are_no_sessions(store: SQLAlchemyStore) -> None:
 
 
 @ON_SQLITE
-def test_sqlites_locks_of_killed_holders_are_removed_by_the_next_process(
+def test_the_next_process_removes_sqlites_locks_of_killed_holders(
     store: SQLAlchemyStore, make_store: MakeStore, table: str
 ) -> None:
     for number in range(3):
@@ -514,7 +516,7 @@ def _lock(store: SQLAlchemyStore, key: str) -> Lock:
 
 
 def _count_together(store: SQLAlchemyStore) -> int:
-    """Let four threads add ten each to one number, all of them from what they have loaded."""
+    """Let four threads add ten each to a number, starting from what they loaded."""
     store.create("key", live(b"0"))
 
     def add_one(current: Record) -> Record:
@@ -539,7 +541,7 @@ def _count_together(store: SQLAlchemyStore) -> int:
 def _process_that_locks(
     url: str, store: SQLAlchemyStore, *, acquired: bool
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that waits for, or has, the lock of ``key``."""
+    """Run a process that waits for the lock of ``key`` or holds it."""
     program = (
         "import sys, time\n"
         "from flask_serversession.stores.sqlalchemy import SQLAlchemyStore\n"
@@ -569,7 +571,7 @@ _KILL = {"postgresql": "SELECT pg_terminate_backend({})", "mysql": "KILL {}"}
 
 
 def _number_of(connection: sa.Connection | None) -> object:
-    """Return the server's number of a connection."""
+    """Return the server's number for a connection."""
     assert connection is not None
     cursor = connection.connection.cursor()
     cursor.execute(_NUMBER[connection.dialect.name])
@@ -579,6 +581,6 @@ def _number_of(connection: sa.Connection | None) -> object:
 
 
 def _kill(killer: sa.Engine, number: object) -> None:
-    """End a connection of the server; it may still be there for a moment."""
+    """End a connection on the server; it may exist for another moment."""
     with killer.connect() as connection:
         connection.exec_driver_sql(_KILL[killer.dialect.name].format(number)).close()

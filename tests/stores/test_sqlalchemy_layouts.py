@@ -1,6 +1,6 @@
-"""The tables of four Node stores: made as they make them, read and written as they do.
+"""The tables of four Node stores: created, read and written like Node does.
 
-What stands here as Node's was said to, and left in, these servers by connect-pg-simple 10.0,
+Node's statements and rows in this file were recorded with connect-pg-simple 10.0,
 express-mysql-session 3.0, connect-session-knex 5.0 and connect-session-sequelize 8.0.
 """
 
@@ -46,7 +46,7 @@ from ..servers.base import free_port
 
 MakeStore = Callable[..., SQLAlchemyStore]
 
-#: A session that ends at MOMENT, as express-session writes it down.
+#: The document of express-session for a session that ends at MOMENT.
 NODES_PAYLOAD = (
     '{"cookie":{"originalMaxAge":132628083752,"expires":"2031-02-03T04:05:06.789Z",'
     '"httpOnly":true,"path":"/"},"user":{"name":"Juan"},"views":3}'
@@ -55,16 +55,16 @@ MOMENT = datetime(2031, 2, 3, 4, 5, 6, 789_000, timezone.utc)
 
 
 class Node(NamedTuple):
-    """What a Node store leaves in a database."""
+    """What a Node store writes to a database."""
 
     layout: str
     dialect: str
     table: str
-    #: What makes the table; all but the first statement are indexes.
+    #: The statements that create the table and then its indexes.
     ddl: list[str]
-    #: The row of NODES_PAYLOAD, whose id is NODES_ID.
+    #: The row with NODES_PAYLOAD and the id NODES_ID.
     row: dict[str, Any]
-    #: What MOMENT is in that row.
+    #: MOMENT in that row.
     moment: datetime
 
     @property
@@ -221,14 +221,14 @@ def url(node: Node, request: pytest.FixtureRequest, tmp_path: Path) -> sa.URL:
 
 @pytest.fixture
 def schema(url: sa.URL) -> Iterator[str | None]:
-    """An empty schema, in which every table can have the name that is usual in Node."""
+    """An empty schema, in which every table can have Node's usual name."""
     with empty_schema(url) as name:
         yield name
 
 
 @pytest.fixture
 def engine(url: sa.URL, schema: str | None) -> Iterator[sa.Engine]:
-    """A neighbour in that schema, which speaks plain SQL."""
+    """An engine for plain SQL in that schema."""
     engine = engine_in(url, schema)
     yield engine
     engine.dispose()
@@ -261,7 +261,7 @@ class TestEveryLayout(
         self, node: Node, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if node.moment == SECOND:
-            # The contract looks some milliseconds later, so it sees more than a second.
+            # The contract checks some milliseconds later, so the difference exceeds a second.
             monkeypatch.setattr(contract, "PRECISION", timedelta(seconds=2))
 
     @pytest.fixture
@@ -282,13 +282,13 @@ class TestEveryLayout(
 
 def fits(node: Node, payload: bytes) -> bool:
     if node.dialect == "mysql" and node.layout == "connect-session-sequelize":
-        return len(payload) < 65_536  # as much as a TEXT holds
+        return len(payload) < 65_536  # the limit of a TEXT
     if node.dialect == "mysql" and node.layout == "connect-session-knex":
-        return b"\\ud800" not in payload  # half a character, to json_valid
+        return b"\\ud800" not in payload  # json_valid refuses a lone surrogate
     return True
 
 
-def test_random_programs_agree_with_a_dict(store: SQLAlchemyStore) -> None:
+def test_random_programs_behave_as_on_a_dict(store: SQLAlchemyStore) -> None:
     def emptied() -> SQLAlchemyStore:
         store.clear()
         return store
@@ -296,7 +296,7 @@ def test_random_programs_agree_with_a_dict(store: SQLAlchemyStore) -> None:
     store_machine(emptied, examples=15).TestCase().runTest()
 
 
-def test_many_workers_may_start_at_once(make_store: MakeStore) -> None:
+def test_many_workers_can_start_at_the_same_time(make_store: MakeStore) -> None:
     stores = [make_store() for _ in range(6)]
 
     created = at_the_same_time([lambda s=s: s.create("key", live()) for s in stores])  # type: ignore[misc]
@@ -335,7 +335,7 @@ def test_a_record_becomes_the_row_that_node_writes(
     rows = {row.pop(node.columns[0]): row for row in text_of_rows(engine, node)}
     for row in rows.values():
         for stamp in [name for name in row if name.endswith("edAt")]:
-            # PostgreSQL leaves out a last 0.
+            # PostgreSQL omits a trailing 0.
             shape = row[stamp][:19] if node.dialect == "postgresql" else row[stamp]
             row[stamp] = re.sub(r"\d", "0", shape)
     assert set(rows) == {"nodes", "created", "saved", "touched"}
@@ -393,7 +393,7 @@ def test_saving_the_end_leaves_no_row(
     ["express-mysql-session on mysql", *(name for name in NODES if "sequelize" in name)],
     indirect=True,
 )
-def test_a_row_without_data_is_not_a_session_and_no_failure(
+def test_a_row_without_data_has_an_empty_payload(
     node: Node, store: SQLAlchemyStore, engine: sa.Engine
 ) -> None:
     store.create("key", live())
@@ -420,11 +420,11 @@ def test_sequelizes_stamps_say_when_a_session_was_created_and_last_changed(
 
 
 @ON_MYSQL
-def test_a_row_that_is_as_it_should_be_already_counts_as_saved(
+def test_a_row_that_has_the_new_values_already_counts_as_saved(
     url: sa.URL, schema: str, node: Node
 ) -> None:
     def connect() -> pymysql.Connection[pymysql.cursors.Cursor]:
-        """Connect without the flag by which MySQL counts found rows, not changed ones."""
+        """Connect without CLIENT_FOUND_ROWS, so that MySQL counts changed rows."""
         return pymysql.connect(
             host=url.host, port=url.port, user=url.username, password=url.password, database=schema
         )
@@ -443,7 +443,7 @@ def test_a_row_that_is_as_it_should_be_already_counts_as_saved(
 # Tables
 
 
-def test_setup_makes_the_table_that_node_makes(node: Node, url: sa.URL) -> None:
+def test_setup_creates_the_same_table_as_node(node: Node, url: sa.URL) -> None:
     with empty_schema(url) as ours, empty_schema(url, "_2") as nodes:
         store = SQLAlchemyStore.from_url(url, layout=node.layout, schema=ours)
         store.setup()
@@ -459,7 +459,7 @@ def test_setup_makes_the_table_that_node_makes(node: Node, url: sa.URL) -> None:
         assert made == definition(url, nodes, node)
 
 
-def test_a_table_that_node_made_is_left_as_it_is(
+def test_a_table_that_node_created_is_unchanged(
     node: Node, url: sa.URL, schema: str | None, make_store: MakeStore, engine: sa.Engine
 ) -> None:
     with engine.begin() as connection:
@@ -474,7 +474,7 @@ def test_a_table_that_node_made_is_left_as_it_is(
 
 
 @ON_KNEX_AND_SEQUELIZE_ON_MYSQL
-def test_a_table_that_ignores_case_does_not_make_one_of_two_sessions(
+def test_a_table_that_ignores_case_keeps_two_sessions_apart(
     node: Node, make_store: MakeStore, engine: sa.Engine
 ) -> None:
     with engine.begin() as connection:
@@ -531,7 +531,7 @@ def test_a_payload_column_that_somebody_changed_works(
 
 
 @ON_POSTGRESQL
-def test_a_life_longer_than_python_counts_can_be_loaded(
+def test_an_expiry_beyond_pythons_years_can_be_loaded(
     node: Node, make_store: MakeStore, engine: sa.Engine
 ) -> None:
     make_as_node_does(engine, node)
@@ -546,7 +546,7 @@ def test_a_life_longer_than_python_counts_can_be_loaded(
 
 
 @pytest.mark.parametrize("node", ["express-mysql-session on mysql"], indirect=True)
-def test_an_expiry_after_2106_is_as_late_as_an_unsigned_int_can_tell(
+def test_an_expiry_after_2106_is_the_last_of_an_unsigned_int(
     store: SQLAlchemyStore,
 ) -> None:
     store.create("key", Record(PAYLOAD, datetime(2200, 1, 1, tzinfo=timezone.utc)))
@@ -601,7 +601,7 @@ def test_pgtz_does_not_move_postgresqls_expiries(
 
 @pytest.fixture
 def role(postgresql_url: str) -> Iterator[sa.URL]:
-    """The URL of a role and a database of their own."""
+    """The URL of a new role with a database of its own."""
     name = f"node_{uuid4().hex[:12]}"
     with administrating(postgresql_url) as connection:
         connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
@@ -628,7 +628,7 @@ def role(postgresql_url: str) -> Iterator[sa.URL]:
     ids=["database", "role", "role before database", "role in database"],
 )
 @pytest.mark.parametrize("pgtz", [None, "Asia/Tokyo"])
-def test_pg_simples_local_times_are_those_that_the_server_gives_node(
+def test_pg_simples_local_times_are_in_the_time_zone_of_node(
     settings: list[str],
     pgtz: str | None,
     role: sa.URL,
@@ -663,7 +663,7 @@ def test_pg_simples_local_times_are_those_that_the_server_gives_node(
 
 @pytest.mark.parametrize("how", ["PGTZ", "options", "SET"])
 @ON_POSTGRESQL
-def test_a_time_zone_that_hides_nodes_asks_for_its_name(
+def test_a_time_zone_that_hides_nodes_is_an_error_that_asks_for_it(
     how: str, url: sa.URL, schema: str, make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if how == "PGTZ":
@@ -707,7 +707,7 @@ def test_the_server_is_asked_for_its_time_zone_once(store: SQLAlchemyStore) -> N
     assert ["pg_settings" in statement for statement in asked] == [True, False, False]
 
 
-def test_a_role_that_may_not_make_tables_can_use_one(role: sa.URL, postgresql_url: str) -> None:
+def test_a_role_that_may_not_create_tables_can_use_one(role: sa.URL, postgresql_url: str) -> None:
     node = NODES["connect-pg-simple on postgresql"]
     owner = sa.create_engine(sa.make_url(postgresql_url).set(database=role.database))
     with owner.begin() as connection:
@@ -739,7 +739,7 @@ def test_a_role_that_may_not_make_tables_can_use_one(role: sa.URL, postgresql_ur
         ("sqlite:///x.db", "sessions"),
     ],
 )
-def test_express_is_the_layout_that_is_usual_on_the_dialect(url: str, table: str) -> None:
+def test_express_is_the_usual_layout_of_the_dialect(url: str, table: str) -> None:
     usual = SQLAlchemyStore.from_url(url, layout="express")
 
     assert usual.table.name == table
@@ -803,7 +803,7 @@ def test_a_time_zone_for_a_layout_without_local_times_is_refused(layout: str) ->
         SQLAlchemyStore.from_url("sqlite:///x.db", layout=layout, time_zone="UTC")
 
 
-# What a neighbour sees and does
+# Plain SQL
 
 
 @contextmanager
@@ -850,7 +850,7 @@ def insert_as_node_does(connection: sa.Connection, node: Node) -> None:
 
 
 def text_of_rows(engine: sa.Engine, node: Node) -> list[dict[str, Any]]:
-    """Return every row with its columns as text, those written first coming first."""
+    """Return every row with its columns as text, the oldest first."""
     type_ = "CHAR" if node.dialect == "mysql" else "TEXT"
     names = [quoted(engine, name) for name in node.row]
     columns = ", ".join(f"CAST({name} AS {type_}) AS {name}" for name in names)
@@ -865,7 +865,7 @@ def quoted(engine: sa.Engine, name: str) -> str:
 
 
 def definition(url: sa.URL, schema: str | None, node: Node) -> object:
-    """Return what the database says a table is, without what Node leaves to the database."""
+    """Return the database's description of a table, without what Node leaves to defaults."""
     engine = engine_in(url, schema)
     with engine.connect() as connection:
         ask = {
@@ -896,14 +896,14 @@ def _postgresql_definition(connection: sa.Connection, table: str, schema: str) -
 
 def _mysql_definition(connection: sa.Connection, table: str, _schema: str) -> object:
     shown = connection.exec_driver_sql(f"SHOW CREATE TABLE `{table}`").one()[1]
-    # No column's in express-mysql-session, whose own are in what setup makes.
+    # express-mysql-session names no collation of a column; setup does.
     return re.sub(r" CHARACTER SET \w+| COLLATE \w+", "", shown)
 
 
 def _sqlite_definition(connection: sa.Connection, table: str, _schema: str) -> object:
     columns = connection.exec_driver_sql(f"PRAGMA table_info(`{table}`)").mappings().all()
     indexes = connection.exec_driver_sql(f"PRAGMA index_list(`{table}`)").mappings().all()
-    # A primary key may be NULL in SQLite unless it says that it is not.
+    # In SQLite a primary key may be NULL unless it is declared NOT NULL.
     return (
         [(c["name"], c["type"], c["pk"] or c["notnull"], c["pk"]) for c in columns],
         sorted((index["name"], index["unique"]) for index in indexes),

@@ -88,14 +88,14 @@ def test_a_client_of_the_application_opens_its_store(
     assert kind(open_store(client(), {})) == store
 
 
-def test_an_applications_own_kind_of_client_opens_the_same_store() -> None:
+def test_a_subclass_of_a_client_opens_the_same_store() -> None:
     class TracedRedis(redis.Redis):
         """Made by a subclass, as monitoring tools do."""
 
     assert kind(open_store(TracedRedis(), {"prefix": "app:"})) == "RedisStore"
 
 
-def test_flask_sqlalchemy_is_not_asked_for_its_engine_before_there_is_an_application() -> None:
+def test_the_engine_of_flask_sqlalchemy_is_not_needed_before_first_use() -> None:
     db = flask_sqlalchemy.SQLAlchemy()
 
     assert kind(open_store(db, {"create": False})) == "SQLAlchemyStore"
@@ -114,12 +114,12 @@ def test_a_name_may_come_with_options(tmp_path: Path) -> None:
     assert kind(open_store("filesystem", {"directory": tmp_path})) == "FileSystemStore"
 
 
-def test_the_bare_name_of_a_store_that_is_somewhere_asks_for_a_url() -> None:
+def test_the_bare_name_of_a_store_with_a_place_asks_for_a_url() -> None:
     with pytest.raises(ConfigError, match=r"'filesystem', which does not say where.*file:///"):
         open_store("filesystem", {})
 
 
-def test_a_store_already_made_is_taken_as_it_is() -> None:
+def test_a_store_object_is_used_as_it_is() -> None:
     store = MemoryStore()
 
     assert open_store(store, {}) is store
@@ -144,7 +144,7 @@ class FiveVerbs:
         return False
 
 
-def test_whatever_has_the_five_verbs_is_a_store() -> None:
+def test_any_object_with_the_five_verbs_is_a_store() -> None:
     store = FiveVerbs()
 
     assert open_store(store, {}) is store
@@ -178,7 +178,7 @@ def test_a_class_is_not_a_store_object() -> None:
         (["memory"], "list"),
     ],
 )
-def test_what_is_no_store_is_refused_with_advice(given: object, advice: str) -> None:
+def test_a_value_that_is_no_store_is_refused_with_advice(given: object, advice: str) -> None:
     with pytest.raises(ConfigError) as caught:
         open_store(given, {})
 
@@ -239,7 +239,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("plugin")
-def test_another_package_brings_a_store_by_its_scheme_and_its_name() -> None:
+def test_another_package_adds_a_store_by_its_scheme_and_its_name() -> None:
     by_url: Any = open_store("shelf://somewhere", {"max_records": 1})
     by_name: Any = open_store("shelf", {})
 
@@ -248,7 +248,7 @@ def test_another_package_brings_a_store_by_its_scheme_and_its_name() -> None:
 
 
 @pytest.mark.usefixtures("plugin")
-def test_another_packages_store_may_do_without_urls() -> None:
+def test_another_packages_store_need_not_take_urls() -> None:
     assert kind(open_store("plain", {})) == "ShelfStore"
 
     with pytest.raises(ConfigError, match="scheme 'plain', which no store has"):
@@ -256,12 +256,12 @@ def test_another_packages_store_may_do_without_urls() -> None:
 
 
 @pytest.mark.usefixtures("plugin")
-def test_another_package_cannot_take_over_a_store_of_ours() -> None:
+def test_another_package_cannot_replace_a_store_of_this_one() -> None:
     assert kind(open_store("memory", {})) == "MemoryStore"
     assert kind(open_store("redis://localhost", {})) == "RedisStore"
 
 
-def test_no_driver_is_imported_before_its_store_is_asked_for() -> None:
+def test_no_driver_is_imported_before_its_store_is_opened() -> None:
     program = """if True:
         import sys
         import flask_serversession

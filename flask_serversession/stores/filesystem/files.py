@@ -1,4 +1,4 @@
-"""Files that are their owner's alone: read and written whole, never through a symbolic link."""
+"""Private files, read and written as a whole, never through a symbolic link."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 def open_privately(path: str, flags: int) -> int:
-    """Open a file, and make it for its owner only if it is to be made."""
+    """Open a file; if it is created, only its owner may use it."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def open_to_read(path: str) -> int | None:
-    """Open a file if there is one, else return None; a symbolic link is none."""
+    """Open a file for reading; None if it is missing or a symbolic link."""
     try:
         return open_privately(path, os.O_RDONLY)
     except OSError as error:
@@ -24,7 +24,7 @@ def open_to_read(path: str) -> int | None:
 
 
 def read_all(file: int) -> tuple[bytes, os.stat_result]:
-    """Return what is in an open file, and its status."""
+    """Return the content and the status of an open file."""
     status = os.fstat(file)
     content = b""
     while part := os.read(file, status.st_size + 1):
@@ -33,10 +33,10 @@ def read_all(file: int) -> tuple[bytes, os.stat_result]:
 
 
 def write_new(path: str, content: bytes, *, modified: int | None, fsync: bool) -> None:
-    """Write a file that nobody reads before it has another name; what was there goes.
+    """Write a file that is renamed before anybody reads it, in place of a leftover.
 
-    :param modified: the modification time that it gets, in nanoseconds.
-    :param fsync: wait until the disk has it.
+    :param modified: its modification time, in nanoseconds.
+    :param fsync: wait until it is on the disk.
     """
     file = _make(path)
     try:
@@ -52,7 +52,7 @@ def write_new(path: str, content: bytes, *, modified: int | None, fsync: bool) -
 
 
 def remove(path: str) -> bool:
-    """Remove a file; False if there was none."""
+    """Remove a file; False if it is missing."""
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -61,7 +61,7 @@ def remove(path: str) -> bool:
 
 
 def sync_directory(path: str) -> None:
-    """Wait until the disk has what was made, renamed and removed there."""
+    """Wait until the directory's changes are on the disk."""
     directory = os.open(path, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -1,4 +1,4 @@
-"""How a record becomes a file: what it is called, what is in it and what tells its expiry."""
+"""How a record becomes a file: its name, its content and its expiry."""
 
 from __future__ import annotations
 
@@ -33,42 +33,42 @@ _LATEST = epoch_milliseconds(datetime.max.replace(tzinfo=timezone.utc))
 
 _LAST_ACCESS = "__lastAccess"
 _LAST_ACCESS_MEMBER = b'"__lastAccess":'
-#: What no file can be called, and the percent sign that stands in for it.
+#: Characters that no file name can have, and the percent sign that encodes them.
 _NOT_IN_A_NAME = re.compile("[%/\0\ud800-\udfff]")
 _SAFE_INTEGERS = 2**53
 
 
 class Layout(Protocol):
-    """Names, reads and writes the file of one record; locks are the caller's."""
+    """Names, reads and writes the file of one record. The caller holds the lock."""
 
     suffix: str
 
     def stem(self, key: str) -> str:
-        """Return the file's name but for the suffix: percent-encoded, and this key's alone."""
+        """Return the file's name without the suffix, percent-encoded and unique to the key."""
 
     def read(self, path: str) -> Record | None:
         """Return the live record, or None if there is none.
 
-        :raises PayloadError: if the file tells neither a payload nor an expiry.
+        :raises PayloadError: if the file cannot be parsed.
         """
 
     def is_live(self, path: str) -> bool:
-        """Tell whether there is a record that has not ended."""
+        """Tell whether there is a live record."""
 
     def encode(self, record: Record) -> tuple[bytes, int | None]:
-        """Return the content of the file, and its modification time if that is the expiry."""
+        """Return the file's content, and its modification time if that is the expiry."""
 
     def touch(self, path: str, expires_at: datetime, rewrite: Callable[[Record], None]) -> bool:
-        """Move the expiry of a live record, with ``rewrite`` if need be; False without one."""
+        """Move the expiry of a live record, calling ``rewrite`` if needed; False without one."""
 
     def are_same(self, one: bytes, other: bytes) -> bool:
-        """Tell whether two payloads are the same but for what a touch changes."""
+        """Tell whether two payloads differ at most in what a touch changes."""
 
 
 def layout_named(name: str, *, ttl: float) -> Layout:
-    """Return the layout of that name; ``ttl`` is session-file-store's.
+    """Return the layout with that name; ``ttl`` is for session-file-store.
 
-    :raises ConfigError: if there is none, or it cannot work so.
+    :raises ConfigError: for an unknown layout or an impossible ttl.
     """
     if name == "native":
         return FileTime()
@@ -78,7 +78,7 @@ def layout_named(name: str, *, ttl: float) -> Layout:
             " 'express', which is session-file-store's."
         )
     if ttl <= 0:
-        raise ConfigError("The ttl of session-file-store is a number of seconds above zero.")
+        raise ConfigError("The ttl of session-file-store must be a number of seconds above zero.")
     return SessionFileStore(ttl)
 
 
@@ -119,13 +119,13 @@ class FileTime:
 
 
 class SessionFileStore:
-    """npm's session-file-store: the payload with one more member, ``__lastAccess``.
+    """npm's session-file-store: the payload with an additional member ``__lastAccess``.
 
-    Node computes the end of a session as that moment, in milliseconds, plus the cookie's
-    ``originalMaxAge`` or else ``ttl``. What is written here is the end less that life. A
-    file without such a number never ends, there as here.
+    Node computes the expiry of a session as that moment, in milliseconds, plus the cookie's
+    ``originalMaxAge`` or else ``ttl``. This layout writes the expiry minus that lifetime. A
+    file without the number never expires, as in Node.
 
-    :param ttl: the option of that name of the Node store, in seconds.
+    :param ttl: the Node store's option of that name, in seconds.
     """
 
     suffix = ".json"
@@ -150,7 +150,7 @@ class SessionFileStore:
         try:
             return self.read(path) is not None
         except PayloadError:
-            return True  # nothing tells that it has ended
+            return True  # its expiry is unknown
 
     def encode(self, record: Record) -> tuple[bytes, int | None]:
         payload, document, _ = _take_apart(record.payload)
@@ -184,13 +184,13 @@ class SessionFileStore:
 
 
 def _take_apart(content: bytes) -> tuple[bytes, dict[str, Any], object]:
-    """Return payload and document without the last access, and that."""
+    """Return the payload and its document without the last access, and the last access."""
     document = _parse(content)
     if _LAST_ACCESS not in document:
         return content, document, None
     last_access = document.pop(_LAST_ACCESS)
-    # Usually it comes last and the rest can stay as it is. Express puts it in the middle
-    # when a session that it has loaded gets another member.
+    # It usually comes last, and the rest can stay unparsed. Express puts it in the middle when
+    # a loaded session gets another member.
     head, _, tail = content.rpartition(_LAST_ACCESS_MEMBER)
     if head[-1:] in (b",", b"{") and tail[:-1].isdigit() and _LAST_ACCESS_MEMBER not in head:
         return head.rstrip(b",") + b"}", document, last_access
@@ -230,7 +230,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _dump(document: dict[str, Any]) -> bytes:
-    # Escapes all but ASCII: a lone surrogate, legal in JSON.stringify's text, has no UTF-8.
+    # ASCII only: JSON.stringify may write a lone surrogate, which UTF-8 cannot encode.
     return json.dumps(document, separators=(",", ":")).encode()
 
 

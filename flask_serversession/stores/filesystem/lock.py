@@ -1,4 +1,4 @@
-"""Locks by ``flock``, which the kernel frees when their holder ends, however it ends."""
+"""Locks by ``flock``, which the kernel frees when their holder ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _NAME = re.compile(r"\.[0-9a-f]{64}\.lock")
 
 
 class FileLock:
-    """Holds a key until it is released or its process ends; no time has to be renewed.
+    """Holds a key until it is released or its process ends. There is no ttl.
 
-    The file is there meanwhile. A holder that is killed leaves it to the next one, or to a
-    prune. A child that is forked meanwhile does not hold the lock. It is lost only if
-    somebody else removes the file, and :meth:`renew` then says so.
+    The file exists while the lock is held. The file of a killed holder stays for the next
+    holder or for a prune. A forked child does not hold the lock. The lock is lost only if
+    something else removes the file; :meth:`renew` then returns False.
 
-    :param path: the file, of this key alone.
-    :param errors: what turns an OSError into the store's.
+    :param path: a file for this key only.
+    :param errors: turns an OSError into the store's exceptions.
     """
 
     def __init__(self, path: str, errors: DriverErrors) -> None:
@@ -67,52 +67,52 @@ class FileLock:
 
 
 class WriteLocks:
-    """The locks of those who change a directory, on files that stay there and stay open.
+    """Locks for writers of a directory, on files that stay there and stay open.
 
-    Threads exclude each other as processes do: while one of them holds a lock its file is
-    out of use, and who wants it opens another, which is another holder to ``flock``.
+    They exclude threads as well as processes: while a thread holds a lock, its open file is
+    taken from the idle ones, so another thread opens the file again and waits in ``flock``.
 
-    :param timeout: seconds to wait for others.
+    :param timeout: seconds to wait for other holders.
     """
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
-        self._unused: dict[str, _LockFile] = {}
-        finalize(self, _close_all, self._unused)
+        self._idle: dict[str, _LockFile] = {}
+        finalize(self, _close_all, self._idle)
 
     def of(self, path: str) -> WriteLock:
-        """Return the lock of a file, which is made if it is missing."""
-        return WriteLock(path, self._timeout, self._unused)
+        """Return the lock on a file, which is created if it is missing."""
+        return WriteLock(path, self._timeout, self._idle)
 
     def close(self) -> None:
-        """Close the files that are out of use; who wants one again opens it."""
-        _close_all(self._unused)
+        """Close the idle files; they are opened again when needed."""
+        _close_all(self._idle)
 
 
 class WriteLock:
     """Holds a lock within a ``with`` block.
 
-    :param unused: files that are open, by path; the lock's own is there while nobody holds it.
-    :raises TimeoutError: if others held it for longer than ``timeout``.
+    :param idle: open files by path; the lock's own file is among them while it is free.
+    :raises TimeoutError: if others hold it for longer than ``timeout``.
     """
 
-    __slots__ = ("_file", "_path", "_timeout", "_unused")
+    __slots__ = ("_file", "_idle", "_path", "_timeout")
 
-    def __init__(self, path: str, timeout: float, unused: dict[str, _LockFile]) -> None:
+    def __init__(self, path: str, timeout: float, idle: dict[str, _LockFile]) -> None:
         self._path = path
         self._timeout = timeout
-        self._unused = unused
+        self._idle = idle
 
     def __enter__(self) -> None:
         self._file = self._reuse() or self._wait()
 
     def __exit__(self, *_: object) -> None:
         self._file.unlock()
-        if self._unused.setdefault(self._path, self._file) is not self._file:
+        if self._idle.setdefault(self._path, self._file) is not self._file:
             _close(self._file)
 
     def _reuse(self) -> _LockFile | None:
-        file = self._unused.pop(self._path, None)
+        file = self._idle.pop(self._path, None)
         if file is None or file.lock():
             return file
         _close(file)
@@ -126,7 +126,7 @@ class WriteLock:
 
 
 class _LockFile(FileIO):
-    """A file to lock, which is made if it is missing; closed in a forked child."""
+    """A file to lock, created if it is missing; closed in a forked child."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path, "ab", opener=open_privately)
@@ -134,22 +134,22 @@ class _LockFile(FileIO):
         self._status = os.fstat(self.fileno())
 
     def lock(self) -> bool:
-        """Take the lock; False if another has it, or the file is not in place any more."""
+        """Take the lock; False if it is taken, or the file is no longer in place."""
         if self.closed:
             return False
         try:
             fcntl.flock(self, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        return self.is_in_place()  # who had it before may have removed the file
+        return self.is_in_place()  # the previous holder may have removed the file
 
     def unlock(self) -> None:
-        """Free the lock, though a child on its way to exec has the file open as well."""
+        """Free the lock, even if a child that is about to exec has the file open, too."""
         if not self.closed:
             fcntl.flock(self, fcntl.LOCK_UN)
 
     def is_in_place(self) -> bool:
-        """Tell whether it is still this file that is found at the path."""
+        """Tell whether the path still leads to this file."""
         if self.closed:
             return False
         try:
@@ -159,13 +159,13 @@ class _LockFile(FileIO):
 
 
 def lock_path(path: str) -> str:
-    """Return the path of the lock for a record's file: beside it, and never a record's."""
+    """Return the path of the lock beside a record's file; no record has such a name."""
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{sha256(os.fsencode(name)).hexdigest()}.lock")
 
 
 def lock_paths(folder: str) -> list[str]:
-    """Return the paths of the locks that are held, and of those that killed holders left."""
+    """Return the paths of locks that are held or were left by killed holders."""
     with os.scandir(folder) as entries:
         return [
             entry.path
@@ -175,7 +175,7 @@ def lock_paths(folder: str) -> list[str]:
 
 
 def _wait_for(path: str, timeout: float, *, longest_pause: float) -> _LockFile | None:
-    # flock can wait by itself, but only for ever.
+    # flock itself waits without a timeout.
     deadline = time.monotonic() + timeout
     pause = _PAUSE
     while (file := _open_locked(path)) is None:
@@ -203,14 +203,14 @@ def _open_locked(path: str) -> _LockFile | None:
 
 
 def _open(path: str) -> _LockFile:
-    with no_fork:
+    with no_fork():
         file = _LockFile(path)
         leave_in_child(file, _LockFile.close)
     return file
 
 
 def _close(file: _LockFile) -> None:
-    with no_fork:
+    with no_fork():
         file.unlock()
         file.close()
 

@@ -31,50 +31,49 @@ from .lock import WriteLock
 from .lock import WriteLocks
 
 _LONGEST_NAME = 255
-#: Starts a name that only hashes its key. No percent-encoded key holds "%s".
+#: Starts the name of a hashed key. No percent-encoded key contains "%s".
 _HASHED = "%sha256-"
 _SHARDS = 64
 
 
 class FileSystemStore:
-    """Keeps each record in one private file, which tells its expiry.
+    """Keeps each record in one private file, which also tells its expiry.
 
-    A write renames a complete file over the old one: a load takes no lock, finds one whole
-    version, and touches no other. The other verbs hold ``flock`` on one of 64 lock files,
-    which stay open, while they check and write. The kernel frees the lock of a process that
-    is killed; what it had half written goes with the next write under that lock, or with
-    :meth:`prune`.
+    A write renames a complete file over the old one, so a load takes no lock and always finds
+    a whole version. The other verbs hold ``flock`` on one of 64 lock files, which stay open,
+    while they check and write. The kernel frees the lock of a killed process. Its unfinished
+    file is removed by the next write under that lock or by :meth:`prune`.
 
-    A session's lock is ``flock`` on a file of its own, which is there while it is held: it
-    ends with its holder, at once, so a ``ttl`` has no part in it and there is none to renew.
+    A session's lock is ``flock`` on a file of its own, which exists while the lock is held. It
+    ends at once with its holder, so its ``ttl`` is not used and it never has to be renewed.
 
-    In the native layout a record is ``<key>.session``, the payload alone, and the file's
-    modification time is the expiry: a touch rewrites nothing, and a search for expired
-    records opens no file. As ``"session-file-store"`` it is npm's ``<id>.json``, which an
-    Express app shares: the JSON with ``__lastAccess`` in it, so a touch rewrites the file,
-    ``cookie.expires`` too, and a search reads every one. A key is the name as it is, but
-    for ``%``, ``/``, NUL and lone surrogates. A file that is not JSON raises PayloadError
-    and is left alone. Node takes no locks, so between the two the last write wins. Express
-    has to run as the same user.
+    In the native layout a record is ``<key>.session``: the file is the payload, and its
+    modification time is the expiry. A touch rewrites nothing, and a search for expired records
+    opens no file. With ``"session-file-store"`` it is npm's ``<id>.json``, shared with an
+    Express application: JSON with an ``__lastAccess`` in it. A touch then rewrites the file,
+    including ``cookie.expires``, and a search reads every file. The key is the file's name,
+    except for ``%``, ``/``, NUL and lone surrogates. A file that is not JSON raises
+    PayloadError and stays as it is. Node takes no locks, so between Flask and Node the last
+    write wins. Express has to run as the same user.
 
-    Files are of mode 0600, in a directory of mode 0700 (one that was there already keeps
-    its mode). Symbolic links are not followed, and files of another suffix are left alone,
-    as the ``.*.lock`` files should be while the store is in use.
+    Files have mode 0600, in a directory of mode 0700 (an existing directory keeps its mode).
+    Symbolic links are not followed. Files with another suffix are ignored; do not remove the
+    ``.*.lock`` files while the store is in use.
 
-    Limits: not on Windows, nor on a file system that ignores case. On a network file
-    system only where ``flock`` works between machines and their clocks agree. A copy of
-    the native layout must keep modification times (``cp -p``, ``rsync -t``), or all of its
-    sessions have expired.
+    The store does not work on Windows or on file systems that ignore case. A network file
+    system needs an ``flock`` that works between machines, and clocks that agree. A copy of the
+    native layout has to keep modification times (``cp -p``, ``rsync -t``), otherwise all of
+    its sessions have expired.
 
-    :param directory: where the records are; its path is made absolute at once.
-    :param layout: ``"native"``, ``"session-file-store"`` or, for the same, ``"express"``.
-    :param ttl: seconds, the Node store's option of that name. Only for its layout, where
-        the end of a session whose cookie has no max age is counted from it.
-    :param fsync: wait until the disk has what ``create``, ``save`` and ``delete`` did.
-        Without it a power failure, though not a crash of the process, may undo or empty
-        what was written in the seconds before it. A native touch never waits.
-    :param create: call :meth:`setup` on first use. A directory that vanishes after that is
-        an outage and not a new start: StoreUnavailable until it is back.
+    :param directory: where the records are. A relative path is resolved at once.
+    :param layout: ``"native"``, ``"session-file-store"`` or its other name ``"express"``.
+    :param ttl: seconds; the Node store's option of that name, for its layout only. A session
+        whose cookie has no max age lasts as long after its last access.
+    :param fsync: wait until ``create``, ``save`` and ``delete`` are on the disk. Without it a
+        power failure, but not a crash of the process, may undo or empty what was written in
+        the seconds before. A native touch never waits.
+    :param create: call :meth:`setup` on first use. If the directory disappears later, verbs
+        raise StoreUnavailable until it is back.
     :param lock_timeout: seconds to wait for other writers before StoreUnavailable.
     :raises ConfigError: for an argument that cannot work, and on Windows.
     """
@@ -90,7 +89,9 @@ class FileSystemStore:
         lock_timeout: float = 5.0,
     ) -> None:
         if not HAS_FLOCK:
-            raise ConfigError("Windows has no flock for the file store: use sqlite:/// there.")
+            raise ConfigError(
+                "The file store needs flock, which Windows does not have: use sqlite:///."
+            )
         if not os.fspath(directory):
             raise ConfigError("The file store needs a directory, such as /var/lib/app/sessions.")
         self._directory = os.path.abspath(directory)
@@ -107,7 +108,7 @@ class FileSystemStore:
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> FileSystemStore:
-        """Return the store of ``file:///absolute/path``; the options are the constructor's."""
+        """Return the store for ``file:///absolute/path``, with the constructor's options."""
         scheme, host, path, query, fragment = urlsplit(url)
         local = scheme == "file" and host in ("", "localhost") and path.startswith("/")
         if not local or query or fragment:
@@ -165,10 +166,10 @@ class FileSystemStore:
         return FileLock(lock_path(self._path(key)), self._errors)
 
     def keys(self) -> Iterator[str]:
-        """Yield the keys of live records, except those too long to be a file's name.
+        """Yield the keys of live records, except those too long for a file name.
 
-        Such a key, of about 250 bytes once percent-encoded, is stored under its hash;
-        ``count`` and ``clear`` do include it.
+        A key of more than about 250 bytes, percent-encoded, is stored under its hash.
+        ``count`` and ``clear`` include it.
         """
         for path in self._paths(live=True):
             name = os.path.basename(path)
@@ -182,7 +183,7 @@ class FileSystemStore:
         return sum(self._remove(path) for path in self._paths())
 
     def prune(self) -> int:
-        """Remove expired records, each under its own short lock, and what the killed left."""
+        """Remove expired records, each under a short lock, and files of killed processes."""
         for shard in self._shards:
             with self._errors, self._locked(shard):
                 remove(shard + ".scratch")
@@ -190,17 +191,17 @@ class FileSystemStore:
         return sum(self._remove(path, unless_live=True) for path in self._paths(live=False))
 
     def setup(self) -> None:
-        """Make the directory, for its owner only, if it is missing."""
+        """Create the directory, for its owner only, if it is missing."""
         with self._errors:
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
 
     def ping(self) -> None:
-        """Take and free a lock, which shows that the directory is there and writable."""
+        """Take and free a lock, which shows that the directory exists and is writable."""
         with self._errors, self._locked(self._shards[0]):
             pass
 
     def close(self) -> None:
-        """Close the lock files; the next write opens the one that it needs."""
+        """Close the lock files; the next write opens them again."""
         self._locks.close()
 
     def _prepare(self) -> None:
@@ -209,7 +210,7 @@ class FileSystemStore:
             self._make_directory = False
 
     def _check_directory(self) -> None:
-        os.stat(self._directory)  # raises if a record went with everything else
+        os.stat(self._directory)  # raises if the record is missing because everything is
 
     def _path(self, key: str) -> str:
         name = self._layout.stem(key) + self._layout.suffix
@@ -228,7 +229,7 @@ class FileSystemStore:
                         yield entry.path
 
     def _shard(self, path: str) -> str:
-        # What the paths of its lock and of the scratch file of the lock's holder begin with.
+        # The common start of the paths of a lock and of its holder's scratch file.
         name = path.rpartition("/")[2]
         return self._shards[zlib.crc32(os.fsencode(name)) % _SHARDS]
 

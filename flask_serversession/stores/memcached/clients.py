@@ -1,4 +1,4 @@
-"""The clients of memcached's servers: found in a URL, checked, used, and renewed after a fork."""
+"""Clients for memcached servers: URLs, checks, pool checkouts and forks."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def servers_in(url: str) -> list[str]:
 
 
 def servers_of(client: Any) -> dict[object, Any]:
-    """Return the client of each server by its address, fit to be shared and forked.
+    """Return the client of each server by its address, ready for threads and forks.
 
-    :raises ConfigError: saying which client would do.
+    :raises ConfigError: if the client is unfit; the message says which one is needed.
     """
     kinds = driver()
     servers = dict(client.clients) if isinstance(client, kinds.HashClient) else {None: client}
     if not servers or not all(isinstance(each, kinds.PooledClient) for each in servers.values()):
         raise ConfigError(
-            "MemcachedStore needs a client that threads can share: pass"
+            "MemcachedStore needs a client that threads can share. Pass"
             " pymemcache.PooledClient(server, …) or"
             f" pymemcache.HashClient(servers, use_pooling=True, …), not {type(client).__name__}."
         )
@@ -63,12 +63,12 @@ def servers_of(client: Any) -> dict[object, Any]:
     return servers
 
 
-class Borrowed:
-    """A connection of a client's pool, for one ``with`` block.
+class CheckedOut:
+    """A connection of a client's pool for one ``with`` block.
 
-    Cheaper than the client's own verbs, which borrow one each.
+    Faster than the client's verbs, which check one out each time.
 
-    :param all_end_with: the errors that mean the pool's other connections are dead, too.
+    :param all_end_with: the exceptions after which the pool's idle connections are dead, too.
     """
 
     __slots__ = ("_all_end_with", "_connection", "_pool")
@@ -90,14 +90,14 @@ class Borrowed:
         if error is None:
             self._pool.release(self._connection)
             return
-        # Or the next to borrow it would read what is still to come for its own.
+        # Otherwise the next user would read the reply that is still to come.
         self._pool.destroy(self._connection)
         if isinstance(error, self._all_end_with):
-            self._drop_the_idle()
+            self._drop_idle()
 
-    def _drop_the_idle(self) -> None:
-        # Not all: others are in the middle of a request on theirs, which may be well.
-        with suppress(RuntimeError):  # by now, others may have all that the pool may have
+    def _drop_idle(self) -> None:
+        # Connections in use are left alone: they may be fine.
+        with suppress(RuntimeError):  # other threads may have taken them all by now
             for _ in self._pool.free:
                 self._pool.destroy(self._pool.get())
 
@@ -106,14 +106,14 @@ def _check(server: Any) -> None:
     if server.ignore_exc or not _passes_bytes_through(server.serde):
         raise ConfigError(
             "Pass a memcached client made without ignore_exc, serde, serializer and"
-            " deserializer: they take an outage for an absent session, or change what is stored."
+            " deserializer: they report an outage as an absent session, or change the payload."
         )
     wanted = ("connect_timeout", "timeout", "no_delay")
     missing = [name for name in wanted if not getattr(server, name)]
     if missing:
         warnings.warn(
-            f"Give the memcached client {' and '.join(missing)}: without timeouts it may wait"
-            " for ever, without no_delay=True each write may wait 40 ms.",
+            f"Give the memcached client {' and '.join(missing)}. Without timeouts it may wait"
+            " for ever; without no_delay=True each write may take 40 ms longer.",
             stacklevel=4,
         )
 

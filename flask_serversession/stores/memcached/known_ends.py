@@ -1,4 +1,4 @@
-"""What memcached does not tell: when its items end, as far as this process saw to it."""
+"""The expiries that this process gave to items, which memcached does not return."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from ..base import is_expired
 
 
 class KnownEnds:
-    """Remembers the ends that this process gave to items, of the last so many.
+    """Remembers the expiries that this process gave to the latest items.
 
-    Another process may have moved an end since. It moved it on, then: it took the item for
-    due, or stored it anew. Whoever believes what is remembered here extends an item's life
-    too early at worst.
+    Another process may have moved an expiry since, but only to a later moment. So the worst
+    effect of a stale entry is a touch that comes too early.
 
     :param limit: how many to remember.
     """
@@ -23,12 +22,12 @@ class KnownEnds:
         self._ends: OrderedDict[str, datetime] = OrderedDict()
 
     def get(self, name: str) -> datetime | None:
-        """Return an item's end; None if it is not known, or is over for an item that lives."""
+        """Return the expiry of a live item; None if it is unknown or already past."""
         ends = self._ends.get(name)
         return None if is_expired(ends) else ends
 
     def note(self, name: str, ends: datetime | None) -> None:
-        """Remember the end that an item was given; None to forget it."""
+        """Remember an item's expiry; None forgets it."""
         self._ends.pop(name, None)
         if ends is not None:
             self._ends[name] = ends

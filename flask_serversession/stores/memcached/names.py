@@ -1,4 +1,4 @@
-"""What a session is called in memcached, which takes 250 printable bytes."""
+"""Names of items in memcached: at most 250 bytes of printable ASCII."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...errors import ConfigError
 
 _LONGEST_NAME = 250
 _VERBATIM = string.punctuation.replace("%", "")
-#: Not valid percent-encoding, so that no short key can be spelled like a long one.
+#: No valid percent-encoding, so no short key can have the name of a long one.
 _DIGEST_MARK = "%sha256:"
 _DIGEST_LENGTH = len(_DIGEST_MARK) + 64
 _PREFIX = re.compile(r"[!-~]*")
@@ -21,13 +21,13 @@ _PREFIXES = {"native": "sess:", "connect-memcached": "", "express": ""}
 
 
 class Names:
-    """Gives each key a name of its own.
+    """Turns keys into names, a different one for each key.
 
-    :param layout: whose names they are; connect-memcached has the MD5 digest of prefix
-        and key for a name that is too long.
-    :param prefix: begins every name; None is what the layout usually has.
-    :param taken: how many bytes the client itself puts in front.
-    :raises ConfigError: for an unknown layout, or a prefix that memcached cannot hold.
+    :param layout: ``connect-memcached`` replaces a name that is too long by the MD5 digest of
+        prefix and key.
+    :param prefix: starts every name; None is the layout's usual one.
+    :param taken: how many bytes the client's own prefix has.
+    :raises ConfigError: for an unknown layout or a prefix that memcached cannot store.
     """
 
     def __init__(self, layout: str, prefix: str | None, taken: int) -> None:

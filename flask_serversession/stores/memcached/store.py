@@ -1,4 +1,4 @@
-"""Sessions in memcached, in rows that npm's connect-memcached reads too."""
+"""Sessions in memcached, in items that npm's connect-memcached reads, too."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ from ..base import Record
 from ..base import Refusal
 from ..base import utc_now
 from ..driver_errors import DriverErrors
-from .clients import Borrowed
+from .clients import CheckedOut
 from .clients import driver
 from .clients import servers_in
 from .clients import servers_of
 from .known_ends import KnownEnds
 from .names import Names
 
-#: How npm's memcached client marks a value that is JSON.
+#: The flag of a JSON value in npm's memcached client.
 _JSON_FLAGS = 2
 _LONGEST_RELATIVE_EXPIRY = 30 * 24 * 60 * 60
 _LATEST_ABSOLUTE_EXPIRY = 2**31 - 1
 
 
 class MemcachedStore:
-    """Keeps each session in one memcached item, and memcached ends it.
+    """Keeps each session in one memcached item, which memcached expires.
 
-    On the server: ``gets`` to load, ``add`` to create, ``replace`` or ``cas`` to save,
-    ``touch``, ``delete``. Every one waits for its answer and none is ``set``, which adds
-    what is gone and drops the old item when the new one is too large.
+    The commands are ``gets`` to load, ``add`` to create, ``replace`` or ``cas`` to save,
+    ``touch`` and ``delete``. Each waits for its reply. ``set`` is not used: it adds absent
+    items and drops the old item if the new one is too large.
 
-    Its limits are memcached's. A full server evicts live sessions and a restarted one
-    has none; an item larger than the server's limit (1 MB, ``-I`` raises it) is refused
-    with StoreError and leaves the old one as it was. Lives count in whole seconds, rounded
-    up, and end in January 2038 at the latest. A loaded record knows its expiry only if this
-    process gave it that, and nothing can list or clear the sessions. With several servers
-    each key belongs to one of them, and while that one is down its sessions are unavailable:
-    falling over to another would bring back the logged out ones later.
+    memcached has limits. A full server evicts live sessions, and a restart loses all of them.
+    An item above the server's limit (1 MB, raised by ``-I``) is refused with StoreError and
+    the old one stays. Lifetimes are whole seconds, rounded up, and end in January 2038 at the
+    latest. A loaded record has an expiry only if this process set it. Sessions cannot be
+    listed or cleared. With several servers each key belongs to one of them, and its sessions
+    are unavailable while that one is down: a fail-over to another would later bring back
+    sessions that were logged out.
 
-    A session's lock is an item of its own, which others ask for again and again; a killed
-    holder's is free once its ``ttl`` is over.
+    A session's lock is an item of its own, for which waiters poll. The lock of a killed holder
+    ends after its ``ttl``.
 
-    A key is stored after the prefix, its printable ASCII as it is and the rest, with
-    ``%``, percent-encoded; past memcached's 250 bytes as ``%sha256:`` and its digest.
+    A key is stored after the prefix. Printable ASCII stays as it is; everything else and ``%``
+    is percent-encoded. Beyond memcached's 250 bytes it is ``%sha256:`` and a digest.
 
-    ``layout="connect-memcached"`` shares its items with an Express app. They are the same
-    but for their names: by default without a prefix, and a long one is the MD5 digest that
-    npm's memcached puts in its place. Ids with spaces, ``%`` or beyond ASCII are not shared.
+    ``layout="connect-memcached"`` shares its items with an Express application. Only the names
+    differ: by default there is no prefix, and a long name is the MD5 digest that npm's
+    memcached uses. Ids with spaces, ``%`` or non-ASCII characters are not shared.
 
     :param client: a ``pymemcache.PooledClient``, or a ``HashClient`` with
-        ``use_pooling=True`` whose servers are used as they are now. Give it
-        ``no_delay=True``, ``connect_timeout=`` and ``timeout=``, and no serde.
-    :param layout: ``"native"``, ``"connect-memcached"`` or, for the same, ``"express"``.
-    :param prefix: begins every key; printable ASCII without spaces. None is ``sess:``, and
-        nothing in the layout of connect-memcached.
+        ``use_pooling=True``, whose servers must not change later. Give it ``no_delay=True``,
+        ``connect_timeout=`` and ``timeout=``, and no serde.
+    :param layout: ``"native"``, ``"connect-memcached"`` or its other name ``"express"``.
+    :param prefix: starts every key; printable ASCII without spaces. None is ``sess:``, or no
+        prefix in the layout of connect-memcached.
     """
 
     def __init__(self, client: Any, *, layout: str = "native", prefix: str | None = None) -> None:
@@ -73,7 +73,7 @@ class MemcachedStore:
         self._errors = DriverErrors(
             "memcached",
             unavailable=(OSError, pymemcache.MemcacheUnexpectedCloseError),
-            # RuntimeError: all connections of a pool with a max_pool_size are in use.
+            # RuntimeError: every connection of a pool with a max_pool_size is in use.
             failed=(pymemcache.MemcacheError, RuntimeError),
         )
 
@@ -81,19 +81,19 @@ class MemcachedStore:
     def from_url(
         cls, url: str, *, layout: str = "native", prefix: str | None = None, timeout: float = 5.0
     ) -> MemcachedStore:
-        """Return a store with a client of its own; nothing connects before the first verb.
+        """Return a store with its own client, which connects on first use.
 
         :param url: ``memcached://host:11211``, or ``memcached://host1:11211,host2:11211``.
-        :param timeout: seconds to wait for a connection, and for each answer.
+        :param timeout: seconds to wait for a connection, and for each reply.
         """
         pymemcache = driver()
         servers = servers_in(url)
         options = {
             "connect_timeout": timeout,
             "timeout": timeout,
-            # Nagle's algorithm holds the second packet of a write back for 40 ms.
+            # Nagle's algorithm delays the second packet of a write by 40 ms.
             "no_delay": True,
-            # Firewalls forget idle connections without telling either end.
+            # Firewalls drop idle connections without a notice to either side.
             "pool_idle_timeout": 60,
         }
         if len(servers) == 1:
@@ -129,7 +129,7 @@ class MemcachedStore:
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         name = self._name(key)
-        with self._errors, self._borrowed(self._server(name)) as connection:
+        with self._errors, self._checked_out(self._server(name)) as connection:
             touched = bool(connection.touch(name, _exptime(expires_at), noreply=False))
         self._ends.note(name, expires_at if touched else None)
         return touched
@@ -137,12 +137,12 @@ class MemcachedStore:
     def delete(self, key: str) -> bool:
         name = self._name(key)
         self._ends.note(name, None)
-        with self._errors, self._borrowed(self._server(name)) as connection:
+        with self._errors, self._checked_out(self._server(name)) as connection:
             return bool(connection.delete(name, noreply=False))
 
     def ping(self) -> None:
         for server in self._servers.values():
-            with self._errors, self._borrowed(server) as connection:
+            with self._errors, self._checked_out(server) as connection:
                 connection.version()
 
     def close(self) -> None:
@@ -151,13 +151,13 @@ class MemcachedStore:
                 server.close()
 
     def _current(self, name: str) -> Record | None:
-        with self._errors, self._borrowed(self._server(name)) as connection:
+        with self._errors, self._checked_out(self._server(name)) as connection:
             payload, version = connection.gets(name)
         return None if payload is None else Record(payload, self._ends.get(name), version)
 
     def _write(self, command: str, name: str, record: Record, **version: object) -> bool | None:
-        """Return True if stored, False if refused, None if ``cas`` found no item."""
-        with self._errors, self._borrowed(self._server(name)) as connection:
+        """Return True if it was stored, False if refused, None if ``cas`` found no item."""
+        with self._errors, self._checked_out(self._server(name)) as connection:
             try:
                 stored: bool | None = getattr(connection, command)(
                     name,
@@ -172,23 +172,23 @@ class MemcachedStore:
                     raise
                 raise StoreError(
                     "The session is larger than memcached's item limit, so it was not stored."
-                    " Keep less in it, or start memcached with a higher -I (1m by default)."
+                    " Store less in it, or start memcached with a higher -I (1m by default)."
                 ) from error
         if stored:
             self._ends.note(name, record.expires_at)
         return stored
 
-    def _borrowed(self, server: Any) -> Borrowed:
-        return Borrowed(server, all_end_with=self._hung_up if self._owns_client else ())
+    def _checked_out(self, server: Any) -> CheckedOut:
+        return CheckedOut(server, all_end_with=self._hung_up if self._owns_client else ())
 
     def _server(self, name: str) -> Any:
-        # HashClient's own verbs answer "not found" for a server that failed a moment
-        # ago, and hand its keys to the others after a while.
+        # HashClient's own verbs return "not found" while a server is down, and later give its
+        # keys to the other servers.
         return self._servers[self._hasher.get_node(name) if self._hasher else None]
 
 
 def _exptime(expires_at: datetime | None) -> int:
-    """Return an expiry as memcached counts it: seconds from now, or since 1970 if far."""
+    """Return an expiry for memcached: seconds from now, or since 1970 if it is far away."""
     if expires_at is None:
         return 0
     left = ceil((expires_at - utc_now()).total_seconds())

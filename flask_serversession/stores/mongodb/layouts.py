@@ -1,4 +1,4 @@
-"""What a document's ``session`` is: the text of the payload, or what the text says."""
+"""What a document's ``session`` is: the payload's text, or a subdocument."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from ...errors import PayloadError
 from ...errors import StoreError
 from ..base import Record
 
-#: The members of express's cookie, in its order.
+#: The members of express-session's cookie, in its order.
 _COOKIE = (
     *("originalMaxAge", "partitioned", "priority", "expires", "secure"),
     *("httpOnly", "domain", "path", "sameSite"),
 )
-#: Those of them that JSON leaves out when they are undefined; in BSON they are null.
+#: The members that JSON omits when they are undefined. In BSON they are null.
 _UNDEFINED = frozenset({"partitioned", "priority", "secure", "domain", "sameSite"})
 _SAFE_INTEGERS = 2**53
 
 
 class Layout(Protocol):
-    """Turns a payload into the ``session`` of a document, and that into a record."""
+    """Turns a payload into the ``session`` of a document, and back into a record."""
 
     def dump(self, payload: bytes) -> object:
-        """Return what a document holds for the payload.
+        """Return the document's ``session`` for a payload.
 
-        :raises StoreError: if there is no such thing.
+        :raises StoreError: if it cannot be stored.
         """
 
     def load(self, session: Any, expires_at: datetime | None) -> Record:
         """Return the record of a document, with a version if the payload is not all of it.
 
-        :raises PayloadError: if this is another layout's.
+        :raises PayloadError: if the document has another layout.
         """
 
 
 def layout_named(name: str, object_id: type) -> Layout:
-    """Return the layout of that name; ``object_id`` is the driver's class of them.
+    """Return the layout with that name; ``object_id`` is the driver's ObjectId class.
 
-    :raises ConfigError: if there is none.
+    :raises ConfigError: for an unknown layout.
     """
     if name in ("native", "connect-mongo", "express"):
         return Text()
@@ -64,7 +64,7 @@ class Text:
     def load(self, session: Any, expires_at: datetime | None) -> Record:
         if not isinstance(session, str):
             raise PayloadError(
-                "A session document holds no text. If connect-mongo writes there, give it"
+                "The session in a document is not text. If connect-mongo writes there, give it"
                 " stringify: true, or this store layout='connect-mongo-subdocument'."
             )
         return Record(session.encode(), expires_at)
@@ -73,8 +73,8 @@ class Text:
 class Subdocument:
     """connect-mongo's ``stringify: false``: a subdocument, its ``cookie.expires`` a date.
 
-    The payload of what Node wrote is what JSON.stringify would give for it: dates are ISO
-    text, ObjectIds their digits. The version is the subdocument itself.
+    The payload of a subdocument is what JSON.stringify returns for it in Node: dates become
+    ISO text, ObjectIds their digits. The version is the subdocument itself.
     """
 
     def __init__(self, object_id: type) -> None:
@@ -85,8 +85,8 @@ class Subdocument:
             session = orjson.loads(payload)
         except ValueError as error:
             raise StoreError(
-                "MongoDB cannot hold this session as a subdocument: it is not JSON, or has half"
-                " of a surrogate pair. With layout='connect-mongo' it is text and can be kept."
+                "MongoDB cannot store this session as a subdocument: it is not JSON, or has a"
+                " lone surrogate. With layout='connect-mongo' it is stored as text."
             ) from error
         if isinstance(session, dict) and isinstance(session.get("cookie"), dict):
             session["cookie"] = _dump_cookie(session["cookie"])
@@ -95,8 +95,8 @@ class Subdocument:
     def load(self, session: Any, expires_at: datetime | None) -> Record:
         if not isinstance(session, dict):
             raise PayloadError(
-                "A session document holds no subdocument. If connect-mongo writes there, give it"
-                " stringify: false, or this store layout='connect-mongo'."
+                "The session in a document is not a subdocument. If connect-mongo writes there,"
+                " give it stringify: false, or this store layout='connect-mongo'."
             )
         document = {name: self._plain(value) for name, value in session.items()}
         if isinstance(document.get("cookie"), dict):
@@ -104,7 +104,7 @@ class Subdocument:
         try:
             return Record(orjson.dumps(document), expires_at, version=session)
         except TypeError as error:
-            raise PayloadError("A session document holds a value that JSON has not.") from error
+            raise PayloadError("A session document has a value without a JSON form.") from error
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -115,7 +115,7 @@ class Subdocument:
             moment = value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
             return moment.replace("+00:00", "Z")
         if isinstance(value, float) and value.is_integer() and abs(value) < _SAFE_INTEGERS:
-            return int(value)  # Node's driver sends an integer of over 32 bits as a double
+            return int(value)  # Node's driver sends integers above 32 bits as doubles
         return str(value) if isinstance(value, self._object_id) else value
 
 

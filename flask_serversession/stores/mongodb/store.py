@@ -1,4 +1,4 @@
-"""Sessions in MongoDB, in documents that npm's connect-mongo reads too."""
+"""Sessions in MongoDB, in documents that npm's connect-mongo reads, too."""
 
 from __future__ import annotations
 
@@ -25,45 +25,44 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
     from pymongo.collection import Collection
 
-#: What connect-mongo calls its index; another name for the same index is an error.
+#: connect-mongo's name for its index; the same index with another name is an error.
 _INDEX = "expires_1"
 
 
 class MongoDBStore:
     """Keeps each session in one document, ``{_id: key, session: JSON text, expires: date}``.
 
-    That is connect-mongo's ``stringify: true``. A document without ``expires`` lives
-    for ever. A save drops what connect-mongo may have added, ``lastModified``,
-    ``createdAt`` and ``updatedAt``, which it can do without; a touch keeps them.
+    That is connect-mongo's ``stringify: true``. A document without ``expires`` never expires.
+    A save drops the fields that connect-mongo may have added, ``lastModified``, ``createdAt``
+    and ``updatedAt``, which it does not need; a touch keeps them.
 
-    On the server: ``findOne`` by ``_id`` to load; to create, ``replaceOne`` of an expired
-    document, which inserts where there is none; to save, ``replaceOne`` of a live one,
-    with ``replacing`` only of one with the old session, and never an upsert; to touch, a
-    ``$set`` of ``expires`` alone. MongoDB's TTL monitor removes the expired about once a
-    minute; until then every verb takes them for absent.
+    The commands are ``findOne`` by ``_id`` to load; ``replaceOne`` of an expired document, with
+    an upsert, to create; ``replaceOne`` of a live document, without an upsert, to save, and
+    with ``replacing`` only of one with the old session; and ``$set`` of ``expires`` to touch.
+    MongoDB's TTL monitor removes expired documents about once a minute. Until then they count
+    as absent.
 
-    A session's lock is a document of its own in ``<collection>_locks``, which others ask for
-    again and again; that of a killed holder is free once its ``ttl`` is over.
+    A session's lock is a document of its own in ``<collection>_locks``, for which waiters
+    poll. The lock of a killed holder ends after its ``ttl``.
 
-    Reads go to the primary and dates are UTC, whatever the client is set to. The write
-    concern is the client's; one that waits for no acknowledgement is refused. A session
-    is at most 16 MB, MongoDB's limit. After a ``fork`` PyMongo opens new connections
-    and, if the client was in use before, warns about it once.
+    Reads go to the primary and dates are UTC, whatever the client's settings. The write
+    concern is the client's; one without acknowledgement is refused. A session has at most
+    16 MB, MongoDB's limit. After a ``fork`` PyMongo opens new connections and, if the client
+    was in use before, warns about it once.
 
-    ``layout="connect-mongo-subdocument"`` is connect-mongo's ``stringify: false``: the
-    session is a subdocument. Its JSON comes back spelled as orjson does it, a date or an
-    ObjectId that Node put there as text, which is what the next save stores; other values
-    that JSON has not raise PayloadError. A NUL in a name, half of a surrogate pair and an
-    integer from 2**63 on cannot be stored and raise StoreError, as does a name that starts
-    with ``$`` on servers before MongoDB 5.
+    ``layout="connect-mongo-subdocument"`` is connect-mongo's ``stringify: false``: the session
+    is a subdocument. Its JSON is formatted as orjson does, and a date or an ObjectId that Node
+    stored comes back as text, which the next save stores. Other values without a JSON form
+    raise PayloadError. A NUL in a name, a lone surrogate and an integer from 2**63 on cannot
+    be stored and raise StoreError, as does a name that starts with ``$`` before MongoDB 5.
 
-    :param client: a ``pymongo.MongoClient``. How long a verb may take is its
-        ``timeoutMS``; without that it may wait for ever.
+    :param client: a ``pymongo.MongoClient``. Its ``timeoutMS`` limits every verb; without it
+        a verb may wait for ever.
     :param database: its name; None is the one in the client's URL, else ``test``.
     :param collection: the name of a collection for sessions only.
     :param layout: ``"native"``, ``"connect-mongo"`` and ``"express"`` are the same; or
         ``"connect-mongo-subdocument"``.
-    :param create: make the TTL indexes, before the first session and the first lock.
+    :param create: create the TTL indexes, before the first session and the first lock.
     """
 
     def __init__(
@@ -101,10 +100,10 @@ class MongoDBStore:
         create: bool = True,
         timeout: float = 5.0,
     ) -> MongoDBStore:
-        """Return a store with a client of its own; nothing connects before the first verb.
+        """Return a store with its own client, which connects on first use.
 
         :param url: ``mongodb://…`` or ``mongodb+srv://…``, with PyMongo's options.
-        :param timeout: seconds a verb may take on the whole, finding a server included.
+        :param timeout: seconds that a verb may take, including the search for a server.
         """
         driver = _driver()
         try:
@@ -131,15 +130,15 @@ class MongoDBStore:
         document = self._document(key, record)
         with self._errors:
             try:
-                # Replaces an expired leftover and inserts where there is nothing; a
-                # live document matches neither, so the insert meets its _id.
+                # Replaces an expired leftover, or inserts. A live document does not match,
+                # and the insert then fails on its _id.
                 self._sessions.replace_one(_expired(_id=key), document, upsert=True)
             except self._taken:
                 return False
         return True
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
-        # $in takes a subdocument for a value; on its own it could be an operator.
+        # $in compares with a subdocument, which by itself could be an operator.
         same = {} if replacing is None else {"session": {"$in": [self._session_of(replacing)]}}
         wanted = _live(_id=key, **same)
         with self._errors:
@@ -212,7 +211,7 @@ class MongoDBStore:
     def _record(self, document: dict[str, Any]) -> Record:
         expires_at = document.get("expires")
         if not isinstance(expires_at, (datetime, type(None))):
-            raise PayloadError("A session document has an expiry that is no date.")
+            raise PayloadError("The expiry of a session document is not a date.")
         return self._layout.load(document.get("session"), expires_at)
 
     def _session_of(self, record: Record) -> object:
@@ -248,19 +247,19 @@ def _sessions(
             codec_options=CodecOptions(
                 tz_aware=True,
                 tzinfo=timezone.utc,
-                # Or the driver fails on a date of Node's that is not in Python's range.
+                # Otherwise the driver fails on dates of Node outside Python's range.
                 datetime_conversion=DatetimeConversion.DATETIME_AUTO,
             ),
             read_preference=driver.ReadPreference.PRIMARY,
         )
     except driver.errors.InvalidName as error:
         raise ConfigError(
-            f"MongoDB takes no database named {database!r} or no collection named {collection!r}."
+            f"MongoDB allows no database named {database!r} or no collection named {collection!r}."
         ) from error
     if not sessions.write_concern.acknowledged:
         raise ConfigError(
-            "MongoDBStore has to know whether a write was done: use a client with w=1 or"
-            ' w="majority", not w=0.'
+            'MongoDBStore needs acknowledged writes: use a client with w=1 or w="majority", not'
+            " w=0."
         )
     return sessions
 

@@ -1,4 +1,4 @@
-"""An engine, and how a single statement goes through it: alone, bounded, healed once."""
+"""Sends single statements through an engine: autocommitted, bounded in time, retried once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sqlalchemy import exc
 from ...errors import ConfigError
 from ..driver_errors import DriverErrors
 from ..forking import leave_in_child
-from .fast_path import HeldConnections
-from .fast_path import KeptStatement
+from .fast_path import CompiledStatement
+from .fast_path import IdleConnections
 from .fast_path import Outcome
 from .psycopg import bound_answers
 from .sqlite import write_ahead
@@ -31,19 +31,19 @@ ERRORS = DriverErrors(
     failed=(exc.SQLAlchemyError,),
 )
 
-#: MariaDB is a name of its own in a ``mariadb+…://`` URL.
+#: A ``mariadb+…://`` URL has a dialect name of its own.
 MYSQL = ("mysql", "mariadb")
 
-#: Seconds, or half the timeout, within which a connection that died in the pool is found
-#: dead. A failure that took longer was a timeout, which trying again would double.
+#: A connection that died in the pool fails within so many seconds, or half the timeout. A
+#: later failure is a timeout, and a retry would double it.
 _AT_ONCE = 1.0
 
-#: Connections that are kept between two statements: as many as a pool keeps by default.
-_HELD = 5
+#: Idle connections at most: as many as SQLAlchemy's pool keeps by default.
+_MOST_IDLE = 5
 
-#: How a transaction begins whose first statement is to hold rows. PostgreSQL would, in a
-#: stricter one, fail where another changed them first. SQLite would refuse, and not wait,
-#: if it were to write only after it has read.
+#: How a transaction that locks rows begins. In a stricter isolation level PostgreSQL fails if
+#: another transaction has changed them. SQLite, if it reads before it writes, fails instead of
+#: waiting.
 _BEGIN = {"postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED", "sqlite": "BEGIN IMMEDIATE"}
 
 
@@ -52,9 +52,9 @@ class Database:
 
     :param engine: in autocommit mode, unless ``commits``.
     :param commits: commit after every statement.
-    :param timeout: seconds that its engine waits for an answer.
-    :param held: connections for statements as they were compiled once, of which an engine's
-        events of execution see nothing; None to leave everything to SQLAlchemy.
+    :param timeout: seconds that the engine waits for an answer.
+    :param idle: connections for compiled statements, which the engine's execution events do
+        not see; None to execute everything through SQLAlchemy.
     """
 
     def __init__(
@@ -62,35 +62,35 @@ class Database:
         engine: sa.Engine,
         *,
         commits: bool = False,
-        held: HeldConnections | None = None,
+        idle: IdleConnections | None = None,
         timeout: float = math.inf,
     ) -> None:
         self.engine = engine
         self._commits = commits
-        self._held = held
+        self._idle = idle
         self._at_once = min(_AT_ONCE, timeout / 2)
-        self._kept: dict[sa.Executable, KeptStatement | None] = {}
+        self._compiled: dict[sa.Executable, CompiledStatement | None] = {}
         leave_in_child(self, Database._leave)
 
     @classmethod
     def opened(cls, url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -> Database:
-        """Return one with a new engine, which connects when it is first used."""
+        """Return a database with a new engine, which connects on first use."""
         engine = _new_engine(url, timeout, options)
         _refuse_what_cannot_work(engine)
         if engine.dialect.name == "sqlite":
             write_ahead(engine, timeout)
         if engine.dialect.driver == "psycopg":
             bound_answers(engine, timeout)
-        # Who set the pool up wants each connection to come from it.
-        limit = 0 if any(name.startswith("pool") for name in options) else _HELD
-        return cls(engine, held=HeldConnections(engine, limit), timeout=timeout)
+        # An application that configures the pool expects every checkout there.
+        limit = 0 if any(name.startswith("pool") for name in options) else _MOST_IDLE
+        return cls(engine, idle=IdleConnections(engine, limit), timeout=timeout)
 
     @classmethod
     def of_application(cls, engine: sa.Engine) -> Database:
-        """Return one that borrows an application's connections, and never its transaction."""
+        """Return one that uses an application's connections outside its transactions."""
         _refuse_what_cannot_work(engine)
-        # MySQL's drivers ask the server for autocommit, and again for the way back, and
-        # SQLAlchemy does not see a dead connection there: a COMMIT costs less.
+        # A COMMIT is cheaper on MySQL: its drivers switch autocommit with a round trip each
+        # way, in which SQLAlchemy does not detect a dead connection.
         commits = engine.dialect.name in MYSQL
         options = {} if commits else {"isolation_level": "AUTOCOMMIT"}
         borrowed = engine.execution_options(**options)
@@ -98,26 +98,26 @@ class Database:
         return cls(borrowed, commits=commits)
 
     def send(self, statement: sa.Executable, parameters: Mapping[str, object]) -> Outcome:
-        """Execute a statement; if its connection died in the pool, once more on a new one.
+        """Execute a statement; if its connection died in the pool, retry on a new one.
 
-        :param statement: one of a fixed number, since what is made of it is kept.
+        :param statement: one of a fixed set, because its compiled form is cached.
         """
-        kept = self._kept.get(statement)
-        if kept is not None and self._held is not None:
+        compiled = self._compiled.get(statement)
+        if compiled is not None and self._idle is not None:
             started = time.monotonic()
             try:
-                return kept.send(self._held, parameters)
+                return compiled.send(self._idle, parameters)
             except exc.DBAPIError as error:
                 if not self._died_in_the_pool(error, started):
                     raise
         outcome = self.healed(lambda: self._send_once(statement, parameters))
-        if self._held is not None and statement not in self._kept:
-            # Only now is the dialect sure to know its server.
-            self._kept[statement] = KeptStatement.of(statement, self.engine.dialect)
+        if self._idle is not None and statement not in self._compiled:
+            # The dialect knows its server only after the first connection.
+            self._compiled[statement] = CompiledStatement.of(statement, self.engine.dialect)
         return outcome
 
     def healed(self, call: Callable[[], T]) -> T:
-        """Do what uses a connection; if that had died in the pool, once more on a new one."""
+        """Call a function; if its connection died in the pool, call it again on a new one."""
         started = time.monotonic()
         try:
             return call()
@@ -128,9 +128,9 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Give a connection in a transaction, which the end of the block commits.
+        """Give a connection in a transaction that is committed at the end of the block.
 
-        What the block raises rolls it back, and comes out as it is.
+        An exception rolls it back and is raised unchanged.
         """
         with ERRORS:
             connection = self.healed(self._begun)
@@ -146,25 +146,25 @@ class Database:
                 connection.close()
 
     def close(self) -> None:
-        """Close every connection that nobody uses at the moment."""
-        if self._held is not None:
-            self._held.drop()
+        """Close every connection that is not in use."""
+        if self._idle is not None:
+            self._idle.drop()
         self.engine.dispose()
 
     def connect(self) -> sa.Connection:
-        """Borrow a connection from the pool."""
-        if self._held is not None:
-            self._held.give_back()
+        """Check a connection out of the pool."""
+        if self._idle is not None:
+            self._idle.return_one()
         return self.engine.connect()
 
     def detached(self) -> sa.Connection:
-        """Return a connection outside the pool, whose place there is free again."""
+        """Return a connection outside the pool, which does not count towards its limit."""
         connection = self.connect()
         connection.detach()
         return connection
 
     def _leave(self) -> object:
-        left = (self.engine.pool, self._held and self._held.leave())
+        left = (self.engine.pool, self._idle and self._idle.leave())
         self.engine.dispose(close=False)
         return left
 
@@ -193,12 +193,12 @@ def _roll_back(connection: sa.Connection) -> None:
     try:
         connection.exec_driver_sql("ROLLBACK")
     except exc.SQLAlchemyError:
-        connection.invalidate()  # else the next to use it would be in this transaction
+        connection.invalidate()  # it may still be in this transaction
 
 
 def _new_engine(url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -> sa.Engine:
     if timeout <= 0:
-        raise ConfigError("timeout is a number of seconds above 0.")
+        raise ConfigError("timeout must be a number of seconds above 0.")
     try:
         address = sa.make_url(url)
         return sa.create_engine(
@@ -216,11 +216,11 @@ def _new_engine(url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -
         ) from missing
     except (exc.ArgumentError, TypeError, ValueError) as error:
         raise ConfigError(
-            "SQLAlchemy cannot make an engine of this URL and the options"
+            "SQLAlchemy cannot make an engine from this URL and the options"
             f" {sorted(options)}. Give a URL like sqlite:///sessions.db or"
-            " postgresql+psycopg://user:password@host/database, and as options those of the"
-            " store (table, schema, timeout, …) and arguments of create_engine;"
-            " isolation_level, skip_autocommit_rollback and hide_parameters belong to it."
+            " postgresql+psycopg://user:password@host/database. Options are those of the store"
+            " (table, schema, timeout, …) and the arguments of create_engine, except"
+            " isolation_level, skip_autocommit_rollback and hide_parameters, which the store sets."
         ) from error
 
 
@@ -232,9 +232,10 @@ def _refuse_what_cannot_work(engine: sa.Engine) -> None:
         )
     if isinstance(engine.pool, (sa.StaticPool, sa.SingletonThreadPool)):
         raise ConfigError(
-            "This engine has one connection for all, or one a thread, as for a SQLite database"
-            " in memory: the store would share the application's transaction, or its threads"
-            ' no data. Give it a database in a file, or use SESSION_STORE = "memory".'
+            "This engine has a single connection, or one for each thread, as for a SQLite"
+            " database in memory: the store would be part of the application's transaction, or"
+            " its threads would not share data. Use a database in a file, or"
+            ' SESSION_STORE = "memory".'
         )
 
 
@@ -257,7 +258,7 @@ def _connect_timeouts(driver: str, seconds: float) -> dict[str, Any]:
         return {
             "connect_timeout": whole,
             "tcp_user_timeout": milliseconds,
-            # Stricter ones refuse an UPDATE that had to wait for another, even a lone one.
+            # In stricter levels even a single UPDATE fails if it had to wait for another.
             "options": f"-c statement_timeout={milliseconds}"
             r" -c default_transaction_isolation=read\ committed",
         }

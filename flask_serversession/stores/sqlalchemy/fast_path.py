@@ -1,7 +1,7 @@
-"""A statement compiled once, and then given to its driver with nothing in between.
+"""Compiled statements over idle connections, executed by the driver without SQLAlchemy.
 
-SQLAlchemy makes the text, the connection and its pool. What it does besides at each
-execution takes several times what SQLite takes to find a row.
+SQLAlchemy compiles a statement and makes connections. Its work for each execution takes
+several times as long as SQLite needs to find a row.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from sqlalchemy import exc
 Process = Callable[[Any], Any]
 
 
-class HeldConnections:
-    """Lends connections in autocommit mode, which have nothing to be reset in between.
+class IdleConnections:
+    """Connections in autocommit mode that stay checked out between statements.
 
-    To borrow one from the pool and give it back takes several times what SQLite takes to
-    find a row. Those lent count as the pool's, whose limit holds for them.
+    Nothing has to be reset between two of them. A pool checkout takes several times as long
+    as SQLite needs to find a row. Idle connections count towards the pool's limit.
 
-    :param limit: how many to keep at most when nobody uses them; the rest go back at once.
+    :param limit: how many may stay idle; others return to the pool at once.
     """
 
     def __init__(self, engine: sa.Engine, limit: int) -> None:
@@ -35,9 +35,9 @@ class HeldConnections:
         self._idle: deque[sa.PoolProxiedConnection] = deque()
 
     def take(self) -> sa.PoolProxiedConnection:
-        """Return a connection, the one used last if one is kept.
+        """Return the idle connection used last, or one of the pool.
 
-        :raises Exception: the driver's, if a new one cannot be made.
+        :raises Exception: the driver's, if it cannot connect.
         """
         try:
             return self._idle.pop()
@@ -45,19 +45,19 @@ class HeldConnections:
             return self._engine.raw_connection()
 
     def give(self, connection: sa.PoolProxiedConnection) -> None:
-        """Take a connection back."""
+        """Make a connection idle, or return it to the pool if there are enough."""
         if len(self._idle) < self._limit:
             self._idle.append(connection)
         else:
             connection.close()
 
-    def give_back(self) -> None:
-        """Have one in the pool for who borrows there, rather than have a new one made."""
+    def return_one(self) -> None:
+        """Return an idle connection to the pool, whose next checkout then need not connect."""
         with suppress(IndexError):
             self._idle.popleft().close()
 
     def drop(self, error: BaseException | None = None) -> None:
-        """Give all back to the pool; with an error, as ones that are as dead as another was."""
+        """Return all idle connections to the pool; with an error, invalidate them first."""
         while True:
             try:
                 connection = self._idle.pop()
@@ -68,42 +68,42 @@ class HeldConnections:
             connection.close()
 
     def leave(self) -> Any:
-        """Forget all without a word to the server, and return them to be kept somewhere."""
+        """Forget all idle connections without closing them, and return them."""
         left, self._idle = self._idle, deque()
         return left
 
 
 class Outcome(NamedTuple):
-    """What a statement found and how many rows it changed."""
+    """The rows that a statement returned and how many it changed."""
 
     rows: Sequence[Sequence[Any]]
-    #: Found rows, as SQLAlchemy asks of MySQL. An engine whose own ``creator`` does not ask
-    #: counts changed rows there, and not the ones that are as they should be already.
+    #: Counts the rows found, because SQLAlchemy sets MySQL's CLIENT_FOUND_ROWS. An engine with
+    #: a ``creator`` that does not set it leaves out rows that already have the new values.
     row_count: int
 
 
 class Bind(NamedTuple):
-    """A value in a statement, and what makes the driver's of it."""
+    """A value in a statement, and the function that converts it for the driver."""
 
-    #: What the statement's text calls it.
+    #: Its name in the statement's text.
     name: str
-    #: What its parameter is called.
+    #: The name of its parameter.
     key: str
     default: object
     process: Process | None
 
 
-class KeptStatement:
-    """Executes a statement on connections of one engine, which is in autocommit mode.
+class CompiledStatement:
+    """Executes one statement on connections of one engine in autocommit mode.
 
-    :param compiled: of a statement whose text does not depend on its parameters.
+    :param compiled: SQLAlchemy's, of a statement whose text does not depend on parameters.
     """
 
     def __init__(self, compiled: Any) -> None:
         self._dialect: sa.Dialect = compiled.dialect
         self._text: str = compiled.string
         self._is_positional: bool = compiled.positional
-        # As text, bytes are twice as many and have to be decoded.
+        # In text format, bytes are hexadecimal: twice the size, and to be decoded.
         self._cursor_options = {"binary": True} if self._dialect.driver == "psycopg" else {}
         by_name = {name: bind for bind, name in compiled.bind_names.items()}
         names = compiled.positiontup if self._is_positional else by_name
@@ -114,21 +114,21 @@ class KeptStatement:
         self._as_fetched = not any(self._columns)
 
     @classmethod
-    def of(cls, statement: sa.Executable, dialect: sa.Dialect) -> KeptStatement | None:
-        """Return a statement's kept form; None if it has to be made for each execution."""
+    def of(cls, statement: sa.Executable, dialect: sa.Dialect) -> CompiledStatement | None:
+        """Return the compiled statement; None if it has to be compiled for each execution."""
         if not isinstance(statement, (sa.Select, sa.Insert, sa.Update, sa.Delete)):
             return None
         compiled: Any = statement.compile(dialect=dialect)
         depends = compiled.post_compile_params or compiled.literal_execute_params
-        # Defaults that are functions of the application.
+        # Column defaults that are Python functions.
         depends = depends or getattr(compiled, "insert_prefetch", ())
         depends = depends or getattr(compiled, "update_prefetch", ())
         return None if depends else cls(compiled)
 
-    def send(self, connections: HeldConnections, parameters: Mapping[str, object]) -> Outcome:
+    def send(self, connections: IdleConnections, parameters: Mapping[str, object]) -> Outcome:
         """Execute it.
 
-        :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy does, without parameters.
+        :raises sqlalchemy.exc.DBAPIError: like SQLAlchemy, without the parameters.
         """
         driver: Any = self._dialect.loaded_dbapi
         try:
@@ -183,7 +183,7 @@ class KeptStatement:
 
     def _is_dead(self, error: Any, connection: Any) -> bool:
         if not isinstance(error, self._dialect.loaded_dbapi.Error):
-            return True  # interrupted: what it would answer next is anybody's guess
+            return True  # interrupted: the next reply could belong to this statement
         return bool(self._dialect.is_disconnect(error, connection, None))
 
     def _translated(self, error: Any, *, is_dead: bool) -> Any:

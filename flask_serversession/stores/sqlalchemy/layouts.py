@@ -1,4 +1,4 @@
-"""Which layout an application wants, and whether its engine can have it."""
+"""Chooses the layout that an application asks for and checks it against the dialect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .table import TIME_ZONE_OF_OTHERS
 
 _Make = Callable[[str | None, str | None], Layout]
 
-#: Name and dialect -> what makes the layout; ``native`` is for every dialect.
+#: Name, dialect -> function that returns the layout. ``native`` fits every dialect.
 _LAYOUTS: dict[str, dict[str, _Make]] = {
     "connect-pg-simple": {"postgresql": node.connect_pg_simple},
     "express-mysql-session": {"mysql": node.express_mysql_session},
@@ -38,9 +38,9 @@ _LAYOUTS: dict[str, dict[str, _Make]] = {
 
 
 class Wanted:
-    """What an application says of its table; the layout follows once its engine is known.
+    """The application's choice of layout and table; the layout depends on the dialect.
 
-    :raises ConfigError: for a layout there is not.
+    :raises ConfigError: for an unknown layout.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Wanted:
     ) -> None:
         if layout != "native" and layout not in _LAYOUTS:
             raise ConfigError(
-                f"layout is {layout!r}, which the SQL store does not know. It knows"
+                f"layout is {layout!r}, which the SQL store does not have. It has"
                 f" {_listed(_LAYOUTS)}."
             )
         self._layout = layout
@@ -57,33 +57,33 @@ class Wanted:
         self._time_zone = time_zone
 
     def on(self, dialect: Callable[[], str]) -> Layout:
-        """Return the layout for a dialect, which ``native`` has no need to know.
+        """Return the layout for a dialect; ``native`` does not ask for the dialect.
 
-        :raises ConfigError: naming those that fit, if this one does not.
+        :raises ConfigError: if the layout does not fit; the message names those that do.
         """
         make = native_layout if self._layout == "native" else self._find(dialect())
         layout = make(self._table, self._schema)
         if self._time_zone is not None and not layout.local:
             raise ConfigError(
-                "time_zone is for the layout 'connect-pg-simple', the only one with an expiry in"
-                " local time. Leave it out."
+                "time_zone is for the layout 'connect-pg-simple', the only one that stores local"
+                " times. Leave it out."
             )
         return layout
 
     def time_zone(self, database: Database) -> str:
-        """Return the zone of a layout's local times, which the server may have to be asked.
+        """Return the time zone of a layout with local times; may ask the server.
 
-        :raises ConfigError: if the server cannot tell.
+        :raises ConfigError: if the server does not show it.
         """
         if self._time_zone is not None:
             return self._time_zone
         ((time_zone,),) = database.send(TIME_ZONE_OF_OTHERS, {}).rows
         if time_zone is None:
             raise ConfigError(
-                "connect-pg-simple keeps local times, in the TimeZone of Node's connections."
-                " Which one that is cannot be seen from a connection that asks for another, as"
-                " PGTZ, an engine's options or SET do. Ask for none, or name Node's:"
-                " time_zone='Etc/UTC', or whatever SHOW TimeZone tells Node."
+                "connect-pg-simple stores local times, in the TimeZone of Node's connections."
+                " A connection that sets its own, by PGTZ, an engine's options or SET, cannot see"
+                " it. Set none, or name Node's: time_zone='Etc/UTC', or what SHOW TimeZone"
+                " returns in Node."
             )
         return str(time_zone)
 

@@ -1,4 +1,4 @@
-"""Locks that a server keeps for a connection, and frees when that ends, however it ends."""
+"""Locks of a database server, which it frees when their connection ends, however it ends."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .engine import ERRORS
 from .engine import MYSQL
 from .psycopg import more_patience
 
-#: Seconds of one wait on MySQL. A driver may be told to wait no longer than one for an answer.
+#: Seconds of one wait on MySQL: a driver's timeout may be as short as one second.
 _SLICE = 0.5
-#: Seconds between two of them. MySQL, unlike MariaDB, counts whole ones, and waits for no half.
+#: Seconds between two waits. MySQL, unlike MariaDB, rounds half a second down to none.
 _PAUSE = 0.02
 
 
 class ConnectionLock(ABC):
-    """Holds a key of a table for as long as a connection of its own lives.
+    """Holds a key of a table as long as the lock's own connection lives.
 
-    The connection is outside the pool, where a view that waits would keep a place that the
-    holder needs to save. The server notices at once that a holder was killed, and one that
-    is slow keeps its lock: there is no ttl.
+    The connection is outside the pool, where waiters could take the connection that the holder
+    needs to save. The server notices at once that a holder was killed. A slow holder keeps
+    the lock: there is no ttl.
     """
 
     _unlock: sa.Executable
@@ -45,11 +45,11 @@ class ConnectionLock(ABC):
             return self._database.healed(lambda: self._acquire(timeout))
 
     def renew(self) -> bool:
-        """Tell whether the connection, and with it the lock, still lives."""
+        """Tell whether the connection is still alive, and with it the lock."""
         return self._say(sa.select(1))
 
     def release(self) -> None:
-        # The server frees what a closed connection held, too, but only once it comes to it.
+        # Closing the connection frees the lock, too, but with a delay.
         try:
             self._say(self._unlock, self._lock)
         finally:
@@ -93,21 +93,21 @@ class ConnectionLock(ABC):
     @property
     @abstractmethod
     def _lock(self) -> Mapping[str, object]:
-        """The server's name for the lock, as the statements' parameter."""
+        """The server's name for the lock, as a parameter of the statements."""
 
     @abstractmethod
     def _wait(self, connection: sa.Connection, timeout: float) -> bool:
-        """Acquire the lock for the connection; False if that takes too long."""
+        """Acquire the lock on the connection; False after the timeout."""
 
 
 class AdvisoryLock(ConnectionLock):
-    """PostgreSQL's advisory lock of a session, by 64 bits."""
+    """PostgreSQL's session-level advisory lock on a 64-bit number."""
 
     _id: sa.BindParameter[int] = sa.bindparam("id", type_=sa.BigInteger)
     _try = sa.select(sa.func.pg_try_advisory_lock(_id))
     _wait_for = sa.select(sa.func.pg_advisory_lock(_id))
     _unlock = sa.select(sa.func.pg_advisory_unlock(_id))
-    #: The connection's own limit may be a shorter one.
+    #: The connection's own statement timeout may be shorter than the wait.
     _limit = sa.text(
         "SELECT set_config('statement_timeout', '0', false),"
         " set_config('lock_timeout', :milliseconds, false)"
@@ -146,7 +146,7 @@ class NamedLock(ConnectionLock):
 
     def _wait(self, connection: sa.Connection, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
-        left = max(timeout, 0)  # below, MySQL would wait for ever
+        left = max(timeout, 0)  # MySQL waits for ever if it is negative
         while not self._wait_a_slice(connection, min(left, _SLICE)):
             left = deadline - time.monotonic() - _PAUSE
             if left <= 0:
@@ -158,7 +158,7 @@ class NamedLock(ConnectionLock):
         return bool(connection.scalar(self._wait_for, {**self._lock, "seconds": seconds}))
 
 
-#: Dialect -> its lock; the others have none.
+#: Dialect -> its lock. Other dialects have none.
 CONNECTION_LOCKS: dict[str, type[ConnectionLock]] = {
     "postgresql": AdvisoryLock,
     **dict.fromkeys(MYSQL, NamedLock),

@@ -1,9 +1,9 @@
-"""The rows of four Node stores: the names, types and formats that those give them.
+"""The tables of four Node stores: their names, column types and formats.
 
-Express reads what stands here, and an existing table may be one that Node made. Limits come
-with the columns: a key has 128 characters in express-mysql-session and 36 in
-connect-session-sequelize, whose TEXT holds 64 kB on MySQL. MariaDB's json refuses half a
-surrogate pair; MySQL's keeps no text, so a payload comes back rewritten.
+Express reads these rows, and Node may have created the table. The columns bring limits: a key
+has at most 128 characters in express-mysql-session and 36 in connect-session-sequelize, whose
+TEXT holds 64 kB on MySQL. MariaDB's json refuses half a surrogate pair; MySQL's does not keep
+the text, so a payload comes back rewritten.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .table import node_layout
 from .table import Stored
 from .table import Timestamp
 
-#: Said where Node leaves it to the database, whose own may ignore case and know no emoji.
+#: Where Node does not name a collation, the database's may ignore case and refuse emoji.
 _BINARY = "COLLATE utf8mb4_bin"
 
 #: The end of an ``int unsigned``, in 2106.
@@ -122,11 +122,11 @@ def _now() -> int:
 
 
 def _encoded(text: str | None) -> bytes:
-    # Node takes NULL, which no store writes, for no session; so is one without a document.
+    # Node treats NULL as no session. An empty payload has no document and is none either.
     return (text or "").encode()
 
 
-# Expiries: to what each store rounds them
+# Expiries: how each store rounds them
 
 
 def _second_after(milliseconds: int) -> int:

@@ -1,7 +1,7 @@
-"""A connection of psycopg that waits for an answer no longer than it is told to.
+"""A psycopg connection with a timeout for every answer.
 
-libpq waits without end for a server that hangs on a machine that is well: the server's own
-timeout hangs with it, and the network has nothing to complain of.
+libpq waits for ever if a server process hangs and its machine does not: the server's
+statement timeout hangs with it, and the network sees no failure.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-#: Seconds that a server has to say itself that it gives a statement up.
+#: Extra seconds for the server's own statement timeout to arrive.
 _FOR_THE_SERVER = 0.5
 
 
 def bound_answers(engine: sa.Engine, seconds: float) -> None:
-    """Have the connections of a psycopg engine wait at most so long for an answer."""
+    """Limit the time that connections of a psycopg engine wait for an answer."""
 
     def connect(dialect: Any, record: object, args: Any, parameters: dict[str, Any]) -> Any:
         connection = _bounded_connection().connect(*args, **parameters)
@@ -33,7 +33,7 @@ def bound_answers(engine: sa.Engine, seconds: float) -> None:
 
 @contextmanager
 def more_patience(connection: sa.Connection, seconds: float) -> Iterator[None]:
-    """Let a connection wait so much longer, if it is a bounded one."""
+    """Extend the timeout of a bounded connection; other connections are unchanged."""
     driver: Any = connection.connection.dbapi_connection
     if not hasattr(driver, "patience"):
         yield
@@ -57,7 +57,7 @@ def _bounded_connection() -> Any:
             return super().wait(_within(self.patience, gen, self._give_up), *args, **options)
 
         def _give_up(self) -> None:
-            self.pgconn.finish()  # what is still to come would be taken for another's answer
+            self.pgconn.finish()  # the late answer would be read as that of another statement
             raise psycopg.OperationalError("the server did not answer in time")
 
     return BoundedConnection
@@ -66,7 +66,7 @@ def _bounded_connection() -> Any:
 def _within(
     seconds: float, waiting: Generator[Any, Any, Any], give_up: Callable[[], None]
 ) -> Generator[Any, Any, Any]:
-    """Wait as ``waiting`` does; psycopg looks in several times a second."""
+    """Wait as ``waiting`` does; psycopg resumes the generator several times a second."""
     deadline = time.monotonic() + seconds
     try:
         wanted = next(waiting)

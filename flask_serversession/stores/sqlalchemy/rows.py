@@ -1,4 +1,4 @@
-"""The rows of a store: their table, made on first use, and what is said to it."""
+"""The rows of a store: runs statements on its table, which it creates on first use."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
 
 class Rows:
-    """A table somewhere, for which statements are run.
+    """Runs statements on one table.
 
-    :param wanted: its layout and name.
-    :param find_engine: called on first use, unless :meth:`use` came before.
-    :param create: make the table on first use.
+    :param wanted: the table's layout and name.
+    :param find_engine: called on first use, unless :meth:`use` was called.
+    :param create: create the table on first use.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Rows:
         self._setup_due = create
 
     def use(self, database: Database) -> None:
-        """Say where the table is; a layout that cannot be there is refused at once."""
+        """Set the database; raise at once if it cannot have the layout."""
         self.database = database
         self._wanted.on(self._dialect)
 
@@ -63,25 +63,25 @@ class Rows:
         return Statements(self.layout.table)
 
     def setup(self) -> None:
-        """Make the table and its index if they are not there."""
+        """Create the table and its index if they are missing."""
         with ERRORS, self.database.connect() as connection:
             make_missing(connection, self.layout)
         self._setup_due = False
 
     def run(self, statement: sa.Executable, **parameters: object) -> Outcome:
-        """Execute a statement by itself."""
+        """Execute one statement."""
         with ERRORS:
             return self.send(statement, **parameters)
 
     def send(self, statement: sa.Executable, **parameters: object) -> Outcome:
-        """Do the same, and raise what SQLAlchemy raises."""
+        """Execute one statement; raise SQLAlchemy's exceptions."""
         if self._setup_due:
             self.setup()
         parameters.update(self.constants)
         return self.database.send(statement, parameters)
 
     def replace(self, key: str, record: Record, replacing: Record | None) -> Outcome:
-        """Put a record in the place of a live one, of ``replacing`` if that is given."""
+        """Replace a live record; with ``replacing``, only if its payload is still there."""
         statement, parameters = self.replacement(record, replacing)
         return self.run(statement, key=key, now=now(), **parameters)
 
@@ -99,12 +99,13 @@ class Rows:
         }
 
     def rounded(self, moment: datetime) -> int:
-        """Return what the expiry column holds for a moment, in milliseconds."""
+        """Return a moment as the expiry column stores it, in milliseconds."""
         return self.layout.rounded(epoch_milliseconds(moment))
 
     def replacement(
         self, record: Record, replacing: Record | None
     ) -> tuple[sa.Executable, dict[str, object]]:
+        """Return the statement of :meth:`replace` and its parameters."""
         sql, ends = self.sql, is_expired(record.expires_at)
         parameters = {} if ends else self.values(record)
         if replacing is None:
@@ -117,6 +118,7 @@ class Rows:
 
     @cached_property
     def constants(self) -> dict[str, object]:
+        """Parameters that are the same for every statement."""
         if not self.layout.local:
             return {}
         return {"time_zone": self._wanted.time_zone(self.database)}
@@ -128,28 +130,27 @@ class LockedRow:
     def __init__(self, rows: Rows, connection: sa.Connection, key: str) -> None:
         self._rows = rows
         self._connection = connection
-        # One moment for both statements: what is live in the first does not expire before
-        # the second.
+        # One moment for both statements, so that the row cannot expire in between.
         self._place = {"key": key, "now": now(), **rows.constants}
         with ERRORS:
             found = connection.execute(rows.sql.load_locked, self._place).all()
-        #: What is there, if it is live.
-        self.record = first_record(found)
+        #: The live record, if any.
+        self.record: Record | None = first_record(found)
 
     def replace(self, record: Record) -> None:
-        """Put another record there."""
+        """Replace the record."""
         statement, parameters = self._rows.replacement(record, None)
         with ERRORS:
             self._connection.execute(statement, {**self._place, **parameters})
 
 
 def first_record(rows: Sequence[Sequence[Any]]) -> Record | None:
-    """Return the record that ``load`` found, if any."""
+    """Return the record in the rows of a load, if any."""
     for payload, expires_at in rows:
         return Record(payload, from_epoch_milliseconds(expires_at))
     return None
 
 
 def now() -> int:
-    """Return this moment in milliseconds."""
+    """Return the current time in milliseconds."""
     return time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""SQLite with a log that is written ahead, so that readers and a writer do not wait."""
+"""SQLite in WAL mode, in which readers and a writer do not wait for each other."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _PAUSE = 0.002
 
 
 def write_ahead(engine: sa.Engine, seconds: float) -> None:
-    """Have the files of an engine write ahead, and wait for the disk at checkpoints only.
+    """Put an engine's files into WAL mode, and sync to disk at checkpoints only.
 
-    :param seconds: to wait, if others keep a file locked.
+    :param seconds: how long to wait for a locked file.
     """
     dialect: Any = engine.dialect
     refused = dialect.dbapi.OperationalError
 
     def connect(connection: Any, _record: object) -> None:
-        _turn(connection, refused, time.monotonic() + seconds)
+        _set_wal_mode(connection, refused, time.monotonic() + seconds)
         connection.execute("PRAGMA synchronous=NORMAL")
 
     sa.event.listen(engine, "connect", connect)
 
 
-def _turn(connection: Any, refused: type[Exception], deadline: float) -> None:
-    """Turn a file's journal into a log; what it is stays in the file.
+def _set_wal_mode(connection: Any, refused: type[Exception], deadline: float) -> None:
+    """Set a file's journal mode, which the file keeps.
 
-    Of several that do so at once, SQLite refuses all but one without waiting as it is told
-    to: each holds what another needs.
+    If several processes do so at once, SQLite refuses all but one without waiting for its
+    busy timeout, because they would deadlock.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What the SQL store says to its table, built once a store."""
+"""The statements of the SQL store, built once for each store and compiled on first use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BATCH = 500
 
 
 class Statements:
-    """What the store says to its table, with ``key``, ``now`` and ``new_…`` as parameters."""
+    """Every statement on one table, with the parameters ``key``, ``now`` and ``new_…``."""
 
     def __init__(self, table: sa.Table) -> None:
         now: sa.BindParameter[int] = sa.bindparam("now")
@@ -19,25 +19,29 @@ class Statements:
         key: sa.BindParameter[str] = sa.bindparam("key", type_=table.c.id.type)
         dead_key, live_key = sa.and_(table.c.id == key, dead), sa.and_(table.c.id == key, live)
         old: sa.BindParameter[bytes] = sa.bindparam("old_payload", type_=table.c.payload.type)
+        is_old = table.c.payload == old
         new_expiry: dict[str, Any] = {"expires_at": sa.bindparam("new_expires_at")}
         new = {"payload": sa.bindparam("new_payload"), **new_expiry}
 
-        self.load = sa.select(table.c.payload, table.c.expires_at).where(live_key)
-        self.load_locked = self.load.with_for_update()  # nothing more than load on SQLite
-        self.insert = sa.insert(table).values(id=key, **new)
-        self.replace_dead = sa.update(table).where(dead_key).values(new)
-        self.save = sa.update(table).where(live_key).values(new)
-        self.save_replacing = self.save.where(table.c.payload == old)
-        self.touch = sa.update(table).where(live_key).values(new_expiry)
-        self.delete = sa.delete(table).where(live_key)
-        self.delete_replacing = self.delete.where(table.c.payload == old)
-        self.delete_dead = sa.delete(table).where(dead_key)
+        load = sa.select(table.c.payload, table.c.expires_at).where(live_key)
+        self.load: sa.Select[Any] = load
+        #: The same as ``load`` on SQLite, whose transaction locks the file.
+        self.load_locked: sa.Select[Any] = load.with_for_update()
+        self.insert: sa.Insert = sa.insert(table).values(id=key, **new)
+        self.replace_dead: sa.Update = sa.update(table).where(dead_key).values(new)
+        self.save: sa.Update = sa.update(table).where(live_key).values(new)
+        self.save_replacing: sa.Update = self.save.where(is_old)
+        self.touch: sa.Update = sa.update(table).where(live_key).values(new_expiry)
+        self.delete: sa.Delete = sa.delete(table).where(live_key)
+        self.delete_replacing: sa.Delete = self.delete.where(is_old)
+        self.delete_dead: sa.Delete = sa.delete(table).where(dead_key)
 
-        self.ping = sa.select(sa.literal(1))
-        self.count = sa.select(sa.func.count()).select_from(table).where(live)
-        self.clear = sa.delete(table)
+        self.ping: sa.Select[Any] = sa.select(sa.literal(1))
+        self.count: sa.Select[Any] = sa.select(sa.func.count()).select_from(table).where(live)
+        self.clear: sa.Delete = sa.delete(table)
         keys = sa.select(table.c.id).limit(BATCH)
-        self.keys = keys.where(live, table.c.id > sa.bindparam("after")).order_by(table.c.id)
-        self.dead_keys = keys.where(dead).order_by(table.c.expires_at)
+        after = table.c.id > sa.bindparam("after")
+        self.keys: sa.Select[Any] = keys.where(live, after).order_by(table.c.id)
+        self.dead_keys: sa.Select[Any] = keys.where(dead).order_by(table.c.expires_at)
         any_key: sa.BindParameter[str] = sa.bindparam("keys", expanding=True)
-        self.delete_dead_keys = sa.delete(table).where(table.c.id.in_(any_key), dead)
+        self.delete_dead_keys: sa.Delete = sa.delete(table).where(table.c.id.in_(any_key), dead)

@@ -35,45 +35,44 @@ except ModuleNotFoundError:
 else:
     _INSTALLED = True
 
-#: Seconds between two batches of a prune, at least, in which waiting writers get in.
+#: Seconds between two batches of a prune, at least, so that waiting writers proceed.
 _PAUSE = 0.005
 
 
 class SQLAlchemyStore:
-    """Keeps each record in one row, of a layout of its own or of one that Express reads too.
+    """Keeps each record in one row, in the store's own layout or in one that Express reads.
 
-    Every verb is one statement that commits by itself, whatever transaction the
-    application has open. A second one follows where the first found no row to change: a
-    ``create`` of a taken key, a refused ``save`` or ``touch``, a ``delete`` of
-    nothing. Only ``save_locked`` then opens a transaction, and keeps one connection until
-    its end.
+    Every verb is one statement that commits by itself, even while the application has a
+    transaction open. A second statement follows if the first found no row: for a ``create``
+    of a taken key, a refused ``save`` or ``touch``, and a ``delete`` of an absent record. Only
+    ``save_locked`` then opens a transaction, on one connection.
 
-    A pooled connection that turns out to be dead is replaced, and the statement sent once
-    more. If the server had carried it out and died before it said so, ``create`` and
-    ``delete`` answer False, and ``save`` refuses and shows the record it wrote. Expired rows
-    stay until :meth:`prune`. This machine's clock says what has expired.
+    A dead connection in the pool is replaced and the statement is sent once more. If the
+    server had executed it and died before it answered, ``create`` and ``delete`` return False,
+    and ``save`` is refused with the record that it wrote. Expired rows stay until
+    :meth:`prune`. The application's clock decides what has expired.
 
-    An application's engine lends a connection for one statement at a time. Its options
-    and events stay in force, but parameters are not logged. On MySQL a COMMIT and a
-    ROLLBACK follow then, which a store made from a URL does not send. SQLite lets one
-    transaction write: while the application's is the one, nothing is stored, so give the
-    sessions a file of their own. An engine with one connection for all, or one a thread
-    (SQLite in memory), is refused: its transaction would be the store's too.
+    An application's engine is checked out for one statement at a time. Its options and events
+    apply, except that parameters are not logged. On MySQL each statement is followed by a
+    COMMIT and a ROLLBACK, which a store made from a URL does not send. SQLite allows one
+    writer: nothing can be stored while the application is writing in a transaction, so give
+    sessions a file of their own. An engine with a single connection, or one for each thread
+    (SQLite in memory), is refused, because the store would be part of its transaction.
 
-    After ``fork`` the child starts with an empty pool, also in an application's engine,
-    and leaves the parent's connections alone.
+    After ``fork`` the child starts with an empty pool, in an application's engine too, and
+    leaves the parent's connections alone.
 
-    :param engine: a synchronous :class:`sqlalchemy.Engine`, or a function that returns
-        one. It is called on first use, so it may need an application context then:
+    :param engine: a synchronous :class:`sqlalchemy.Engine`, or a function that returns one.
+        The function is called on first use, when there may be an application context:
         ``lambda: db.engine``.
     :param layout: ``native``, or the Node store whose table to share: ``connect-pg-simple``,
-        ``express-mysql-session``, ``connect-session-knex``, ``connect-session-sequelize``, or
-        ``express`` for the usual one of the dialect. Some round an expiry to the second.
-    :param table: the table's name, by default the layout's own.
+        ``express-mysql-session``, ``connect-session-knex``, ``connect-session-sequelize``.
+        ``express`` is the usual one of the dialect. Some round an expiry to the second.
+    :param table: the table's name; by default the layout's.
     :param schema: the table's schema; on MySQL, another database.
     :param create: call :meth:`setup` on first use.
     :param time_zone: for ``connect-pg-simple``, the TimeZone of Node's connections; by
-        default the one that the server gives this role in this database.
+        default the server's for this role and database.
     :raises ConfigError: for an engine that cannot work, at once or on first use.
     """
 
@@ -114,20 +113,18 @@ class SQLAlchemyStore:
         timeout: float = 5.0,
         **engine_options: Any,
     ) -> SQLAlchemyStore:
-        """Return a store with an engine of its own, which :meth:`close` disposes of.
+        """Return a store with its own engine, which :meth:`close` disposes of.
 
-        A SQLite file is put into WAL mode with ``synchronous=NORMAL``: a power failure,
-        though not a crash, may undo the last writes. SQLite makes it with the process's
-        umask.
+        A SQLite file is put into WAL mode with ``synchronous=NORMAL``: a power failure, but
+        not a crash, may undo the last writes. SQLite creates it with the process's umask.
 
-        :param timeout: seconds to wait for a connection, for an answer and for SQLite's
-            lock; known for psycopg, psycopg2, PyMySQL, mysqlclient and sqlite3, and at
-            least 2 for a new connection of psycopg. psycopg2 waits without end for a
-            PostgreSQL process that hangs on a machine that is well; psycopg is stopped.
-            PgBouncer refuses the statement timeout that the server is told as well;
-            ``connect_args={"options": ""}`` leaves it out.
+        :param timeout: seconds to wait for a connection, for an answer and for SQLite's lock.
+            It applies to psycopg, psycopg2, PyMySQL, mysqlclient and sqlite3; a new connection
+            of psycopg takes at least 2. psycopg2 has no limit if a PostgreSQL process hangs
+            and its machine does not. The server is told the timeout too, which PgBouncer
+            refuses: ``connect_args={"options": ""}`` leaves it out.
         :param engine_options: further arguments of :func:`sqlalchemy.create_engine`.
-            What ``connect_args`` or the URL say goes before ``timeout``.
+            ``connect_args`` and the URL take precedence over ``timeout``.
         :raises ConfigError: for a URL or options that cannot work, or a missing driver.
         """
         _need_sqlalchemy()
@@ -146,7 +143,7 @@ class SQLAlchemyStore:
 
     @cached_property
     def table(self) -> sa.Table:
-        """The table, for an application whose migrations make it (with ``create=False``)."""
+        """The table, for an application whose migrations create it (with ``create=False``)."""
         return self._rows.layout.table
 
     def load(self, key: str) -> Record | None:
@@ -170,7 +167,7 @@ class SQLAlchemyStore:
             return GONE
         expected = replacing is None or replacing.payload == current.payload
         if expected and self._rows.values(current) == self._rows.values(record):
-            return None  # Outcome says when such a row is not counted.
+            return None  # unchanged rows may not be counted: see Outcome.row_count
         return GONE if replacing is None else Refusal(current)
 
     def save_locked(
@@ -182,8 +179,9 @@ class SQLAlchemyStore:
         with self._rows.locked(key) as row:
             if row.record is None:
                 return GONE
-            expected = row.record.payload == replacing.payload  # Outcome says when.
-            row.replace(record if expected else rebase(row.record))
+            # Unchanged rows may not be counted: see Outcome.row_count.
+            is_base = row.record.payload == replacing.payload
+            row.replace(record if is_base else rebase(row.record))
         return None
 
     def touch(self, key: str, expires_at: datetime) -> bool:
@@ -201,12 +199,12 @@ class SQLAlchemyStore:
         return False
 
     def lock(self, key: str, *, ttl: float) -> Lock:
-        """Return a lock of the server; on SQLite a row of ``<table>_locks``, made on first use.
+        """Return a lock of the server, or on SQLite a row of ``<table>_locks``.
 
-        The server's, PostgreSQL's advisory lock or MySQL's GET_LOCK, has no ttl: it ends
-        with its connection. Whoever holds it or waits for it has one outside the pool, and
-        beyond the pool's limit. PgBouncer has to leave a client its session
-        (``pool_mode=session``); with ``transaction`` nobody would hold the lock.
+        The server's lock, PostgreSQL's advisory lock or MySQL's GET_LOCK, has no ttl: it ends
+        with its connection. Holders and waiters each have a connection outside the pool, which
+        does not count towards its limit. PgBouncer needs ``pool_mode=session``; with
+        ``transaction`` there would be no lock. SQLite's table is created on first use.
         """
         dialect = self._rows.database.engine.dialect.name
         if dialect in CONNECTION_LOCKS:
@@ -214,7 +212,7 @@ class SQLAlchemyStore:
         return RecordLock(self._locks, key, ttl=ttl)
 
     def keys(self) -> Iterator[str]:
-        """Yield the live keys, a batch a statement; no connection is held between them."""
+        """Yield the live keys in batches; no connection stays checked out in between."""
         last = ""
         while True:
             rows = self._rows.run(self._rows.sql.keys, now=now(), after=last).rows
@@ -235,18 +233,18 @@ class SQLAlchemyStore:
         removed = 0
         while True:
             began = time.monotonic()
-            # Looking first locks nothing. A DELETE that looks for itself locks the index on
-            # MySQL, and a create that comes across it may be the victim of a deadlock.
+            # A SELECT locks nothing. A DELETE that searches locks the index on MySQL, and may
+            # deadlock with a create.
             keys = [key for (key,) in run(sql.dead_keys, now=moment).rows]
             if keys:
                 removed += run(sql.delete_dead_keys, keys=keys, now=moment).row_count
             if len(keys) < BATCH:
                 return removed
-            # SQLite's writers do not queue: with less of a pause they keep missing it.
+            # SQLite's writers poll. After a shorter pause they may never find the file free.
             time.sleep(max(_PAUSE, time.monotonic() - began))
 
     def setup(self) -> None:
-        """Make the table and its index if they are not there."""
+        """Create the table and its index if they are missing."""
         self._rows.setup()
 
     def ping(self) -> None:
@@ -264,7 +262,7 @@ class SQLAlchemyStore:
             lambda: rows.database.engine, table=f"{table.name}_locks", schema=table.schema
         )
         locks._rows.use(rows.database)
-        locks.prune()  # what killed holders have left
+        locks.prune()  # removes the locks of killed holders
         return locks
 
 

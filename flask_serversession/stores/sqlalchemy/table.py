@@ -1,4 +1,4 @@
-"""The SQL store's table and its statements, each built once and cached by SQLAlchemy."""
+"""The layouts of the SQL store's table: its columns, types and index."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _LAST = epoch_milliseconds(datetime.max.replace(tzinfo=timezone.utc))
 
 
 class BinaryKey(sa.TypeDecorator[str]):
-    """Text as bytes, for MySQL's text types ignore trailing spaces whatever their collation."""
+    """Text as bytes, because MySQL's text types ignore trailing spaces in any collation."""
 
-    impl = sa.VARBINARY(_LONGEST_KEY)
-    cache_ok = True
+    impl: sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]] = sa.VARBINARY(_LONGEST_KEY)
+    cache_ok: bool | None = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
         return None if value is None else value.encode()
@@ -44,9 +44,9 @@ KEY = (
 
 
 class Stored(sa.types.UserDefinedType[Any]):
-    """A column type of one dialect, by its name there, and how its values come and go."""
+    """A column type of one dialect, by its name in SQL, with functions to write and read."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class Stored(sa.types.UserDefinedType[Any]):
 
 
 class JsonText(Stored):
-    """PostgreSQL's ``json`` as the text it keeps, which can be compared and is not parsed."""
+    """PostgreSQL's ``json`` as its stored text, which can be compared and is not parsed."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     def bind_expression(self, bindvalue: sa.BindParameter[Any]) -> Value:
         return sa.cast(bindvalue, Stored(self.ddl))
@@ -85,9 +85,9 @@ class JsonText(Stored):
 
 
 class MySQLText(Stored):
-    """Text compared byte by byte, whatever character set and collation the column has."""
+    """Text compared byte by byte, in any character set and collation of the column."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
         def __eq__(self, other: Any) -> Value:  # type: ignore[override]
@@ -95,9 +95,9 @@ class MySQLText(Stored):
 
 
 class MySQLKey(Stored):
-    """The same, found by the column's index first, which may ignore case and spaces."""
+    """MySQLText that uses the column's index first, which may ignore case and spaces."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
         def __eq__(self, other: Any) -> Value:  # type: ignore[override]
@@ -110,12 +110,12 @@ def _utf8(text: Value) -> Value:
 
 
 class Timestamp(Stored):
-    """PostgreSQL's timestamps, as milliseconds: no TimeZone of a connection has a say.
+    """PostgreSQL's timestamps as milliseconds, independent of the connection's TimeZone.
 
-    :param local: the column has no time zone, and holds the clock of ``:time_zone``.
+    :param local: the column has no time zone and stores the local time of ``:time_zone``.
     """
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     # SQLAlchemy copies a type by its positional parameters.
     def __init__(self, ddl: str, local: bool = False) -> None:
@@ -129,7 +129,7 @@ class Timestamp(Stored):
         return sa.type_coerce(sa.extract("epoch", self._in_zone(column)), self)
 
     def _in_zone(self, moment: Value) -> Value:
-        # The function behind AT TIME ZONE, which goes from one kind to the other, either way.
+        # The function behind AT TIME ZONE, which converts in both directions.
         return sa.func.timezone(_TIME_ZONE, moment) if self.local else moment
 
 
@@ -141,24 +141,24 @@ def _seconds(milliseconds: int) -> float:
 
 
 def _milliseconds(seconds: Any) -> int:
-    # PostgreSQL knows later years than Python does.
+    # PostgreSQL's years go beyond Python's.
     milliseconds: int = round(min(seconds * 1000, _LAST))
     return milliseconds
 
 
 class Layout(NamedTuple):
-    """How rows look: a table with the columns ``id``, ``payload`` and ``expires_at``.
+    """A table with the columns ``id``, ``payload`` and ``expires_at``.
 
-    Those are the columns' keys. Their names and types in the database are the layout's; to
-    the statements they hold text, bytes and milliseconds since 1970.
+    Those are the columns' keys. Their names and types in the database depend on the layout;
+    for the statements they are text, bytes and milliseconds since 1970.
     """
 
     table: sa.Table
-    #: Give the moment, in milliseconds, that the expiry column holds for another one.
+    #: Rounds a moment, in milliseconds, as the expiry column does.
     rounded: Callable[[int], int] = int
     #: The expiry is a local time, and the statements have a parameter ``time_zone``.
     local: bool = False
-    #: It is this package's own, and setup gives a table that is there the index it lacks.
+    #: The layout of this package: setup adds a missing index to an existing table.
     native: bool = False
 
 
@@ -167,7 +167,7 @@ def native_layout(name: str | None, schema: str | None) -> Layout:
     name = name or "server_sessions"
     table = sa.Table(
         name,
-        # One of its own: no other table of that name is in its way.
+        # Its own, so that the application may have a table of that name.
         sa.MetaData(),
         sa.Column("id", KEY, primary_key=True),
         sa.Column(
@@ -175,9 +175,9 @@ def native_layout(name: str | None, schema: str | None) -> Layout:
             sa.LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL),
             nullable=False,
         ),
-        # Milliseconds since 1970: no dialect has a time zone to add to a number.
+        # Milliseconds since 1970: no dialect can apply a time zone to a number.
         sa.Column("expires_at", sa.BigInteger, nullable=False),
-        # SQLAlchemy does not find an index again whose name it had to shorten.
+        # A name given here: SQLAlchemy does not find an index whose name it had to shorten.
         sa.Index(f"ix_{name}_expires_at", "expires_at"),
         schema=schema,
     )
@@ -203,7 +203,7 @@ def node_layout(
     rounded: Callable[[int], int] = int,
     local: bool = False,
 ) -> Layout:
-    """Return the layout of a Node store's table, whose index, if any, is on the expiry."""
+    """Return the layout of a Node store's table; ``index`` is the name of one on the expiry."""
     table = sa.Table(name, sa.MetaData(), *map(_column, columns), schema=schema)
     if index:
         sa.Index(index, table.c.expires_at)
@@ -222,8 +222,8 @@ def _column(column: Column) -> sa.Column[Any]:
     )
 
 
-#: The TimeZone of a connection that asks for none; NULL if this one asked (PGTZ,
-#: ``options``, SET), which hides it, and neither the role nor the database has one set.
+#: The TimeZone of a connection that does not set one. If this connection does (PGTZ,
+#: ``options``, SET), that of the role or the database; NULL if neither has one.
 TIME_ZONE_OF_OTHERS = sa.text(
     """
     SELECT CASE WHEN source NOT IN ('client', 'session') THEN setting ELSE (
@@ -240,7 +240,7 @@ TIME_ZONE_OF_OTHERS = sa.text(
 
 
 def make_missing(connection: sa.Connection, layout: Layout) -> None:
-    """Make the table and its index, unless they are there or another process is faster."""
+    """Create the table and its index if they are missing; other processes may be faster."""
     _refuse_another_table(connection, layout.table)
     parts: list[sa.Table | sa.Index] = [layout.table]
     if layout.native:
@@ -251,7 +251,7 @@ def make_missing(connection: sa.Connection, layout: Layout) -> None:
         except exc.DBAPIError as error:
             if error.connection_invalidated:
                 raise
-            # It may have been made after we looked: look again.
+            # Another process may have created it after the check: check again.
             part.create(connection, checkfirst=True)
 
 
@@ -263,7 +263,7 @@ def _refuse_another_table(connection: sa.Connection, table: sa.Table) -> None:
     missing = [column.name for column in table.columns if column.name not in there]
     if missing:
         raise ConfigError(
-            f"The table {table.name!r} is there and is not one of this store: it has no"
-            f" {' and no '.join(missing)}. Give the store a table of its own, with the option"
-            " table, or the option layout of whose table it is."
+            f"The table {table.name!r} exists and is not one of this store: it has no"
+            f" {' and no '.join(missing)}. Name another table with the option table, or the"
+            " layout of this one with the option layout."
         )
