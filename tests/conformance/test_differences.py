@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flask_serversession.config_keys import DEFAULTS
+from flask_serversession.config.options import DEFAULTS
 
 from . import differences
 from .differences import RULES

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +20,6 @@ from flask_serversession import errors
 from flask_serversession import ServerSession
 from flask_serversession import stores
 from flask_serversession.cli import sessions
-from flask_serversession.config_keys import DEFAULTS
 from flask_serversession.extension import EXTENSION
 
 ROOT = Path(__file__).parents[2]
@@ -180,32 +178,6 @@ def test_the_application_of_the_tutorial_keeps_notes_until_the_logout() -> None:
     assert "Goodbye." in client.post("/logout", follow_redirects=True).text
     assert "call Charles" not in client.get("/").text
     close(app)
-
-
-def test_each_config_key_has_a_heading_and_each_such_heading_is_a_key() -> None:
-    headings = [
-        text for text in headings_of(REFERENCE / "config.rst") if text.startswith("SESSION_")
-    ]
-
-    assert sorted(headings) == sorted(DEFAULTS)
-
-
-@pytest.mark.parametrize("key", DEFAULTS)
-def test_the_defaults_of_a_key_are_as_documented(key: str) -> None:
-    text = (REFERENCE / "config.rst").read_text(encoding="utf-8")
-    section = text.partition(f".. setting:: {key}\n")[2].partition(".. setting::")[0]
-    [default] = re.findall(r"^:Default: (.+)$", section, re.MULTILINE)
-
-    flask, _, express = default.partition("; in the express profile ")
-
-    assert documented_value(flask) == DEFAULTS[key][0]
-    assert documented_value(express or flask) == DEFAULTS[key][1]
-
-
-def documented_value(text: str) -> object:
-    literal = re.match(r"``(.+?)``", text)
-    assert literal is not None
-    return eval(literal[1], {"timedelta": timedelta})
 
 
 def test_each_public_name_has_an_entry() -> None:

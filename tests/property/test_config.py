@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_serversession.config import Config
-from flask_serversession.config_keys import DEFAULTS
+from flask_serversession.config.options import DEFAULTS
 from flask_serversession.cookies.cookie import SessionCookie
 from flask_serversession.cookies.header import set_cookie_line
 from flask_serversession.errors import ConfigError
@@ -22,7 +22,7 @@ from flask_serversession.stores.memory import MemoryStore
 
 FLASKS_DEFAULTS = {"PERMANENT_SESSION_LIFETIME": timedelta(days=31), "APPLICATION_ROOT": "/"}
 
-#: A function is believed to be the right one, so there is none among them.
+#: No functions: a function is accepted unseen.
 junk: st.SearchStrategy[Any] = (
     st.none()
     | st.booleans()
@@ -40,7 +40,7 @@ junk: st.SearchStrategy[Any] = (
 
 
 def use(given: dict[str, Any]) -> None:
-    """Make, change and save a session of an application with this configuration."""
+    """Make, change and save a session with this configuration."""
     config = Config.from_mapping(FLASKS_DEFAULTS | given)
     store = open_store(config.store, config.store_options)
     assert isinstance(store, MemoryStore)
@@ -59,7 +59,7 @@ def use(given: dict[str, Any]) -> None:
     ends = from_epoch_milliseconds(cookie.expires_at(config.idle_timeout))
     store.create("an id", Record(compose(cookie.to_document(), b"{}"), ends))
     session = manager.load("an id")
-    if session is not None:  # it may have expired at once
+    if session is not None:  # it may have expired already
         session["key"] = "value"
         session.permanent = True
         session.save()
@@ -81,14 +81,14 @@ def refusal_of(given: dict[str, Any]) -> str | None:
 @example("SESSION_IDLE_TIMEOUT", 1e300)
 @example("SESSION_STORE", "nosuch://[")
 @example("PERMANENT_SESSION_LIFETIME", timedelta.max)
-def test_any_value_of_any_key_works_or_is_refused_by_name(key: str, value: Any) -> None:
+def test_any_value_of_any_key_works_or_is_refused_with_its_key(key: str, value: Any) -> None:
     refusal = refusal_of({key: value})
 
     assert refusal is None or key in refusal
 
 
 @given(st.dictionaries(st.sampled_from([*DEFAULTS]), junk))
-def test_values_that_work_alone_work_together(given: dict[str, Any]) -> None:
+def test_values_that_work_separately_work_together(given: dict[str, Any]) -> None:
     working = {key: value for key, value in given.items() if not refusal_of({key: value})}
 
     use(working)

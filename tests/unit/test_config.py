@@ -10,7 +10,7 @@ import pytest
 
 from flask_serversession.config import Config
 from flask_serversession.config import secrets_from
-from flask_serversession.config_keys import DEFAULTS
+from flask_serversession.config.options import DEFAULTS
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
 from flask_serversession.format.merge import keep_mine
@@ -19,7 +19,7 @@ from flask_serversession.sessions.policy import SavePolicy
 SECOND = 1000
 DAY = 24 * 60 * 60 * SECOND
 
-#: The keys that Flask itself fills in, as Flask 3 does.
+#: The defaults that Flask 3 puts into every config.
 FLASKS_DEFAULTS = {
     "SECRET_KEY": None,
     "SECRET_KEY_FALLBACKS": None,
@@ -40,7 +40,7 @@ def read(**given: Any) -> Config:
     return Config.from_mapping(FLASKS_DEFAULTS | given)
 
 
-def test_without_any_key_it_is_the_flask_profile() -> None:
+def test_without_any_key_the_profile_is_flask() -> None:
     config = read()
 
     assert config.profile == "flask"
@@ -89,7 +89,7 @@ def test_the_express_profile_has_express_sessions_defaults() -> None:
     assert config.touch_interval == 0
 
 
-def test_what_the_application_sets_wins_over_its_profile() -> None:
+def test_a_key_that_the_application_sets_overrides_its_profile() -> None:
     config = read(
         SESSION_PROFILE="express",
         SESSION_COOKIE_NAME="sid",
@@ -104,7 +104,7 @@ def test_what_the_application_sets_wins_over_its_profile() -> None:
     assert config.touch_interval is None
 
 
-def test_it_cannot_be_changed_once_read() -> None:
+def test_a_config_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         read().proxy = True  # type: ignore[misc]
 
@@ -180,11 +180,11 @@ def test_a_key_of_the_policy_is_read_as_documented(
     assert getattr(read(**{key: value}).policy, attribute) == value
 
 
-def test_the_cookies_path_wins_over_the_applications_root() -> None:
+def test_the_cookies_path_overrides_the_applications_root() -> None:
     assert read(APPLICATION_ROOT="/root", SESSION_COOKIE_PATH="/app").cookie.path == "/app"
 
 
-def test_flasks_own_switch_turns_rolling_off_where_nothing_else_does() -> None:
+def test_session_refresh_each_request_turns_rolling_off_unless_it_is_set() -> None:
     assert read(SESSION_REFRESH_EACH_REQUEST=False).policy.rolling is False
     assert read(SESSION_REFRESH_EACH_REQUEST=False, SESSION_ROLLING=True).policy.rolling is True
     assert read(SESSION_REFRESH_EACH_REQUEST=True).policy.rolling is None
@@ -236,7 +236,7 @@ class Odd:
         ("PERMANENT_SESSION_LIFETIME", timedelta.max, "timedelta"),
     ],
 )
-def test_a_value_that_cannot_work_is_refused_by_key_value_and_what_can(
+def test_a_value_that_is_not_allowed_raises_with_key_value_and_what_is_allowed(
     key: str, value: object, shown: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -249,7 +249,7 @@ def test_a_value_that_cannot_work_is_refused_by_key_value_and_what_can(
 
 
 @pytest.mark.parametrize("secret", ["", b"", [], (), [""], ["good", None], 42, {"good"}])
-def test_a_secret_that_cannot_sign_is_refused_without_being_shown(secret: object) -> None:
+def test_an_invalid_secret_is_refused_and_not_shown(secret: object) -> None:
     with pytest.raises(ConfigError, match="SESSION_SECRET must be a non-empty") as caught:
         read(SESSION_SECRET=secret)
 
@@ -265,24 +265,24 @@ def test_flasks_secret_key_signs_and_its_fallbacks_verify() -> None:
     )
 
 
-def test_a_secret_of_its_own_keeps_flasks_out() -> None:
+def test_session_secret_replaces_flasks_keys() -> None:
     config = {"SECRET_KEY": "flask's", "SECRET_KEY_FALLBACKS": ["older"]}
 
     assert secrets_from(config, ("own",)) == ("own",)
 
 
 @pytest.mark.parametrize("config", [{}, {"SECRET_KEY": None}, {"SECRET_KEY": ""}])
-def test_without_a_secret_it_says_what_to_set(config: dict[str, Any]) -> None:
+def test_without_a_secret_the_error_says_what_to_set(config: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"app\.secret_key .* SESSION_SECRET"):
         secrets_from(config, None)
 
 
-def test_a_secret_of_another_type_is_refused_before_anything_is_signed() -> None:
+def test_a_secret_key_of_another_type_is_refused() -> None:
     with pytest.raises(ConfigError, match="SECRET_KEY is of type int"):
         secrets_from({"SECRET_KEY": 1234567}, None)
 
 
-def test_it_keeps_its_secrets_and_its_store_to_itself() -> None:
+def test_the_repr_shows_neither_secrets_nor_the_store() -> None:
     shown = repr(
         read(
             SESSION_SECRET="planted",
@@ -299,7 +299,7 @@ def warning_about(key: str) -> str:
         read(**{key: "anything"})
 
     [one] = caught
-    assert one.filename == __file__  # of whoever reads the configuration
+    assert one.filename == __file__  # where the configuration is read
     return str(one.message)
 
 
@@ -311,12 +311,12 @@ def warning_about(key: str) -> str:
         ("SESSION_SAVE_UNINITIALISED", "SESSION_SAVE_UNINITIALIZED"),
     ],
 )
-def test_a_misspelt_key_warns_with_the_nearest_one(key: str, near: str) -> None:
+def test_a_misspelt_key_warns_and_suggests_the_nearest_one(key: str, near: str) -> None:
     assert warning_about(key).endswith(f"did you mean {near}?")
 
 
 @pytest.mark.parametrize("key", ["SESSION_XYZZY_QUUX_PLUGH_42", "SESSION_TTL"])
-def test_a_key_like_no_other_warns_alone(key: str) -> None:
+def test_a_key_like_no_other_warns_without_a_suggestion(key: str) -> None:
     assert warning_about(key).endswith("means nothing here.")
 
 
@@ -331,7 +331,7 @@ def test_a_key_like_no_other_warns_alone(key: str) -> None:
         ("SESSION_SQLALCHEMY_TABLE", "{'table': …}"),
     ],
 )
-def test_a_key_of_flask_session_warns_with_what_it_is_here(key: str, equivalent: str) -> None:
+def test_a_key_of_flask_session_warns_and_names_its_equivalent(key: str, equivalent: str) -> None:
     message = warning_about(key)
 
     assert "is Flask-Session's" in message

@@ -1,0 +1,136 @@
+"""The configuration of one application, read once in ``init_app``.
+
+Only the secret is looked up later, when it is first needed, so that an application can set
+``app.secret_key`` after the extension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+from typing import Literal
+from typing import NamedTuple
+
+from ..cookies.options import CookieOptions
+from ..errors import ConfigError
+from ..format.merge import Concurrency
+from ..format.merge import Resolve
+from .advice import warn_about_unknown_keys
+from .options import FLASKS_OPTIONS
+from .options import OPTIONS
+from .options import PROFILE
+from .parsers import is_secret
+
+Profile = Literal["flask", "express"]
+#: What a request gets when its store fails: the error, or an empty session.
+StoreErrorPolicy = Literal["raise", "null"]
+Secrets = tuple[str | bytes, ...]
+
+
+class SavePolicy(NamedTuple):
+    """The options that :func:`~.sessions.policy.decide` looks at, named as in express-session."""
+
+    resave: bool = False
+    save_uninitialized: bool = False
+    #: None: a cookie with an expiry is sent again whenever the store's expiry moves.
+    rolling: bool | None = None
+    unset: Literal["keep", "destroy"] = "keep"
+    touch: Literal["accessed", "always"] = "accessed"
+    destroy_empty: bool = True
+    clear_cookie: bool = True
+    #: A change of ``session.cookie`` counts as a change of the session.
+    cookie_counts: bool = True
+
+    @property
+    def needs_every_session(self) -> bool:
+        """Whether even a request that ignores its session has something to decide."""
+        return (
+            self.resave or self.save_uninitialized or bool(self.rolling) or self.touch == "always"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The options of one application. Ages are in milliseconds."""
+
+    profile: Profile
+    store: Any = field(repr=False)
+    store_options: Mapping[str, Any] = field(repr=False)
+    #: ``SESSION_SECRET``; None uses Flask's ``SECRET_KEY``.
+    secret: Secrets | None = field(repr=False)
+    cookie_name: str
+    cookie: CookieOptions
+    #: ``SESSION_COOKIE_OPTIONS``: returns the cookie attributes for a request.
+    cookie_per_request: Callable[[Any], Mapping[str, Any]] | None
+    #: ``SESSION_GENID``: returns a new id for a request.
+    genid: Callable[[Any], str]
+    proxy: bool | None
+    policy: SavePolicy
+    concurrency: Concurrency
+    resolve: Resolve
+    idle_timeout: int
+    permanent_lifetime: int
+    touch_interval: int | None
+    regenerate_grace: int
+    store_error: StoreErrorPolicy
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any]) -> Config:
+        """Return the options in an application's config.
+
+        :raises ConfigError: naming the key, its value and what is allowed.
+        """
+        profile = PROFILE.read(config, "flask")
+        warn_about_unknown_keys(config)
+        values: dict[str, Any] = {"policy.cookie_counts": profile == "flask"}
+        for option in (*OPTIONS, *FLASKS_OPTIONS):
+            if values.get(option.field) is None:
+                values[option.field] = option.read(config, profile)
+        _check_grace(values)
+        return cls(
+            cookie=CookieOptions(**_take(values, "cookie.")),
+            policy=SavePolicy(**_take(values, "policy.")),
+            **values,
+        )
+
+
+def _take(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Remove the fields with this prefix, and return them without it."""
+    fields = [name for name in values if name.startswith(prefix)]
+    return {name.removeprefix(prefix): values.pop(name) for name in fields}
+
+
+def _check_grace(values: Mapping[str, Any]) -> None:
+    if values["regenerate_grace"] and values["concurrency"] == "overwrite":
+        raise ConfigError(
+            "SESSION_REGENERATE_GRACE needs SESSION_CONCURRENCY to be 'merge' or 'reject': with"
+            " 'overwrite' a slow request would write the old session back."
+        )
+
+
+def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets:
+    """Return the secrets: the first one signs, all of them verify.
+
+    :param explicit: ``SESSION_SECRET``, which replaces Flask's keys.
+    :raises ConfigError: if there is none.
+    """
+    if explicit is not None:
+        return explicit
+    current = config.get("SECRET_KEY")
+    if not current:
+        raise ConfigError(
+            "The session cookie needs a secret to be signed with. Set app.secret_key (or"
+            " SESSION_SECRET) to a long random value, such as the output of"
+            " python -c 'import secrets; print(secrets.token_hex(32))'."
+        )
+    if not is_secret(current):
+        raise ConfigError(
+            f"SECRET_KEY is of type {type(current).__name__}; it must be str or bytes."
+        )
+    fallbacks = config.get("SECRET_KEY_FALLBACKS") or ()
+    if isinstance(fallbacks, (str, bytes)) or not all(map(is_secret, fallbacks)):
+        raise ConfigError("SECRET_KEY_FALLBACKS must be a list of non-empty str or bytes.")
+    return (current, *fallbacks)

@@ -1,0 +1,140 @@
+"""The kinds of values that options take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..cookies.attributes import age_in_milliseconds
+from ..cookies.attributes import check_domain
+from ..cookies.attributes import check_name
+from ..cookies.attributes import check_path
+from ..cookies.attributes import check_priority
+from ..cookies.attributes import check_samesite_option
+
+Parse = Callable[[Any], Any]
+
+_UP_TO = "up to a thousand years"
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """Turns the value of a key into the value of a field of ``Config``."""
+
+    #: Completes the sentence "It must be". The reference page has the same text.
+    allowed: str
+    #: Returns the field's value. Raises TypeError or ValueError if the value is not allowed.
+    parse: Parse
+
+
+def is_secret(value: object) -> bool:
+    """Return whether this can sign cookies."""
+    return isinstance(value, (str, bytes)) and bool(value)
+
+
+def choice(*choices: str) -> Parser:
+    """Return a parser of one of several words."""
+    *others, last = map(repr, choices)
+    return Parser(f"{', '.join(others)} or {last}", _checked(choices.__contains__))
+
+
+def function(description: str, default: Any = None) -> Parser:
+    """Return a parser of a function; None becomes the default."""
+    parse = _checked(callable)
+    return Parser(
+        f"a function of {description}, or None",
+        lambda value: default if value is None else parse(value),
+    )
+
+
+def _checked(is_allowed: Callable[[Any], bool]) -> Parse:
+    def parse(value: Any) -> Any:
+        if is_allowed(value):
+            return value
+        raise ValueError
+
+    return parse
+
+
+def _or_none(parse: Parse) -> Parse:
+    return lambda value: None if value is None else parse(value)
+
+
+def _attribute(check: Callable[[Any], None]) -> Parse:
+    """Return a parser of a cookie's attribute; a false value omits the attribute."""
+
+    def parse(value: Any) -> Any:
+        if not value:
+            return None
+        check(value)
+        return value
+
+    return parse
+
+
+def _age(minimum: int | None = None) -> Parse:
+    """Return a parser of seconds or a timedelta into milliseconds."""
+
+    def parse(value: Any) -> int:
+        milliseconds = age_in_milliseconds(value)
+        if milliseconds is None or (minimum is not None and milliseconds < minimum):
+            raise ValueError
+        return milliseconds
+
+    return parse
+
+
+def _name(value: Any) -> Any:
+    check_name(value)
+    return value
+
+
+def _secrets(value: Any) -> tuple[str | bytes, ...]:
+    secrets = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if secrets and all(map(is_secret, secrets)):
+        return secrets
+    raise ValueError
+
+
+_flag = _checked(lambda value: isinstance(value, bool))
+_path = _attribute(check_path)
+
+FLAG = Parser("True or False", _flag)
+FLAG_OR_NONE = Parser("True, False or None", _or_none(_flag))
+#: True, or None to omit the attribute.
+ATTRIBUTE_FLAG = Parser("True or False", lambda value: _flag(value) or None)
+SECURE = Parser(
+    "True, False or 'auto'",
+    lambda value: value if value == "auto" else _flag(value) or None,
+)
+
+AGE = Parser(f"a positive number of seconds or timedelta, {_UP_TO}", _age(1))
+AGE_OR_ZERO = Parser(f"a number of seconds or a timedelta, from zero {_UP_TO}", _age(0))
+AGE_OR_ZERO_OR_NONE = Parser(f"{AGE_OR_ZERO.allowed}, or None", _or_none(_age(0)))
+#: A negative age is allowed: it makes sessions that have already expired.
+ANY_AGE_OR_NONE = Parser(
+    f"a number of seconds or a timedelta, {_UP_TO}, or None", _or_none(_age())
+)
+
+NAME = Parser("a str of letters, digits and !#$%&'*+-.^_`|~", _name)
+PATH = Parser("a str of printable ASCII without ; and <, or None", _path)
+ROOT = Parser("a str of printable ASCII without ; and <", lambda value: _path(value) or "/")
+DOMAIN = Parser("a host name such as 'example.com', or None", _attribute(check_domain))
+SAMESITE = Parser(
+    "'Lax', 'Strict' or 'None' in any case, True (strict), 'auto', or None",
+    _attribute(check_samesite_option),
+)
+PRIORITY = Parser("'low', 'medium' or 'high' in any case, or None", _attribute(check_priority))
+
+STORE = Parser(
+    "a URL, a name, a store, or a client that the application made", lambda value: value
+)
+STORE_OPTIONS = Parser(
+    "a dict of the store's keyword arguments",
+    _checked(lambda value: isinstance(value, Mapping)),
+)
+SECRETS = Parser("a non-empty str or bytes, or a list of them, or None", _or_none(_secrets))
+#: Flask's SESSION_REFRESH_EACH_REQUEST: a false value turns rolling off.
+REFRESHING = Parser("True or False", lambda value: None if value else False)

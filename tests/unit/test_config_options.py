@@ -1,0 +1,69 @@
+"""The table of options matches the fields of ``Config``."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from flask_serversession.policy import SavePolicy
+
+from flask_serversession.config import Config
+from flask_serversession.config.options import FLASKS_OPTIONS
+from flask_serversession.config.options import Option
+from flask_serversession.config.options import OPTIONS
+from flask_serversession.cookies.options import CookieOptions
+from flask_serversession.errors import ConfigError
+
+#: Set by the profile, not by a key.
+WITHOUT_A_KEY = {"policy.cookie_counts"}
+
+
+def names_of(kind: Any, prefix: str = "") -> set[str]:
+    return {prefix + field.name for field in fields(kind)}
+
+
+def test_each_field_of_config_has_an_option_and_each_option_a_field() -> None:
+    of_config = names_of(Config) - {"cookie", "policy"}
+    nested = names_of(CookieOptions, "cookie.") | names_of(SavePolicy, "policy.")
+
+    assert {option.field for option in (*OPTIONS, *FLASKS_OPTIONS)} == (
+        of_config | nested
+    ) - WITHOUT_A_KEY
+
+
+def test_no_two_options_have_the_same_key_or_field() -> None:
+    keys = [option.key for option in (*OPTIONS, *FLASKS_OPTIONS)]
+
+    assert len({*keys}) == len(keys)
+    assert len({option.field for option in OPTIONS}) == len(OPTIONS)
+
+
+@pytest.mark.parametrize("option", [*OPTIONS, *FLASKS_OPTIONS], ids=lambda option: option.key)
+def test_a_default_is_read_like_the_same_value_set_by_the_application(option: Option) -> None:
+    for profile, default in zip(("flask", "express"), option.defaults, strict=True):
+        assert option.read({}, profile) == option.read({option.key: default}, profile)
+
+
+@pytest.mark.parametrize(
+    ("config", "shown"),
+    [
+        ({"SESSION_SECRET": [b"planted", 5]}, "of type list"),
+        ({"SESSION_STORE_OPTIONS": "password=planted"}, "of type str"),
+    ],
+)
+def test_an_error_about_a_secret_shows_its_type_only(config: dict[str, Any], shown: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_mapping(config)
+
+    assert shown in str(caught.value)
+    assert "planted" not in str(caught.value)
+
+
+def test_an_error_names_the_key_the_value_and_what_is_allowed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_mapping({"SESSION_CONCURRENCY": "merged"})
+
+    assert str(caught.value) == (
+        "SESSION_CONCURRENCY is 'merged'; it must be 'merge', 'overwrite' or 'reject'."
+    )
