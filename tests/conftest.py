@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from .servers.base import REPORT
@@ -14,6 +17,10 @@ from .servers.redis import redis_program as redis_program
 from .servers.redis import redis_sentinel_url as redis_sentinel_url
 from .servers.redis import redis_url as redis_url
 from .servers.redis import valkey_program as valkey_program
+
+# Processes that a test starts import this package. It comes last on the path, so that
+# `pytest` tests the installed wheel while `python -m pytest` tests the checkout.
+sys.path.append(str(Path(__file__).parents[1]))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
