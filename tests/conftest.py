@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from .servers.base import REPORT
@@ -34,6 +36,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=200,
         help="how many random requests to send to Express and Flask, a store (default 200)",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Have a worker of pytest-xdist hand over what it found out about the servers."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["servers"] = REPORT
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    REPORT.update(getattr(node, "workeroutput", {}).get("servers", {}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    from .sharing import GroupScheduling
+
+    return GroupScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        from .sharing import put_long_groups_first
+
+        put_long_groups_first(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
