@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,9 @@ from .servers.redis import valkey_program as valkey_program
 # Processes that a test starts import this package. It comes last on the path, so that
 # `pytest` tests the installed wheel while `python -m pytest` tests the checkout.
 sys.path.append(str(Path(__file__).parents[1]))
+
+#: Folders whose tests have to reach every branch by themselves. Measuring doubles their time.
+COVERING = ("tests/unit/", "tests/property/", "tests/flask/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,9 +47,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Have a worker of pytest-xdist hand over what it found out about the servers."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["servers"] = REPORT
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    REPORT.update(getattr(node, "workeroutput", {}).get("servers", {}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    from .sharing import GroupScheduling
+
+    return GroupScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.pluginmanager.hasplugin("_cov"):
+        _measure_only_covering(items)
+    if hasattr(config, "workerinput"):
+        from .sharing import put_long_groups_first
+
+        put_long_groups_first(items)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not REPORT:
         return
     terminalreporter.section("stores were tested on")
     for name, text in sorted(REPORT.items()):
         terminalreporter.write_line(f"{name:16} {text}")
+
+
+def _measure_only_covering(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not item.nodeid.startswith(COVERING):
+            item.add_marker("no_cover")

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from flask_serversession.policy import SavePolicy
+from flask_serversession.config import SavePolicy
 
 from flask_serversession.config import Config
 from flask_serversession.config.options import FLASKS_OPTIONS
