@@ -6,9 +6,9 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from flask_serversession.config import SavePolicy
 
 from flask_serversession.config import Config
+from flask_serversession.config import SavePolicy
 from flask_serversession.config.options import FLASKS_OPTIONS
 from flask_serversession.config.options import Option
 from flask_serversession.config.options import OPTIONS
