@@ -212,7 +212,7 @@ ELSEWHERE: dict[str, str] = {
     "41": "a mounted app: tests/flask, with SCRIPT_NAME",
     "42": "a mounted app: tests/flask, with SCRIPT_NAME",
     "60": "genid must be a function: tests/unit/test_config.py",
-    "61": "a random id; tests/unit/test_sid.py has its form",
+    "61": "a random id; tests/unit/test_ids.py has its form",
     "79": "difference failures-are-500: store.touch fails",
     "84": "difference failures-are-500: store.set fails",
     "96": "difference failures-are-500: store.destroy fails",
