@@ -166,7 +166,7 @@ class _Player:
         ServerSession(app)
         if self._scenario.get("ticks"):
             manager = app.extensions["serversession"]
-            manager._rules = replace(manager._rules, clock=self._tick)
+            manager.settings = replace(manager.settings, clock=self._tick)
         methods = ["GET", "POST", "PUT"]
         app.add_url_rule("/", view_func=self._view, methods=methods)
         app.add_url_rule("/<path:path>", view_func=self._view, methods=methods)
