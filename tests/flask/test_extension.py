@@ -247,7 +247,7 @@ class TestStore:
             ({"SESSION_STORE_OPTIONS": {"size": 1}}, "size"),
             (
                 {"SESSION_STORE": MemoryStore(), "SESSION_STORE_OPTIONS": {"max_records": 1}},
-                "give the options to the store itself",
+                "pass the options to the store itself",
             ),
         ],
     )
