@@ -168,9 +168,11 @@ class Draft:
     def catch_up(self, base: bytes, there: Draft) -> None:
         """Take over what others stored, to be changed from now on.
 
+        After ``clear()`` none of it is taken over: it was meant to end with the rest.
+
         :param base: the payload that this draft was read from, or stored as.
         """
-        if there.found is not None and there.found != base:
+        if there.found is not None and there.found != base and not self.cleared:
             self.rebase(base, there.found)
         self.found, self.size = there.found, there.size
         if self.saved is not None:

@@ -79,7 +79,8 @@ def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Fac
     draft, cookie = copy.draft, copy.draft.cookie.settings
     assigned = session._assigned
     return Facts(
-        sent=session._sent_id == copy.id,
+        # A generator may give the browser's own id again; the write then takes another one.
+        sent=session._sent_id == copy.id and not copy.regenerated,
         cookie_sent=session._sent_id is not None or session._sent_line is not None,
         loaded=draft.found is not None,
         regenerated=copy.regenerated,

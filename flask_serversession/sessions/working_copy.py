@@ -122,6 +122,8 @@ class WorkingCopy:
 
         :raises SessionConflict: if there are both, and they are not to be merged.
         """
+        if self.draft.cleared and self.predecessor:
+            return True  # nothing of the old session is left in it
         sid, known = self.predecessor or (self.id, cast(Record, self.base))
         record = self.store.load(sid)
         if record is None:
@@ -132,7 +134,8 @@ class WorkingCopy:
         if there.is_superseded:
             self.draft = there
         else:
-            if record.payload != known.payload and self.draft.is_modified:
+            is_merged = record.payload != known.payload and not self.draft.cleared
+            if is_merged and self.draft.is_modified:
                 self._refuse_a_conflict(notify)
             self.draft.catch_up(known.payload, there)
         if self.predecessor:
@@ -146,6 +149,7 @@ class WorkingCopy:
             stored = self._insert(record, notify)
             if stored is not None:
                 self.base = stored
+                self.draft.cleared = False  # that was the old session
                 notify(signals.session_created)
                 self._forget_predecessor(notify)
                 return

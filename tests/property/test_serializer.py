@@ -9,8 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_serversession.errors import PayloadError
-from flask_serversession.format.serializer import compose
-from flask_serversession.format.serializer import decompose
 from flask_serversession.format.serializer import TypedJSON
 from flask_serversession.format.tags import _UNTAGGERS
 
@@ -52,9 +50,9 @@ def test_a_session_that_came_back_is_stored_alike(session: dict[str, Any]) -> No
 
 @given(typed_sessions)
 def test_a_session_comes_out_of_its_document(session: dict[str, Any]) -> None:
-    document = compose(COOKIE, serializer.dumps(session))
+    document = serializer.compose(COOKIE, serializer.dumps(session))
 
-    cookie, members = decompose(document, serializer)
+    cookie, members = serializer.decompose(document)
 
     assert cookie == COOKIE
     assert with_types(dict(members)) == with_types(session)

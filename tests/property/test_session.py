@@ -18,24 +18,24 @@ from .values import typed_sessions
 SID = "an id"
 MISSING = object()
 
+memory = MemoryStore()
 manager = SessionManager(
     Config.from_mapping({"PERMANENT_SESSION_LIFETIME": 3600}),
-    MemoryStore(),
+    memory,
     secrets=lambda: ("keyboard cat",),
-    notify=lambda signal, /, **values: None,
 )
 
 
-def stored() -> Session:
+def stored(sid: str = SID) -> Session:
     """Return the session as it is in the store."""
-    session = manager.load(SID)
+    session = manager.load(sid)
     assert session is not None
     return session
 
 
 def empty_session() -> Session:
-    manager.store.delete(SID)
-    manager.store.create(SID, Record(b'{"cookie":{}}', None))
+    memory.clear()
+    memory.create(SID, Record(b'{"cookie":{}}', None))
     return stored()
 
 
@@ -80,7 +80,8 @@ def test_a_session_behaves_as_a_dict_does(program: list[tuple[Any, ...]]) -> Non
 
     assert session == model
     session.save()
-    assert dict(stored()) == model
+    assert dict(stored(session.id)) == model
+    assert memory.count() == 1
 
 
 @given(st.lists(steps, max_size=20), st.data())
@@ -95,7 +96,8 @@ def test_saving_at_any_moment_loses_nothing(
         outcome(model, step)
         if data.draw(st.booleans()):
             session.save()
-            assert list(stored().items()) == list(model.items())
+            assert list(stored(session.id).items()) == list(model.items())
+            assert memory.count() == 1
 
 
 @given(typed_sessions)

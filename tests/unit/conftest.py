@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask_serversession.rules import Rules
 
-from flask_serversession.format.merge import keep_mine
-from flask_serversession.format.serializer import TypedJSON
-from flask_serversession.sessions.policy import SavePolicy
+from flask_serversession.config import Config
+from flask_serversession.cookies.signing import CookieSigner
+from flask_serversession.sessions.settings import Settings
 from flask_serversession.stores.memory import MemoryStore
 
 from .clock import Clock
 
 DAY = 24 * 60 * 60 * 1000
+
+MakeSettings = Callable[..., Settings]
+
+#: What Flask's own defaults say, as far as they are required.
+FLASKS_DEFAULTS = {"PERMANENT_SESSION_LIFETIME": 31 * DAY // 1000}
 
 
 @pytest.fixture
@@ -22,29 +27,22 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def make_rules(clock: Clock) -> Callable[..., Rules]:
-    """Make the rules of an application that configured nothing but what is given."""
+def make_settings(clock: Clock) -> MakeSettings:
+    """Make the settings of an application that configured only what is given."""
 
-    def make(**given: Any) -> Rules:
-        defaults: dict[str, Any] = {
-            "store": MemoryStore(),
-            "serializer": TypedJSON(),
-            "policy": SavePolicy(),
-            "concurrency": "merge",
-            "resolve": keep_mine,
-            "idle_timeout": DAY,
-            "permanent_lifetime": 31 * DAY,
-            "touch_interval": None,
-            "regenerate_grace": 0,
-            "null_on_failure": False,
-            "notify": lambda signal, /, **values: None,
-            "clock": clock,
-        }
-        return Rules(**defaults | given)
+    def make(store: Any = None, **options: Any) -> Settings:
+        config = replace(Config.from_mapping(FLASKS_DEFAULTS), **options)
+        return Settings(
+            config=config,
+            store=MemoryStore() if store is None else store,
+            signer=lambda: CookieSigner(("keyboard cat",)),
+            sender="the application",
+            clock=clock,
+        )
 
     return make
 
 
 @pytest.fixture
-def rules(make_rules: Callable[..., Rules]) -> Rules:
-    return make_rules()
+def settings(make_settings: MakeSettings) -> Settings:
+    return make_settings()

@@ -56,9 +56,7 @@ def config(**given: Any) -> Config:
 
 def session_of(store: MemoryStore, **given: Any) -> Session:
     """Return the session of an id that is itself a secret."""
-    manager = SessionManager(
-        config(**given), store, secrets=lambda: (SECRET,), notify=lambda signal, /, **values: None
-    )
+    manager = SessionManager(config(**given), store, secrets=lambda: (SECRET,))
     store.create(SECRET, Record(DOCUMENT, datetime.now(timezone.utc) + timedelta(hours=1)))
     session = manager.load(SECRET)
     assert session is not None
@@ -139,8 +137,7 @@ def nested(depth: int) -> Any:
 class FirstRequest:
     """A request of a browser that has no cookie yet."""
 
-    def cookie_header(self) -> str:
-        return ""
+    cookie_header = ""
 
     def is_secure(self) -> bool:
         return True
@@ -237,7 +234,7 @@ def test_a_session_shows_neither_its_id_nor_its_data() -> None:
 @pytest.mark.parametrize(
     ("error", "builtin"), [(ConfigError, ValueError), (SessionSerializationError, TypeError)]
 )
-def test_some_errors_are_what_python_calls_them_too(
+def test_some_errors_are_builtin_errors_too(
     error: type[Exception], builtin: type[Exception]
 ) -> None:
     assert issubclass(error, builtin)
@@ -252,7 +249,7 @@ def test_a_drivers_error_is_kept_as_the_cause() -> None:
     assert caught.value.__cause__ is error
 
 
-def test_an_error_that_is_no_drivers_passes_through() -> None:
+def test_an_error_from_elsewhere_passes_through_unchanged() -> None:
     error = ZeroDivisionError()
 
     with pytest.raises(ZeroDivisionError) as caught:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from blinker import Signal
 
 from flask_serversession import session_created
 from flask_serversession import session_destroyed
@@ -14,6 +17,8 @@ from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
 from flask_serversession.manager import SessionManager
 from flask_serversession.sessions.policy import CookieAction
+from flask_serversession.sessions.settle import settle
+from flask_serversession.sessions.stored import StoredSession
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.memory import MemoryStore
 
@@ -23,14 +28,11 @@ FLASKS_DEFAULTS = {"PERMANENT_SESSION_LIFETIME": 3600}
 DOCUMENT = b'{"cookie":{"path":"/"},"views":1}'
 
 
-class Visitor:
-    """Somebody who visits, with the cookie of an id or without."""
+class Request:
+    """A request that brings a Cookie header."""
 
-    def __init__(self, sid: str | None = None) -> None:
-        self._sid = sid
-
-    def sent_id(self) -> str | None:
-        return self._sid
+    def __init__(self, cookie_header: str = "") -> None:
+        self.cookie_header = cookie_header
 
     def is_secure(self) -> bool:
         return False
@@ -42,11 +44,7 @@ class Visitor:
         return generate_id()
 
 
-class Heard(list[Any]):
-    """The signals that were sent, each with what came with it."""
-
-    def __call__(self, signal: Any, /, **values: Any) -> None:
-        self.append((signal, values))
+SENDER = object()
 
 
 @pytest.fixture
@@ -55,35 +53,55 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def heard() -> Heard:
-    return Heard()
+def heard() -> Iterator[list[Any]]:
+    """The signals that the manager's sender sends, each with its values."""
+    heard: list[Any] = []
+
+    def listen(signal: Signal) -> Any:
+        def hear(sender: object, **values: Any) -> None:
+            heard.append((signal, values))
+
+        return signal.connected_to(hear, SENDER)
+
+    with ExitStack() as listening:
+        for signal in (session_created, session_loaded, session_saved, session_destroyed):
+            listening.enter_context(listen(signal))
+        yield heard
 
 
 @pytest.fixture
-def manager(store: MemoryStore, heard: Heard) -> SessionManager:
+def manager(store: MemoryStore) -> SessionManager:
     config = Config.from_mapping(FLASKS_DEFAULTS)
-    return SessionManager(config, store, secrets=lambda: ("keyboard cat",), notify=heard)
+    return SessionManager(config, store, secrets=lambda: ("keyboard cat",), sender=SENDER)
 
 
-def test_it_keeps_a_session_without_any_application(
-    manager: SessionManager, store: MemoryStore, heard: Heard
+def session_of(manager: SessionManager, sid: str | None = None) -> StoredSession:
+    """Return the session of a request with the cookie of an id, or without a cookie."""
+    header = "" if sid is None else f"session={manager.signer.sign(sid)}"
+    return StoredSession(manager.settings, Request(header))
+
+
+def test_its_settings_keep_a_session_without_any_application(
+    manager: SessionManager, store: MemoryStore, heard: list[Any]
 ) -> None:
-    session = manager.open(Visitor())
+    session = session_of(manager)
     session["views"] = 1
 
-    assert session.commit() is CookieAction.SET
+    assert settle(session) is CookieAction.SET
     assert [*store.keys()] == [session.id]
     assert heard == [(session_created, {"session": session})]
 
-    found = manager.open(Visitor(session.id))
+    found = session_of(manager, session.id)
 
     assert found["views"] == 1
     assert not found.new
     assert heard[1:] == [(session_loaded, {"session": found})]
 
 
-def test_opening_a_session_calls_no_store(manager: SessionManager, heard: Heard) -> None:
-    manager.open(Visitor("some id"))
+def test_a_session_calls_no_store_before_its_first_use(
+    manager: SessionManager, heard: list[Any]
+) -> None:
+    session_of(manager, "some id")
 
     assert heard == []
 
@@ -99,14 +117,14 @@ def test_a_stored_session_is_loaded_by_its_id(manager: SessionManager, store: Me
 
 
 @pytest.mark.parametrize("sid", ["nobody's", ""])
-def test_an_id_that_the_store_does_not_have_loads_nothing_and_makes_nothing(
+def test_loading_an_unknown_id_returns_none_and_creates_nothing(
     manager: SessionManager, store: MemoryStore, sid: str
 ) -> None:
     assert manager.load(sid) is None
     assert store.count() == 0
 
 
-def test_a_record_that_is_no_session_loads_nothing(
+def test_loading_a_record_that_is_not_a_session_returns_none(
     manager: SessionManager, store: MemoryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.create("sid", Record(b'{"planted":"value"}', None))
@@ -117,7 +135,7 @@ def test_a_record_that_is_no_session_loads_nothing(
 
 
 def test_changes_reach_the_store_with_save(
-    manager: SessionManager, store: MemoryStore, heard: Heard
+    manager: SessionManager, store: MemoryStore, heard: list[Any]
 ) -> None:
     store.create("sid", Record(DOCUMENT, None))
     session = manager.load("sid")
@@ -139,7 +157,7 @@ def test_changes_reach_the_store_with_save(
 def test_a_loaded_session_can_be_given_a_new_id(
     manager: SessionManager, store: MemoryStore
 ) -> None:
-    """An id that was found in a log, say, and must be worth nothing any more."""
+    """For an id that was found in a log, say, and must become worthless."""
     store.create("sid", Record(DOCUMENT, None))
     session = manager.load("sid")
     assert session is not None
@@ -153,7 +171,7 @@ def test_a_loaded_session_can_be_given_a_new_id(
 
 
 def test_destroying_by_id_says_whether_there_was_a_session(
-    manager: SessionManager, store: MemoryStore, heard: Heard
+    manager: SessionManager, store: MemoryStore, heard: list[Any]
 ) -> None:
     store.create("sid", Record(DOCUMENT, None))
 
@@ -164,7 +182,7 @@ def test_destroying_by_id_says_whether_there_was_a_session(
     assert len(heard) == 1
 
 
-def test_the_secrets_are_asked_for_once_and_when_they_are_needed(store: MemoryStore) -> None:
+def test_the_secrets_are_asked_for_once_and_not_before_they_are_needed(store: MemoryStore) -> None:
     asked = []
 
     def secrets() -> tuple[str, ...]:
@@ -172,14 +190,14 @@ def test_the_secrets_are_asked_for_once_and_when_they_are_needed(store: MemorySt
         return ("new", "old")
 
     config = Config.from_mapping(FLASKS_DEFAULTS)
-    manager = SessionManager(config, store, secrets=secrets, notify=Heard())
+    manager = SessionManager(config, store, secrets=secrets)
     assert asked == []
 
     assert manager.signer.unsign(manager.signer.sign("sid")) == "sid"
     assert asked == ["secrets"]
 
 
-def test_a_missing_secret_is_told_when_it_is_needed_and_may_be_set_by_then(
+def test_a_missing_secret_is_an_error_only_when_it_is_needed(
     store: MemoryStore,
 ) -> None:
     given: list[str] = []
@@ -190,7 +208,7 @@ def test_a_missing_secret_is_told_when_it_is_needed_and_may_be_set_by_then(
         return (given[0],)
 
     config = Config.from_mapping(FLASKS_DEFAULTS)
-    manager = SessionManager(config, store, secrets=secrets, notify=Heard())
+    manager = SessionManager(config, store, secrets=secrets)
     with pytest.raises(ConfigError):
         manager.signer  # noqa: B018 - the property is what is asked
 
@@ -201,8 +219,8 @@ def test_a_missing_secret_is_told_when_it_is_needed_and_may_be_set_by_then(
 
 def test_its_clock_tells_every_session_the_time(store: MemoryStore, clock: Clock) -> None:
     config = Config.from_mapping(FLASKS_DEFAULTS)
-    manager = SessionManager(config, store, secrets=tuple, notify=Heard(), clock=clock)
-    session = manager.open(Visitor())
+    manager = SessionManager(config, store, secrets=lambda: ("keyboard cat",), clock=clock)
+    session = session_of(manager)
     session.permanent = True
     clock.tick(60_000)
 
@@ -211,7 +229,7 @@ def test_its_clock_tells_every_session_the_time(store: MemoryStore, clock: Clock
 
 
 class ClosingStore(MemoryStore):
-    """A store that holds something of its own to close."""
+    """A store with something of its own to close."""
 
     closed = 0
 
@@ -219,17 +237,17 @@ class ClosingStore(MemoryStore):
         self.closed += 1
 
 
-def test_closing_closes_a_store_that_holds_something(heard: Heard) -> None:
+def test_closing_closes_a_store_that_has_something_to_close() -> None:
     store = ClosingStore()
     config = Config.from_mapping(FLASKS_DEFAULTS)
-    manager = SessionManager(config, store, secrets=tuple, notify=heard)
+    manager = SessionManager(config, store, secrets=lambda: ("keyboard cat",))
 
     manager.close()
 
     assert store.closed == 1
 
 
-def test_closing_leaves_a_store_alone_that_holds_nothing(
+def test_closing_leaves_a_store_alone_that_has_nothing_to_close(
     manager: SessionManager, store: MemoryStore
 ) -> None:
     store.create("sid", Record(DOCUMENT, None))

@@ -1,4 +1,4 @@
-"""The truth table: by example, against express-session's predicates, and by what never happens."""
+"""The truth table: by example, against express-session's predicates, and by its invariants."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 
+from flask_serversession.config import SavePolicy
 from flask_serversession.sessions.policy import CookieAction
 from flask_serversession.sessions.policy import decide
+from flask_serversession.sessions.policy import decide_after_a_failure
 from flask_serversession.sessions.policy import Decision
 from flask_serversession.sessions.policy import Facts
 from flask_serversession.sessions.policy import NOTHING
-from flask_serversession.sessions.policy import SavePolicy
 from flask_serversession.sessions.policy import StoreAction
+from flask_serversession.sessions.policy import stores_on_save
 
 SET, CLEAR, NO_COOKIE = CookieAction.SET, CookieAction.CLEAR, CookieAction.NONE
 WRITE, TOUCH, DESTROY = StoreAction.WRITE, StoreAction.TOUCH, StoreAction.DESTROY
+DESTROY_UNLESS_CHANGED = StoreAction.DESTROY_UNLESS_CHANGED
+DROP = StoreAction.DROP
 NO_CALL = StoreAction.NONE
 
 FLASK = SavePolicy()
@@ -53,11 +57,14 @@ NEW = Facts(
     used=False,
     ended=False,
     unset=False,
+    stored=False,
+    cleared=False,
+    superseded=False,
 )
 #: A cookie we signed, whose session the store does not have any more.
 UNKNOWN = NEW._replace(cookie_sent=True)
 #: A session that was in the store and has data.
-FOUND = NEW._replace(sent=True, cookie_sent=True, loaded=True, empty=False)
+FOUND = NEW._replace(sent=True, cookie_sent=True, loaded=True, empty=False, stored=True)
 #: What regenerate() leaves of a session: a new one under the old cookie.
 REGENERATED = UNKNOWN._replace(regenerated=True)
 
@@ -89,6 +96,7 @@ def every_fact() -> Iterator[Facts]:
             if not identity.loaded and not empty and not changed:
                 continue  # it began empty
             yield identity._replace(
+                stored=identity.stored or saved is not None,
                 changed=changed,
                 saved=saved,
                 empty=empty,
@@ -102,7 +110,16 @@ def every_fact() -> Iterator[Facts]:
             )
 
 
+#: What a request can do to a session that it may write.
 FACTS = list(every_fact())
+#: The same after ``clear()``.
+CLEARED_FACTS = [facts._replace(cleared=True) for facts in FACTS if facts.changed]
+#: What a request can do to a session that has another id by now. It was found or ended.
+SUPERSEDED_FACTS = [
+    facts._replace(superseded=True, cleared=cleared)
+    for facts, cleared in product(FACTS, BOOLS)
+    if facts.loaded and not facts.ended
+]
 #: In the flask profile even an explicit save makes no record of an empty session.
 FLASK_FACTS = [facts for facts in FACTS if facts.sent or not (facts.empty and facts.saved)]
 
@@ -130,9 +147,15 @@ EXPRESS_POLICIES = [
     for unset in ("keep", "destroy")
 ]
 
+#: Those that differ in what ends a session, and express's.
+END_POLICIES = [
+    *every_policy(resave=False, save_uninitialized=False, rolling=None, touch="accessed"),
+    *EXPRESS_POLICIES,
+]
 
-# The outcomes measured with express-session 1.19 that one decision is about. What the verbs
-# do at once (get, destroy, set) is not: only what is left to do at the end.
+
+# Outcomes measured with express-session 1.19, as far as they are decided at the end of the
+# request. What a verb does at once (get, destroy, set) is not part of them.
 
 
 @pytest.mark.parametrize(
@@ -351,7 +374,7 @@ def test_a_destroyed_session_is_never_written_again() -> None:
 def test_a_session_is_destroyed_only_where_the_policy_says_so() -> None:
     for facts, policy in product(FACTS, POLICIES):
         store, cookie = decide(facts, policy)
-        if store is DESTROY:
+        if store in (DESTROY, DESTROY_UNLESS_CHANGED):
             unset = facts.unset and policy.unset == "destroy"
             assert unset or (policy.destroy_empty and facts.empty), (facts, policy)
             assert cookie is not SET, (facts, policy)
@@ -371,10 +394,11 @@ def test_a_cookie_is_removed_only_with_its_session() -> None:
         if cookie is CLEAR:
             assert policy.clear_cookie, (facts, policy)
             assert facts.cookie_sent, (facts, policy)
-            assert store is DESTROY or facts.ended, (facts, policy)
+            ends = store in (DESTROY, DESTROY_UNLESS_CHANGED)
+            assert ends or facts.ended, (facts, policy)
 
 
-def test_a_new_id_is_sent_only_with_a_session_behind_it() -> None:
+def test_a_new_id_is_sent_only_if_its_session_is_stored() -> None:
     for facts, policy in product(FACTS, POLICIES):
         store, cookie = decide(facts, policy)
         if cookie is SET and not facts.sent:
@@ -389,7 +413,7 @@ def test_no_change_is_lost() -> None:
             assert decide(facts, policy).store is WRITE, (facts, policy)
 
 
-def test_the_flask_profile_stores_nothing_that_no_cookie_leads_to() -> None:
+def test_the_flask_profile_sends_the_cookie_of_every_new_session_it_stores() -> None:
     for facts in FLASK_FACTS:
         store, cookie = decide(facts, FLASK)
         if store is WRITE and not facts.sent:
@@ -406,16 +430,34 @@ def test_the_flask_profile_never_stores_an_emptied_session() -> None:
     ("facts", "options", "decision"),
     [
         pytest.param(
-            FOUND._replace(changed=True, empty=True),
+            FOUND._replace(changed=True, empty=True, cleared=True),
             {},
             Decision(DESTROY, CLEAR),
-            id="an emptied session is destroyed and its cookie removed",
+            id="a cleared session is destroyed and its cookie removed",
         ),
         pytest.param(
             FOUND._replace(changed=True, empty=True),
+            {},
+            Decision(DESTROY_UNLESS_CHANGED, CLEAR),
+            id="a session emptied key by key is destroyed unless another request filled it",
+        ),
+        pytest.param(
+            REGENERATED._replace(loaded=True, changed=True),
+            {},
+            Decision(DESTROY, CLEAR),
+            id="a session emptied under a new id is not stored, so nothing can be in it",
+        ),
+        pytest.param(
+            FOUND._replace(changed=True, empty=True, cleared=True),
             {"clear_cookie": False},
             Decision(DESTROY, NO_COOKIE),
             id="the browser's cookie may be left alone",
+        ),
+        pytest.param(
+            REGENERATED._replace(loaded=True, changed=True, empty=False, cleared=True),
+            {},
+            Decision(WRITE, SET),
+            id="a session that was written to after clear() is stored under its new id",
         ),
         pytest.param(
             FOUND._replace(changed=True, empty=True),
@@ -509,10 +551,78 @@ def test_the_flask_profile_never_stores_an_emptied_session() -> None:
         ),
     ],
 )
-def test_the_flask_profile_has_flasks_manners(
+def test_the_flask_profile_decides_as_flask_would(
     facts: Facts, options: dict[str, Any], decision: Decision
 ) -> None:
     assert decide(facts, SavePolicy(**options)) == decision
+
+
+def test_only_a_stored_session_emptied_without_clear_can_survive_by_anothers_write() -> None:
+    for facts, policy in product([*FACTS, *CLEARED_FACTS], END_POLICIES):
+        if decide(facts, policy).store is DESTROY_UNLESS_CHANGED:
+            assert facts.empty, (facts, policy)
+            assert facts.stored, (facts, policy)
+            assert not facts.cleared, (facts, policy)
+            assert policy.destroy_empty, (facts, policy)
+
+
+def test_clear_changes_only_whether_others_can_keep_an_emptied_session() -> None:
+    for facts, policy in product(CLEARED_FACTS, END_POLICIES):
+        without = decide(facts._replace(cleared=False), policy)
+        store = DESTROY if without.store is DESTROY_UNLESS_CHANGED else without.store
+
+        assert decide(facts, policy) == Decision(store, without.cookie), (facts, policy)
+
+
+def test_a_superseded_session_is_never_written_and_its_cookie_is_left_alone() -> None:
+    """The cookie may be that of the new id already."""
+    for facts, policy in product(SUPERSEDED_FACTS, END_POLICIES):
+        store, cookie = decide(facts, policy)
+
+        assert store in (NO_CALL, DROP), (facts, policy)
+        assert cookie is NO_COOKIE, (facts, policy)
+
+
+def test_only_changes_to_a_superseded_session_are_dropped() -> None:
+    for facts, policy in product(SUPERSEDED_FACTS, END_POLICIES):
+        has_changes = facts.changed or facts.regenerated
+        is_dropped = decide(facts, policy).store is DROP
+
+        assert is_dropped is (has_changes and not facts.unset), (facts, policy)
+
+
+def test_no_other_session_is_dropped() -> None:
+    for facts, policy in product([*FACTS, *CLEARED_FACTS], END_POLICIES):
+        assert decide(facts, policy).store is not DROP, (facts, policy)
+
+
+@pytest.mark.parametrize(
+    ("regenerated", "stored", "cookie"),
+    [
+        pytest.param(False, False, NO_COOKIE, id="new"),
+        pytest.param(False, True, NO_COOKIE, id="found"),
+        pytest.param(True, False, NO_COOKIE, id="with a new id that is not stored"),
+        pytest.param(True, True, SET, id="with a new id that is stored"),
+    ],
+)
+def test_after_a_failure_the_browser_gets_only_a_new_id_that_is_stored(
+    cookie: CookieAction, *, regenerated: bool, stored: bool
+) -> None:
+    assert decide_after_a_failure(regenerated=regenerated, stored=stored) is cookie
+
+
+@pytest.mark.parametrize(("is_new", "is_empty"), [*product(BOOLS, BOOLS)])
+def test_save_stores_all_but_a_new_session_without_data(*, is_new: bool, is_empty: bool) -> None:
+    stores = stores_on_save(is_new=is_new, is_empty=is_empty, policy=FLASK)
+
+    assert stores is not (is_new and is_empty)
+
+
+@pytest.mark.parametrize(("is_new", "is_empty"), [*product(BOOLS, BOOLS)])
+def test_save_stores_every_session_where_empty_ones_are_kept(
+    *, is_new: bool, is_empty: bool
+) -> None:
+    assert stores_on_save(is_new=is_new, is_empty=is_empty, policy=express())
 
 
 @pytest.mark.parametrize(
@@ -527,14 +637,14 @@ def test_the_flask_profile_has_flasks_manners(
         (SavePolicy(touch="always"), True),
     ],
 )
-def test_a_session_is_read_unasked_only_where_there_is_something_to_decide(
+def test_a_policy_needs_every_session_if_it_decides_about_unused_ones(
     policy: SavePolicy, needs: bool
 ) -> None:
     assert policy.needs_every_session is needs
 
 
-def test_what_the_policy_need_not_see_it_decides_to_leave_alone() -> None:
-    """The one licence for skipping a session that nobody looked at."""
+def test_a_policy_that_does_not_need_every_session_leaves_unused_ones_alone() -> None:
+    """This is why a session that nobody looked at can be skipped."""
     unseen = [NEW, UNKNOWN, *(FOUND._replace(stale=stale) for stale in BOOLS)]
     for policy in every_policy():
         if not policy.needs_every_session:

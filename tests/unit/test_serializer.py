@@ -23,10 +23,16 @@ from markupsafe import Markup
 
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionSerializationError
+from flask_serversession.format.serializer import EMPTY
+from flask_serversession.format.serializer import ends_with
 from flask_serversession.format.serializer import TypedJSON
+
+COOKIE = {"originalMaxAge": None, "expires": None, "httpOnly": True, "path": "/"}
+STORED_COOKIE = b'{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}'
 
 serializer = TypedJSON()
 dumps, loads = serializer.dumps, serializer.loads
+compose, decompose = serializer.compose, serializer.decompose
 
 AN_ID = UUID("12345678-1234-5678-1234-567812345678")
 Point = namedtuple("Point", "x y")
@@ -58,7 +64,7 @@ class Account:
 
 
 class LazyString:
-    """As of Flask-Babel: a text that knows how to be HTML."""
+    """A text with an HTML form, as Flask-Babel has them."""
 
     def __html__(self) -> str:
         return "<b>Hello</b>"
@@ -160,13 +166,13 @@ def test_an_int_of_any_size_comes_back(number: int) -> None:
     assert loads(dumps(data)) == data
 
 
-def test_the_top_level_is_never_taken_for_a_tag() -> None:
+def test_the_session_itself_is_never_read_as_a_tag() -> None:
     data = {" tuple": [(1,)]}
 
     assert loads(dumps(data)) == data
 
 
-def test_equal_sets_are_equal_bytes_whatever_their_order() -> None:
+def test_equal_sets_are_stored_as_equal_bytes() -> None:
     assert dumps({"set": {0, 8, 16}}) == dumps({"set": {16, 8, 0}})
 
 
@@ -176,7 +182,7 @@ def test_a_set_may_hold_types_that_python_cannot_order() -> None:
     assert loads(dumps(data)) == data
 
 
-def test_plain_data_pay_for_no_tag() -> None:
+def test_plain_data_are_stored_as_compact_json() -> None:
     data = {"user": {"id": 7, "roles": ["admin"], "score": 1.5, "note": None}, "ok": True}
 
     assert dumps(data) == json.dumps(data, separators=(",", ":")).encode()
@@ -199,7 +205,7 @@ def test_plain_data_pay_for_no_tag() -> None:
         pytest.param({"a": len}, "session['a']", "builtin_function_or_method", id="a function"),
     ],
 )
-def test_what_has_no_stored_form_is_named_by_where_it_sits(
+def test_a_value_without_a_stored_form_is_named_by_its_path(
     data: dict[str, Any], path: str, kind: str
 ) -> None:
     with pytest.raises(SessionSerializationError) as caught:
@@ -233,7 +239,7 @@ def test_data_may_be_nested_deeply(wrap: Callable[[Any], Any]) -> None:
 
 
 @pytest.mark.parametrize("wrap", CONTAINERS)
-def test_data_nested_without_measure_are_named(wrap: Callable[[Any], Any]) -> None:
+def test_data_nested_too_deeply_are_refused_with_their_key(wrap: Callable[[Any], Any]) -> None:
     with pytest.raises(SessionSerializationError, match=r"^session\['key'\] .*nested"):
         dumps({"key": nested(wrap, 600)})
 
@@ -243,7 +249,7 @@ def test_a_key_with_a_bracket_is_named_in_full() -> None:
         dumps({"a]b": nested(lambda value: [value], 600)})
 
 
-def test_a_list_that_contains_itself_is_named() -> None:
+def test_a_list_that_contains_itself_is_refused_with_its_key() -> None:
     endless: list[Any] = []
     endless.append(endless)
 
@@ -286,7 +292,7 @@ def test_a_list_that_contains_itself_in_a_tuple_does_not_crash_the_process() -> 
         pytest.param(b'{"a":' * 5000 + b"1" + b"}" * 5000, id="too deep"),
     ],
 )
-def test_what_is_not_a_json_object_is_refused(payload: bytes) -> None:
+def test_a_payload_that_is_not_a_json_object_is_refused(payload: bytes) -> None:
     with pytest.raises(PayloadError):
         loads(payload)
 
@@ -322,3 +328,60 @@ def test_a_malformed_tag_makes_the_payload_unreadable(malformed: str) -> None:
 
 def test_a_lone_surrogate_written_by_node_is_read() -> None:
     assert loads(rb'{"text":"\ud83c"}') == {"text": "\ud83c"}
+
+
+def test_a_document_is_express_sessions_object_with_the_cookie_first() -> None:
+    body = dumps({"views": 1, "user": {"cookie": "nested"}})
+
+    assert compose(COOKIE, body) == (
+        b'{"cookie":' + STORED_COOKIE + b',"views":1,"user":{"cookie":"nested"}}'
+    )
+
+
+def test_the_document_of_an_empty_session_holds_only_its_cookie() -> None:
+    assert compose(COOKIE, EMPTY) == b'{"cookie":' + STORED_COOKIE + b"}"
+
+
+def test_empty_data_are_dumped_as_the_empty_body() -> None:
+    assert dumps({}) == EMPTY
+
+
+@pytest.mark.parametrize("data", [{}, {"a": 1}, {"": None}, {"t": (1, {2})}, {"}": "{"}])
+def test_decompose_undoes_compose(data: dict[str, Any]) -> None:
+    cookie, members = decompose(compose(COOKIE, dumps(data)))
+
+    assert (cookie, members) == (COOKIE, data)
+
+
+def test_another_program_may_put_the_cookie_anywhere_in_the_document() -> None:
+    cookie, members = decompose(b'{"a":1, "cookie":{}, "b":2}')
+
+    assert (cookie, members) == ({}, {"a": 1, "b": 2})
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        ({}, True),
+        ({"b": 2}, True),
+        ({"a": 1, "b": 2}, True),
+        ({"a": 1}, False),
+        ({"bb": 2}, False),
+        ({"a": 1, "b": 2, "c": 3}, False),
+    ],
+)
+def test_ends_with_recognizes_the_last_members_of_a_document(
+    last: dict[str, int], told: bool
+) -> None:
+    document = compose(COOKIE, dumps({"a": 1, "b": 2}))
+
+    assert ends_with(document, dumps(last)) is told
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"{}", b'{"cookie":null}', b'{"cookie":[]}', b'{"cookie":{" tuple":[]}}', b"[]", b"junk"],
+)
+def test_a_document_without_a_cookie_object_is_refused(payload: bytes) -> None:
+    with pytest.raises(PayloadError):
+        decompose(payload)
