@@ -38,7 +38,7 @@ class _Group(AppGroup):
             raise click.ClickException(str(error)) from error
 
 
-sessions = _Group("sessions", help="Look at, end and clean up the sessions on the server.")
+sessions: _Group = _Group("sessions", help="Look at, end and clean up the sessions on the server.")
 
 
 @sessions.command("check")

@@ -24,7 +24,7 @@ from .stores.memory import MemoryStore
 
 EXTENSION = "serversession"
 
-logger = logging.getLogger("flask_serversession")
+logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
 class ServerSession:

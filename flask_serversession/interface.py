@@ -24,7 +24,7 @@ from .sessions.settle import preload
 from .sessions.settle import settle
 from .sessions.stored import StoredSession
 
-logger = logging.getLogger("flask_serversession")
+logger: logging.Logger = logging.getLogger("flask_serversession")
 
 _OPENED = "flask_serversession.session"
 
@@ -47,9 +47,24 @@ class NoSession(SessionMixin, dict[str, Any]):
             " no browser would send the cookie back."
         )
 
-    __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _refuse
-    regenerate = destroy = reload = save = touch = unset = lock = _refuse
-    id = sid = cookie = permanent = property(_refuse, _refuse)
+    __setitem__: Any = _refuse
+    __delitem__: Any = _refuse
+    clear: Any = _refuse
+    pop: Any = _refuse
+    popitem: Any = _refuse
+    update: Any = _refuse
+    setdefault: Any = _refuse
+    regenerate: Any = _refuse
+    destroy: Any = _refuse
+    reload: Any = _refuse
+    save: Any = _refuse
+    touch: Any = _refuse
+    unset: Any = _refuse
+    lock: Any = _refuse
+    id: Any = property(_refuse, _refuse)
+    sid: Any = property(_refuse, _refuse)
+    cookie: Any = property(_refuse, _refuse)
+    permanent: Any = property(_refuse, _refuse)
 
 
 class ServerSessionInterface(SessionInterface):

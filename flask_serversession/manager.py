@@ -45,7 +45,7 @@ class SessionManager:
         #: The store itself.
         self.store = store
         #: What all sessions of the application share.
-        self.settings = Settings(
+        self.settings: Settings = Settings(
             config=config,
             store=store,
             signer=cache(lambda: CookieSigner(secrets())),

@@ -38,8 +38,17 @@ class NoStore:
             " The server has none to find, list, end or clean up."
         )
 
-    load = create = save = touch = delete = _refuse
-    keys = count = clear = prune = setup = ping = _refuse
+    load: Any = _refuse
+    create: Any = _refuse
+    save: Any = _refuse
+    touch: Any = _refuse
+    delete: Any = _refuse
+    keys: Any = _refuse
+    count: Any = _refuse
+    clear: Any = _refuse
+    prune: Any = _refuse
+    setup: Any = _refuse
+    ping: Any = _refuse
 
 
 class ClientSessionInterface(SessionInterface):

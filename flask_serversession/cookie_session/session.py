@@ -29,7 +29,7 @@ from .cookies import receive
 from .cookies import Received
 from .cookies import signature_name
 
-logger = logging.getLogger("flask_serversession")
+logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

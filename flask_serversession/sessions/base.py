@@ -17,7 +17,7 @@ from ..cookies.cookie import SessionCookie
 from ..errors import SessionError
 from ..format.serializer import RESERVED
 
-logger = logging.getLogger("flask_serversession")
+logger: logging.Logger = logging.getLogger("flask_serversession")
 
 _UNCHANGING = frozenset({str, int, float, bool, type(None)})
 
@@ -31,7 +31,7 @@ class Session(SessionMixin):
     """
 
     #: Whether anything looked at it. Flask's context sets it too (since 3.1.3).
-    accessed = False
+    accessed: bool = False
     #: Whether the application holds a value that it could change by itself.
     _handed_out = False
     #: Whether a key was assigned or deleted.

@@ -33,7 +33,7 @@ from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import WorkingCopy
 
-logger = logging.getLogger("flask_serversession")
+logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
 class Stage(Enum):
@@ -63,6 +63,7 @@ class StoredSession(Session):
         names.
     """
 
+    accessed: bool
     _stage = Stage.OPEN
     _fate = Fate.KEPT
     #: None until the session is used.
@@ -83,7 +84,7 @@ class StoredSession(Session):
         self._settings = settings
         self._request = request
         #: The id that the browser sent and we signed. Found with the first use.
-        self._sent_id = sid
+        self._sent_id: str | None = sid
 
     @property
     def id(self) -> str:
@@ -313,5 +314,11 @@ class NoData(dict[str, Any]):
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise self._failure
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    __setitem__: Any = _refuse
+    __delitem__: Any = _refuse
+    __ior__: Any = _refuse
+    clear: Any = _refuse
+    pop: Any = _refuse
+    popitem: Any = _refuse
+    setdefault: Any = _refuse
+    update: Any = _refuse

@@ -210,7 +210,7 @@ class SupportsLockedSave(Store, Protocol):
 
 
 #: Returns this moment, aware and in UTC.
-utc_now = partial(datetime.now, timezone.utc)
+utc_now: Callable[[], datetime] = partial(datetime.now, timezone.utc)
 
 
 def is_expired(expires_at: datetime | None) -> bool:
