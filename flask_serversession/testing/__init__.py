@@ -20,16 +20,16 @@ import pytest
 
 pytest.register_assert_rewrite(
     "flask_serversession.testing.contract",
-    "flask_serversession.testing.concurrency",
+    "flask_serversession.testing.locks",
     "flask_serversession.testing.stateful",
 )
 
-from .concurrency import LeaseContract as LeaseContract  # noqa: E402
-from .concurrency import LockContract as LockContract  # noqa: E402
-from .concurrency import LockedSaveContract as LockedSaveContract  # noqa: E402 - rewriting comes first
 from .contract import KeysContract as KeysContract  # noqa: E402
 from .contract import PingContract as PingContract  # noqa: E402
 from .contract import PruneContract as PruneContract  # noqa: E402
 from .contract import SetupContract as SetupContract  # noqa: E402
 from .contract import StoreContract as StoreContract  # noqa: E402
+from .locks import LeaseContract as LeaseContract  # noqa: E402
+from .locks import LockContract as LockContract  # noqa: E402
+from .locks import LockedSaveContract as LockedSaveContract  # noqa: E402 - rewriting comes first
 from .stateful import store_machine as store_machine  # noqa: E402

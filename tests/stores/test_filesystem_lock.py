@@ -21,7 +21,7 @@ from flask_serversession.errors import StoreUnavailable
 from flask_serversession.stores.base import SupportsLock
 from flask_serversession.stores.filesystem import FileSystemStore
 from flask_serversession.testing import LockContract
-from flask_serversession.testing.concurrency import PATIENCE
+from flask_serversession.testing.locks import PATIENCE
 
 # These tests fork on purpose, even if other tests have left threads behind.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

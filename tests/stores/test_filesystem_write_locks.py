@@ -20,8 +20,8 @@ import pytest
 
 from flask_serversession.stores.filesystem import FileSystemStore
 from flask_serversession.stores.filesystem.lock import WriteLocks
-from flask_serversession.testing.concurrency import PATIENCE
 from flask_serversession.testing.contract import live
+from flask_serversession.testing.locks import PATIENCE
 
 # These tests fork on purpose, even if other tests have left threads behind.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

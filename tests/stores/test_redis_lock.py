@@ -14,8 +14,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from flask_serversession.stores.redis import RedisStore
-from flask_serversession.testing.concurrency import PATIENCE
 from flask_serversession.testing.contract import at_the_same_time
+from flask_serversession.testing.locks import PATIENCE
 
 from ..servers.redis import master_and_sentinel
 from ..servers.redis import one_server

@@ -33,12 +33,12 @@ from flask_serversession.stores.sqlalchemy.lock import ConnectionLock
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
 from flask_serversession.testing import LockedSaveContract
-from flask_serversession.testing.concurrency import PATIENCE
 from flask_serversession.testing.contract import assert_payload
 from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
+from flask_serversession.testing.locks import PATIENCE
 
 MakeStore = Callable[..., SQLAlchemyStore]
 MakeEngine = Callable[..., sa.Engine]
