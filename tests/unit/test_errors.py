@@ -145,6 +145,9 @@ class FirstRequest:
     def cookie_options(self) -> CookieOptions:
         return CookieOptions()
 
+    def generate_id(self) -> str:
+        return SECRET
+
 
 def send_what_no_browser_keeps() -> object:
     settings = ClientSettings(

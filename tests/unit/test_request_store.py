@@ -397,7 +397,8 @@ class TestMove:
         def leave(there: Record) -> Record:
             return record(there.payload + b", read-only")
 
-        assert request_store.move("old", "new", BASE, record(b"mine"), never, leaving=leave)
+        request_store.move("old", "new", BASE, record(b"mine"), never, leaving=leave)
+
         assert payload_in(store, "old") == b"base, read-only"
 
     def test_it_rebases_on_what_another_request_wrote(
