@@ -247,6 +247,7 @@ REQUESTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_whatever_the_options_the_lines_are_cookie_sessions(
     cookie_session: Program, secure: bool
@@ -302,6 +303,7 @@ def write(data: dict[str, Any]) -> list[list[Any]]:
     return [["set", key, value] for key, value in data.items()]
 
 
+@pytest.mark.slow
 def test_what_flask_writes_express_reads_and_leaves_alone(cookie_session: Program) -> None:
     @live
     @given(safe_sessions)
@@ -316,6 +318,7 @@ def test_what_flask_writes_express_reads_and_leaves_alone(cookie_session: Progra
     run()
 
 
+@pytest.mark.slow
 def test_what_express_writes_flask_reads_and_leaves_alone(cookie_session: Program) -> None:
     @live
     @given(safe_sessions)
@@ -406,6 +409,7 @@ def put(lines: list[str], jar: dict[str, str]) -> None:
             jar[name] = value
 
 
+@pytest.mark.slow
 def test_two_sides_behind_one_jar_send_the_same_lines_and_see_the_same_session(
     cookie_session: Program,
 ) -> None:

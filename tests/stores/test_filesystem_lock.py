@@ -24,7 +24,10 @@ from flask_serversession.testing import LockContract
 from flask_serversession.testing.concurrency import PATIENCE
 
 # Forking is what these tests are about, whatever threads other tests have left behind.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
+]
 
 LONG = "k" * 300
 HOUR = 3600.0

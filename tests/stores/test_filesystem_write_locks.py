@@ -24,7 +24,10 @@ from flask_serversession.testing.concurrency import PATIENCE
 from flask_serversession.testing.contract import live
 
 # Forking is what these tests are about, whatever threads other tests have left behind.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
+]
 
 TIMES = 200
 SHORT = 0.05
