@@ -10,6 +10,7 @@ import pytest
 from flask_serversession import session_store_error
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionConflict
+from flask_serversession.errors import SessionGone
 from flask_serversession.errors import SessionLocked
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
@@ -189,7 +190,8 @@ def test_it_never_brings_back_a_key_that_is_gone(
     request_store.create("key", BASE)
     store.delete("key")
 
-    assert request_store.replace("key", BASE, record(b"mine"), never) is None
+    with pytest.raises(SessionGone):
+        request_store.replace("key", BASE, record(b"mine"), never)
     assert payload_in(store) is None
 
 
@@ -280,7 +282,8 @@ class TestAStoreWithLockedSaves:
         assert payload_in(store) == b"mine"
 
     def test_it_does_not_bring_back_a_key_that_is_gone(self, request_store: RequestStore) -> None:
-        assert request_store.replace("key", BASE, record(b"mine"), never) is None
+        with pytest.raises(SessionGone):
+            request_store.replace("key", BASE, record(b"mine"), never)
 
 
 def test_a_store_without_locks_gets_one_made_of_a_record(
