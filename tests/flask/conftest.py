@@ -15,6 +15,7 @@ from flask_serversession.stores.memory import MemoryStore
 from .browser import Browser
 from .browser import browser_of
 from .browser import serve_browsers
+from .browser import session
 from .counting import CountingStore
 
 MakeApp = Callable[..., Flask]
@@ -49,6 +50,19 @@ def make_app(store: CountingStore) -> MakeApp:
 def make_browser(make_app: MakeApp) -> MakeBrowser:
     """Make an application of these config keys and return a browser to visit it with."""
     return lambda **config: browser_of(make_app(**config))
+
+
+@pytest.fixture
+def make_member(make_browser: MakeBrowser, store: CountingStore) -> MakeBrowser:
+    """Like ``make_browser``, but the browser has a session. Creating it is not counted."""
+
+    def make_member(**config: Any) -> Browser:
+        browser = make_browser(**config)
+        browser.run(lambda: session.update(user="ada"))
+        store.calls.clear()
+        return browser
+
+    return make_member
 
 
 @pytest.fixture

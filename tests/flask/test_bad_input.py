@@ -197,6 +197,23 @@ class TestRecord:
         assert memory.count() == 0
 
 
+def test_destroy_ends_a_record_that_became_unreadable(
+    browser: Browser, memory: MemoryStore
+) -> None:
+    browser.run(lambda: session.update(user="ada"))
+    sid = browser.sid
+    assert sid is not None
+    memory.save(sid, Record(b"unreadable", utc_now() + timedelta(hours=1)))
+
+    def read_and_destroy() -> None:
+        session.get("user")
+        session.destroy()
+
+    browser.run(read_and_destroy)
+
+    assert memory.count() == 0
+
+
 @pytest.mark.parametrize(
     "cookie",
     [

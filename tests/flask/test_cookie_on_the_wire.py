@@ -25,6 +25,7 @@ from .browser import Browser
 from .browser import browser_of
 from .browser import cookie_lines
 from .browser import session
+from .browser import sid_of
 from .browser import signed
 from .browser import View
 from .conftest import MakeApp
@@ -172,6 +173,28 @@ class TestSetCookie:
         [removal] = cookie_lines(browser.run(read_and_destroy))
 
         assert removal.endswith("; SameSite=Strict")
+
+    @pytest.mark.parametrize("verb", ["destroy", "regenerate"])
+    def test_a_second_verb_does_not_change_the_line_that_removes_the_cookie(
+        self, browser: Browser, verb: str
+    ) -> None:
+        def begin() -> None:
+            session["user"] = "ada"
+            session.cookie.path = "/shop"
+            session.cookie.domain = "localhost.example"
+
+        [line] = cookie_lines(browser.run(begin, path="/shop"))
+        browser.hold(sid_of(line))
+
+        def end() -> None:
+            session.get("user")
+            getattr(session, verb)()
+            session.destroy()
+
+        [removal] = cookie_lines(browser.run(end, path="/shop"))
+
+        assert "Path=/shop;" in removal
+        assert "Domain=localhost.example;" in removal
 
     def test_a_cookie_of_an_encrypted_site_is_not_sent_over_plain_http(
         self, make_browser: MakeBrowser, memory: MemoryStore, caplog: pytest.LogCaptureFixture

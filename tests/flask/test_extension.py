@@ -181,6 +181,13 @@ class TestSecret:
 
         assert browser.see(lambda: session["user"]) == "ada"
 
+    @pytest.mark.parametrize("fallbacks", [[""], "old", [None], [b""]])
+    def test_an_unusable_fallback_is_refused(self, make_app: MakeApp, fallbacks: object) -> None:
+        browser = browser_of(make_app(SECRET_KEY_FALLBACKS=fallbacks))
+
+        with pytest.raises(ConfigError, match="SECRET_KEY_FALLBACKS"):
+            browser.run(lambda: session.get("user"))
+
 
 class TestStore:
     def test_a_name_makes_a_store_of_the_given_options(self) -> None:

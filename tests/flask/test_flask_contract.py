@@ -203,6 +203,22 @@ class TestErrors:
 
         assert browser.data() == {"user": "ada"}
 
+    def test_a_serialization_error_that_the_view_handled_is_not_raised_again(
+        self, browser: Browser
+    ) -> None:
+        browser.run(write)
+
+        def save_and_handle() -> tuple[str, int]:
+            session["user"] = object()
+            try:
+                session.save()
+            except SessionSerializationError:
+                return "", 400
+            return "", 200
+
+        assert browser.run(save_and_handle).status_code == 400
+        assert browser.data() == {"user": "ada"}
+
 
 class TestResponses:
     def test_a_redirect_is_sent_after_the_session_is_stored(self, browser: Browser) -> None:
@@ -345,6 +361,15 @@ class TestMixin:
             app.session_interface.save_session(app, opened, response)
 
         assert "Vary" not in response.headers
+
+    def test_the_update_operator_changes_it_in_place(self, browser: Browser) -> None:
+        def update() -> None:
+            current = session
+            current |= {"theme": "dark"}
+
+        browser.run(update)
+
+        assert browser.data()["theme"] == "dark"
 
     def test_a_null_session_is_recognised(self, make_app: MakeApp) -> None:
         interface = make_app().session_interface

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -44,19 +43,6 @@ def life_left(memory: MemoryStore, browser: Browser) -> timedelta:
     return timedelta(seconds=round((record.expires_at - utc_now()).total_seconds()))
 
 
-@pytest.fixture
-def member(make_browser: MakeBrowser, store: CountingStore) -> Callable[..., Browser]:
-    """Make a browser that has a session, whose cost is not counted."""
-
-    def member(**config: Any) -> Browser:
-        browser = make_browser(**config)
-        browser.run(lambda: session.update(user="ada"))
-        store.calls.clear()
-        return browser
-
-    return member
-
-
 class TestProfile:
     def test_flasks_leaves_a_visitor_who_does_nothing_alone(
         self, make_browser: MakeBrowser, store: CountingStore
@@ -86,25 +72,25 @@ class TestProfile:
         assert (cookie_lines(response), store.calls) == ([], [])
 
     def test_expresss_loads_a_session_once_before_the_view(
-        self, member: Callable[..., Browser], store: CountingStore
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        browser = member(SESSION_PROFILE="express")
+        browser = make_member(SESSION_PROFILE="express")
 
         assert browser.see(lambda: list(store.calls)) == ["load"]
 
 
 class TestResave:
     def test_it_saves_what_did_not_change(
-        self, member: Callable[..., Browser], store: CountingStore
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        member(SESSION_RESAVE=True).run(ignore)
+        make_member(SESSION_RESAVE=True).run(ignore)
 
         assert store.calls == ["load", "save"]
 
     def test_without_it_express_touches_instead(
-        self, member: Callable[..., Browser], store: CountingStore
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        member(SESSION_PROFILE="express", SESSION_RESAVE=False).run(ignore)
+        make_member(SESSION_PROFILE="express", SESSION_RESAVE=False).run(ignore)
 
         assert store.calls == ["load", "touch"]
 
@@ -122,15 +108,15 @@ class TestSaveUninitialized:
 
 
 class TestRolling:
-    def test_it_sends_the_cookie_with_every_response(self, member: Callable[..., Browser]) -> None:
-        response = member(SESSION_ROLLING=True).run(ignore)
+    def test_it_sends_the_cookie_with_every_response(self, make_member: MakeBrowser) -> None:
+        response = make_member(SESSION_ROLLING=True).run(ignore)
 
         assert len(cookie_lines(response)) == 1
 
     def test_false_sends_a_lasting_cookie_only_after_a_change(
-        self, member: Callable[..., Browser]
+        self, make_member: MakeBrowser
     ) -> None:
-        browser = member(
+        browser = make_member(
             SESSION_ROLLING=False, SESSION_COOKIE_MAX_AGE=60, SESSION_TOUCH_INTERVAL=0
         )
 
@@ -138,54 +124,52 @@ class TestRolling:
         assert len(cookie_lines(browser.run(lambda: session.update(user="bob")))) == 1
 
     def test_none_sends_a_lasting_cookie_whenever_its_life_is_extended(
-        self, member: Callable[..., Browser], let_pass: LetPass
+        self, make_member: MakeBrowser, let_pass: LetPass
     ) -> None:
-        browser = member(SESSION_COOKIE_MAX_AGE=60)
+        browser = make_member(SESSION_COOKIE_MAX_AGE=60)
 
         assert cookie_lines(browser.run(read)) == []
         let_pass(browser, timedelta(seconds=6))
         assert len(cookie_lines(browser.run(read))) == 1
 
     def test_none_never_sends_a_browser_session_cookie_again(
-        self, member: Callable[..., Browser]
+        self, make_member: MakeBrowser
     ) -> None:
-        browser = member(SESSION_TOUCH_INTERVAL=0)
+        browser = make_member(SESSION_TOUCH_INTERVAL=0)
 
         assert cookie_lines(browser.run(read)) == []
         assert cookie_lines(browser.run(lambda: session.update(user="bob"))) == []
 
 
 class TestIdleTimeout:
-    def test_it_is_a_day_unless_set(
-        self, member: Callable[..., Browser], memory: MemoryStore
-    ) -> None:
-        assert life_left(memory, member()) == timedelta(days=1)
+    def test_it_is_a_day_unless_set(self, make_member: MakeBrowser, memory: MemoryStore) -> None:
+        assert life_left(memory, make_member()) == timedelta(days=1)
 
     @pytest.mark.parametrize("value", [90, timedelta(seconds=90)])
     def test_it_is_the_life_in_the_store_of_a_browser_session(
-        self, member: Callable[..., Browser], memory: MemoryStore, value: object
+        self, make_member: MakeBrowser, memory: MemoryStore, value: object
     ) -> None:
-        assert life_left(memory, member(SESSION_IDLE_TIMEOUT=value)) == timedelta(seconds=90)
+        assert life_left(memory, make_member(SESSION_IDLE_TIMEOUT=value)) == timedelta(seconds=90)
 
     def test_a_max_age_comes_before_it(
-        self, member: Callable[..., Browser], memory: MemoryStore
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
-        browser = member(SESSION_IDLE_TIMEOUT=90, SESSION_COOKIE_MAX_AGE=30)
+        browser = make_member(SESSION_IDLE_TIMEOUT=90, SESSION_COOKIE_MAX_AGE=30)
 
         assert life_left(memory, browser) == timedelta(seconds=30)
 
     def test_a_session_that_has_run_out_is_as_if_absent(
-        self, member: Callable[..., Browser], let_pass: LetPass
+        self, make_member: MakeBrowser, let_pass: LetPass
     ) -> None:
-        browser = member(SESSION_IDLE_TIMEOUT=90)
+        browser = make_member(SESSION_IDLE_TIMEOUT=90)
         let_pass(browser, timedelta(seconds=90))
 
         assert browser.data() == {}
 
     def test_using_the_session_starts_it_again(
-        self, member: Callable[..., Browser], memory: MemoryStore, let_pass: LetPass
+        self, make_member: MakeBrowser, memory: MemoryStore, let_pass: LetPass
     ) -> None:
-        browser = member(SESSION_IDLE_TIMEOUT=90)
+        browser = make_member(SESSION_IDLE_TIMEOUT=90)
         let_pass(browser, timedelta(seconds=80))
 
         browser.run(read)
@@ -195,9 +179,9 @@ class TestIdleTimeout:
 
 class TestTouch:
     def test_accessed_extends_only_for_a_request_that_uses_the_session(
-        self, member: Callable[..., Browser], store: CountingStore
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        browser = member(SESSION_TOUCH="accessed", SESSION_TOUCH_INTERVAL=0)
+        browser = make_member(SESSION_TOUCH="accessed", SESSION_TOUCH_INTERVAL=0)
 
         browser.run(ignore)
         assert store.calls == []
@@ -205,9 +189,9 @@ class TestTouch:
         assert store.calls == ["load", "touch"]
 
     def test_always_extends_for_every_request(
-        self, member: Callable[..., Browser], store: CountingStore
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        member(SESSION_TOUCH="always", SESSION_TOUCH_INTERVAL=0).run(ignore)
+        make_member(SESSION_TOUCH="always", SESSION_TOUCH_INTERVAL=0).run(ignore)
 
         assert store.calls == ["load", "touch"]
 
@@ -226,13 +210,13 @@ class TestTouchInterval:
     )
     def test_a_fresher_session_is_not_touched_again(
         self,
-        member: Callable[..., Browser],
+        make_member: MakeBrowser,
         store: CountingStore,
         let_pass: LetPass,
         config: dict[str, Any],
         interval: int,
     ) -> None:
-        browser = member(**config)
+        browser = make_member(**config)
 
         let_pass(browser, timedelta(seconds=interval - 2))
         browser.run(read)
@@ -246,25 +230,25 @@ class TestTouchInterval:
 
 class TestDestroyEmpty:
     def test_an_emptied_session_is_destroyed(
-        self, member: Callable[..., Browser], memory: MemoryStore
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
-        browser = member()
+        browser = make_member()
 
         browser.run(lambda: session.clear())
 
         assert (memory.count(), browser.sid) == (0, None)
 
     def test_a_session_that_loses_its_last_key_is_destroyed(
-        self, member: Callable[..., Browser], memory: MemoryStore
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
-        member().run(lambda: session.pop("user"))
+        make_member().run(lambda: session.pop("user"))
 
         assert memory.count() == 0
 
     def test_an_empty_session_is_not_destroyed_for_being_read(
-        self, member: Callable[..., Browser], memory: MemoryStore
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
-        browser = member(SESSION_SAVE_UNINITIALIZED=True)
+        browser = make_member(SESSION_SAVE_UNINITIALIZED=True)
         visitor = browser_of(browser.application)
         visitor.run(ignore)
 
@@ -272,10 +256,8 @@ class TestDestroyEmpty:
 
         assert visitor.sid in list(memory.keys())
 
-    def test_false_keeps_it_empty(
-        self, member: Callable[..., Browser], memory: MemoryStore
-    ) -> None:
-        browser = member(SESSION_DESTROY_EMPTY=False)
+    def test_false_keeps_it_empty(self, make_member: MakeBrowser, memory: MemoryStore) -> None:
+        browser = make_member(SESSION_DESTROY_EMPTY=False)
         before = browser.sid
 
         browser.run(lambda: session.clear())
@@ -296,15 +278,13 @@ class TestDestroyEmpty:
 
 
 class TestClearCookie:
-    def test_false_leaves_the_browser_its_cookie(self, member: Callable[..., Browser]) -> None:
-        browser = member(SESSION_CLEAR_COOKIE=False)
+    def test_false_leaves_the_browser_its_cookie(self, make_member: MakeBrowser) -> None:
+        browser = make_member(SESSION_CLEAR_COOKIE=False)
 
         assert cookie_lines(browser.run(lambda: session.destroy())) == []
 
-    def test_true_removes_it_in_the_express_profile_too(
-        self, member: Callable[..., Browser]
-    ) -> None:
-        browser = member(SESSION_PROFILE="express", SESSION_CLEAR_COOKIE=True)
+    def test_true_removes_it_in_the_express_profile_too(self, make_member: MakeBrowser) -> None:
+        browser = make_member(SESSION_PROFILE="express", SESSION_CLEAR_COOKIE=True)
 
         assert cookie_lines(browser.run(lambda: session.destroy())) == [
             "connect.sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly"
@@ -382,8 +362,8 @@ class TestGenid:
 class TestManager:
     """``app.extensions["serversession"]``, with no request."""
 
-    def test_it_loads_a_session_by_its_id(self, member: Callable[..., Browser]) -> None:
-        browser = member()
+    def test_it_loads_a_session_by_its_id(self, make_member: MakeBrowser) -> None:
+        browser = make_member()
 
         found = manager_of(browser).load(browser.sid)
 
@@ -393,8 +373,8 @@ class TestManager:
     def test_it_says_so_when_there_is_none(self, app: Flask) -> None:
         assert app.extensions["serversession"].load("nothing") is None
 
-    def test_what_it_loaded_may_be_changed_and_saved(self, member: Callable[..., Browser]) -> None:
-        browser = member()
+    def test_what_it_loaded_may_be_changed_and_saved(self, make_member: MakeBrowser) -> None:
+        browser = make_member()
 
         found: Session = manager_of(browser).load(browser.sid)
         found["user"] = "bob"
@@ -402,8 +382,8 @@ class TestManager:
 
         assert browser.see(lambda: session["user"]) == "bob"
 
-    def test_what_it_loaded_may_be_regenerated(self, member: Callable[..., Browser]) -> None:
-        browser = member()
+    def test_what_it_loaded_may_be_regenerated(self, make_member: MakeBrowser) -> None:
+        browser = make_member()
         thief = browser.twin()
 
         found: Session = manager_of(browser).load(browser.sid)
@@ -411,8 +391,8 @@ class TestManager:
 
         assert thief.data() == {}
 
-    def test_it_ends_a_session_by_its_id(self, member: Callable[..., Browser]) -> None:
-        browser = member()
+    def test_it_ends_a_session_by_its_id(self, make_member: MakeBrowser) -> None:
+        browser = make_member()
         manager = manager_of(browser)
 
         assert manager.destroy(browser.sid) is True

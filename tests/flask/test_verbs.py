@@ -21,9 +21,11 @@ from flask import request
 from flask import stream_with_context
 from markupsafe import Markup
 
+from flask_serversession import Record
 from flask_serversession import SessionError
 from flask_serversession import SessionGone
 from flask_serversession import SessionSerializationError
+from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -101,6 +103,9 @@ class TestMapping:
 
         assert "ada" not in text
         assert str(browser.sid) not in text
+
+    def test_the_repr_of_its_record_shows_no_data(self) -> None:
+        assert "secret" not in repr(Record(b'{"password":"secret"}', utc_now()))
 
     def test_pythons_types_come_back_equal(self, browser: Browser) -> None:
         values: dict[str, Any] = {

@@ -1,10 +1,8 @@
-"""Two requests at once on one session: the second runs while the view of the first does."""
+"""A request keeps what another request stored in the same session meanwhile."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,18 +10,15 @@ from flask import flash
 from flask import get_flashed_messages
 
 from flask_serversession import SessionConflict
-from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import cookie_lines
 from .browser import session
-from .browser import View
-from .conftest import LetPass
 from .conftest import MakeBrowser
 from .counting import CountingStore
+from .overlap import while_another
 
 Member = Callable[..., Browser]
-REMOVAL = "session=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly"
 
 
 @pytest.fixture
@@ -37,21 +32,6 @@ def member(make_browser: MakeBrowser, store: CountingStore) -> Member:
         return browser
 
     return member
-
-
-def while_another(browser: Browser, other: View, view: View) -> View:
-    """Return a view that holds its session open while another request is answered."""
-
-    def slow() -> Any:
-        session.get("user")
-        browser.twin().run(other)
-        return view()
-
-    return slow
-
-
-def log_out() -> None:
-    session.destroy()
 
 
 class TestMerge:
@@ -191,6 +171,27 @@ class TestMerge:
                 )
             )
 
+    def test_a_value_read_before_a_save_that_merges_can_still_be_changed(
+        self, member: Member
+    ) -> None:
+        browser = member()
+
+        def save_and_go_on() -> None:
+            cart = session["cart"]
+            session["language"] = "en"
+            browser.twin().run(lambda: session.update(theme="dark"))
+            session.save()
+            cart.append("milk")
+
+        browser.run(save_and_go_on)
+
+        assert browser.data() == {
+            "user": "ada",
+            "cart": ["tea", "milk"],
+            "theme": "dark",
+            "language": "en",
+        }
+
 
 class TestReject:
     def test_a_conflict_is_raised_and_nothing_stored(self, member: Member) -> None:
@@ -228,6 +229,42 @@ class TestReject:
 
         assert browser.data()["user"] == "eve"
 
+    def test_a_second_conflict_after_a_reload_is_told(self, make_browser: MakeBrowser) -> None:
+        browser = make_browser(SESSION_CONCURRENCY="reject")
+        browser.run(lambda: session.update(n=0))
+
+        def plus() -> None:
+            session["n"] += 1
+
+        def try_twice() -> None:
+            plus()
+            browser.twin().run(plus)
+            with pytest.raises(SessionConflict):
+                session.save()
+            session.reload()
+            plus()
+            browser.twin().run(plus)
+
+        with pytest.raises(SessionConflict):
+            browser.run(try_twice)
+
+        assert browser.data() == {"n": 2}
+
+    def test_a_conflict_that_the_view_answered_stays_answered(self, member: Member) -> None:
+        browser = member(SESSION_CONCURRENCY="reject")
+        twin = browser.twin()
+
+        def view() -> tuple[str, int]:
+            session["user"] = "eve"
+            twin.run(lambda: session.update(user="bob"))
+            try:
+                session.save()
+            except SessionConflict:
+                return "try again", 409
+            return "", 200
+
+        assert browser.run(view).status_code == 409
+
 
 class TestOverwrite:
     def test_the_last_one_wins_with_all_it_has(self, member: Member, store: CountingStore) -> None:
@@ -252,85 +289,3 @@ class TestOverwrite:
         )
 
         assert browser.data() == {"user": "eve", "cart": ["tea"]}
-
-
-@pytest.mark.parametrize("concurrency", ["merge", "overwrite", "reject"])
-class TestLogout:
-    def test_a_slow_writer_does_not_undo_it(
-        self, member: Member, memory: MemoryStore, concurrency: str
-    ) -> None:
-        browser = member(SESSION_CONCURRENCY=concurrency)
-
-        response = browser.run(while_another(browser, log_out, lambda: session.update(seen=True)))
-
-        assert memory.count() == 0
-        # Not this request ended it, so the cookie may belong to a newer login.
-        assert cookie_lines(response) == []
-
-    def test_a_slow_reader_does_not_undo_it(
-        self, member: Member, memory: MemoryStore, let_pass: LetPass, concurrency: str
-    ) -> None:
-        browser = member(SESSION_CONCURRENCY=concurrency)
-        let_pass(browser, timedelta(hours=1))
-
-        response = browser.run(while_another(browser, log_out, lambda: None))
-
-        assert memory.count() == 0
-        assert cookie_lines(response) == []
-
-    def test_a_slow_login_does_not_undo_it(
-        self, member: Member, memory: MemoryStore, concurrency: str
-    ) -> None:
-        browser = member(SESSION_CONCURRENCY=concurrency)
-
-        browser.run(while_another(browser, log_out, lambda: session.regenerate(keep_data=True)))
-
-        assert memory.count() == 0
-
-    def test_what_is_dropped_is_logged(
-        self, member: Member, caplog: pytest.LogCaptureFixture, concurrency: str
-    ) -> None:
-        browser = member(SESSION_CONCURRENCY=concurrency)
-
-        with caplog.at_level(logging.INFO):
-            browser.run(while_another(browser, log_out, lambda: session.update(secret="hidden")))
-
-        [record] = caplog.records
-        assert "dropped" in record.getMessage()
-        assert "hidden" not in caplog.text
-
-
-def test_in_the_express_profile_a_logout_is_not_undone_either(
-    member: Member, memory: MemoryStore
-) -> None:
-    browser = member(SESSION_PROFILE="express")
-
-    response = browser.run(while_another(browser, log_out, lambda: session.update(seen=True)))
-
-    assert memory.count() == 0
-    assert cookie_lines(response) == []
-
-
-def test_two_logouts_at_once_are_one(member: Member, memory: MemoryStore) -> None:
-    browser = member()
-
-    response = browser.run(while_another(browser, log_out, log_out))
-
-    assert memory.count() == 0
-    assert cookie_lines(response) == [REMOVAL]
-
-
-def test_two_logins_at_once_leave_one_session(member: Member, memory: MemoryStore) -> None:
-    browser = member()
-    other = browser.twin()
-
-    def log_in_while_the_other_does() -> None:
-        session.get("user")
-        other.run(lambda: session.regenerate(keep_data=True))
-        session.regenerate(keep_data=True)
-
-    response = browser.run(log_in_while_the_other_does)
-
-    assert list(memory.keys()) == [other.sid]
-    assert cookie_lines(response) == []
-    assert other.data()["user"] == "ada"
