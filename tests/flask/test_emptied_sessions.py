@@ -20,7 +20,7 @@ def write() -> None:
     session["theme"] = "dark"
 
 
-def test_by_its_last_key_it_spares_what_another_stored(make_member: MakeBrowser) -> None:
+def test_removing_the_last_key_keeps_what_another_request_stored(make_member: MakeBrowser) -> None:
     browser = make_member()
 
     response = browser.run(while_another(browser, write, lambda: session.pop("user")))
@@ -29,7 +29,7 @@ def test_by_its_last_key_it_spares_what_another_stored(make_member: MakeBrowser)
     assert cookie_lines(response) == []
 
 
-def test_by_showing_the_only_message_it_spares_another_message(make_browser: MakeBrowser) -> None:
+def test_showing_the_only_message_keeps_one_flashed_meanwhile(make_browser: MakeBrowser) -> None:
     browser = make_browser()
     browser.run(lambda: flash("first"))
 
@@ -40,7 +40,9 @@ def test_by_showing_the_only_message_it_spares_another_message(make_browser: Mak
     assert browser.see(get_flashed_messages) == ["second"]
 
 
-def test_after_another_took_a_part_it_ends(make_member: MakeBrowser, memory: MemoryStore) -> None:
+def test_removing_all_keys_ends_a_session_that_another_request_had_reduced(
+    make_member: MakeBrowser, memory: MemoryStore
+) -> None:
     def take_both() -> None:
         del session["theme"], session["user"]
 
@@ -53,7 +55,7 @@ def test_after_another_took_a_part_it_ends(make_member: MakeBrowser, memory: Mem
     assert browser.sid is None
 
 
-def test_after_another_ended_it_it_stays_ended(
+def test_removing_the_last_key_after_a_logout_elsewhere_removes_no_cookie(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
     browser = make_member()
@@ -62,11 +64,11 @@ def test_after_another_ended_it_it_stays_ended(
     browser.run(while_another(browser, log_out, lambda: session.pop("user")))
 
     assert memory.count() == 0
-    # Not this request ended it, so the cookie may belong to a newer login.
+    # This request did not end the session, so the cookie may belong to a newer login.
     assert browser.sid == cookie
 
 
-def test_by_clear_it_ends_whatever_another_stored(
+def test_clear_ends_a_session_whatever_another_request_stored(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
     browser = make_member()
@@ -77,7 +79,7 @@ def test_by_clear_it_ends_whatever_another_stored(
     assert browser.sid is None
 
 
-def test_it_is_not_ended_where_conflicts_are_rejected(make_member: MakeBrowser) -> None:
+def test_removing_the_last_key_is_rejected_where_conflicts_are(make_member: MakeBrowser) -> None:
     browser = make_member(SESSION_CONCURRENCY="reject")
 
     with pytest.raises(SessionConflict):

@@ -34,7 +34,7 @@ def browser(browser: Browser) -> Browser:
     return browser
 
 
-def test_stores_a_value_that_is_what_it_was_before_the_lock(browser: Browser) -> None:
+def test_a_value_set_back_to_what_was_read_before_the_lock_is_stored(browser: Browser) -> None:
     def look_and_take_one_away() -> None:
         assert session["n"] == 5
         browser.twin().run(lambda: add(1))
@@ -45,7 +45,7 @@ def test_stores_a_value_that_is_what_it_was_before_the_lock(browser: Browser) ->
     assert browser.data()["n"] == 5
 
 
-def test_stores_at_its_end_what_was_set_back_after_a_save_in_it(browser: Browser) -> None:
+def test_a_value_set_back_after_a_save_in_the_block_is_stored(browser: Browser) -> None:
     def save_and_set_back() -> None:
         with session.lock():
             session["n"] = 100
@@ -58,7 +58,9 @@ def test_stores_at_its_end_what_was_set_back_after_a_save_in_it(browser: Browser
     assert browser.data()["n"] == 5
 
 
-def test_begins_with_what_a_save_before_it_left_to_others(browser: Browser) -> None:
+def test_a_block_after_a_save_does_not_undo_later_changes_of_other_requests(
+    browser: Browser,
+) -> None:
     def save_and_lock() -> None:
         session["n"] = 7
         session.save()
@@ -70,7 +72,7 @@ def test_begins_with_what_a_save_before_it_left_to_others(browser: Browser) -> N
     assert browser.data()["n"] == 50
 
 
-def test_after_a_new_id_keeps_the_data_and_ends_the_old_one(
+def test_a_block_after_a_login_keeps_the_data_and_ends_the_old_id(
     browser: Browser, memory: MemoryStore
 ) -> None:
     def log_in_and_lock() -> None:
@@ -86,7 +88,9 @@ def test_after_a_new_id_keeps_the_data_and_ends_the_old_one(
     assert [*memory.keys()] == [browser.sid]
 
 
-def test_of_a_session_that_is_not_stored_yet_keeps_its_data(make_browser: MakeBrowser) -> None:
+def test_a_block_keeps_the_data_of_a_session_that_is_not_stored_yet(
+    make_browser: MakeBrowser,
+) -> None:
     visitor = make_browser()
 
     def start() -> None:
@@ -99,7 +103,7 @@ def test_of_a_session_that_is_not_stored_yet_keeps_its_data(make_browser: MakeBr
 
 
 @pytest.mark.parametrize("grace", [0, 60])
-def test_tells_of_the_changes_before_it_that_a_login_meanwhile_made_void(
+def test_changes_dropped_because_of_a_login_elsewhere_send_session_conflict(
     make_browser: MakeBrowser, grace: int
 ) -> None:
     browser = make_browser(SESSION_REGENERATE_GRACE=grace)
@@ -124,7 +128,9 @@ def test_tells_of_the_changes_before_it_that_a_login_meanwhile_made_void(
     assert browser.data() == {"n": 5, "user": "ada"}
 
 
-def test_refuses_changes_before_it_where_changes_are_not_merged(make_browser: MakeBrowser) -> None:
+def test_a_conflict_with_changes_before_the_block_is_rejected_if_configured(
+    make_browser: MakeBrowser,
+) -> None:
     browser = make_browser(SESSION_CONCURRENCY="reject")
     browser.run(lambda: session.update(n=5))
 
@@ -142,7 +148,7 @@ def test_refuses_changes_before_it_where_changes_are_not_merged(make_browser: Ma
 
 
 @pytest.mark.parametrize("look_first", [True, False])
-def test_that_cannot_store_a_value_leaves_its_answer_to_the_application(
+def test_a_serialization_error_that_the_view_handled_is_not_raised_again(
     browser: Browser, look_first: bool
 ) -> None:
     def lock_and_apologise() -> str:
@@ -157,7 +163,9 @@ def test_that_cannot_store_a_value_leaves_its_answer_to_the_application(
     assert browser.data() == {"n": 5, "cart": ["tea"]}
 
 
-def test_of_a_new_session_that_is_read_again_sends_its_cookie(make_browser: MakeBrowser) -> None:
+def test_a_reload_in_the_block_keeps_the_cookie_of_a_new_session(
+    make_browser: MakeBrowser,
+) -> None:
     visitor = make_browser()
 
     def begin_and_read_again() -> None:
@@ -171,7 +179,7 @@ def test_of_a_new_session_that_is_read_again_sends_its_cookie(make_browser: Make
     assert visitor.data() == {"n": 1}
 
 
-def test_that_refused_leaves_its_answer_to_the_application(make_browser: MakeBrowser) -> None:
+def test_a_conflict_that_the_view_handled_is_not_raised_again(make_browser: MakeBrowser) -> None:
     browser = make_browser(SESSION_CONCURRENCY="reject")
     browser.run(lambda: session.update(n=5))
 

@@ -27,7 +27,7 @@ def write() -> None:
     session["theme"] = "dark"
 
 
-def test_takes_along_what_another_stored_under_the_old_one(
+def test_a_login_keeps_what_another_request_stored_under_the_old_id(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
     browser = make_member()
@@ -40,7 +40,7 @@ def test_takes_along_what_another_stored_under_the_old_one(
     assert browser.data() == {"user": "eve", "theme": "dark"}
 
 
-def test_takes_it_along_even_if_it_is_stored_at_the_last_moment(
+def test_a_login_keeps_what_is_stored_after_its_new_record_was_created(
     make_member: MakeBrowser, memory: MemoryStore, store: CountingStore
 ) -> None:
     browser = make_member()
@@ -62,7 +62,7 @@ def test_takes_it_along_even_if_it_is_stored_at_the_last_moment(
     assert memory.count() == 1
 
 
-def test_is_not_given_where_conflicts_are_rejected(
+def test_a_login_that_conflicts_is_rejected_if_configured(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
     browser = make_member(SESSION_CONCURRENCY="reject")
@@ -75,7 +75,7 @@ def test_is_not_given_where_conflicts_are_rejected(
 
 
 @pytest.mark.parametrize("grace", [0, 10])
-def test_is_given_once_by_two_requests_at_once(
+def test_the_later_of_two_logins_sends_no_cookie_and_leaves_no_record(
     make_member: MakeBrowser, memory: MemoryStore, grace: int
 ) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=grace)
@@ -89,7 +89,7 @@ def test_is_given_once_by_two_requests_at_once(
 
 
 @pytest.mark.parametrize("grace", [0, 10])
-def test_and_a_slow_writer_with_the_old_one_changes_nothing(
+def test_a_slow_writer_changes_nothing_after_a_login(
     make_member: MakeBrowser, memory: MemoryStore, grace: int
 ) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=grace)
@@ -108,7 +108,7 @@ def test_and_a_slow_writer_with_the_old_one_changes_nothing(
     assert memory.count() == 1
 
 
-def test_two_logins_at_once_leave_one_session(
+def test_two_overlapping_logins_leave_one_session(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
     browser = make_member()

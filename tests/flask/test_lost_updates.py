@@ -35,7 +35,7 @@ def member(make_browser: MakeBrowser, store: CountingStore) -> Member:
 
 
 class TestMerge:
-    def test_changes_of_different_keys_both_survive(self, member: Member) -> None:
+    def test_changes_to_different_keys_are_both_stored(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -53,7 +53,7 @@ class TestMerge:
             "language": "en",
         }
 
-    def test_of_changes_of_one_key_the_last_wins(self, member: Member) -> None:
+    def test_the_later_of_two_changes_to_a_key_wins(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -64,7 +64,7 @@ class TestMerge:
 
         assert browser.data()["user"] == "eve"
 
-    def test_a_callback_decides_about_a_key_that_both_changed(self, member: Member) -> None:
+    def test_session_merge_resolves_a_key_that_both_requests_changed(self, member: Member) -> None:
         asked: list[tuple[object, ...]] = []
 
         def resolve(key: str, base: Any, theirs: Any, mine: Any) -> Any:
@@ -83,7 +83,7 @@ class TestMerge:
         assert asked == [("cart", ["tea"], ["tea", "milk"], ["tea", "bread"])]
         assert browser.data()["cart"] == ["tea", "milk", "bread"]
 
-    def test_a_key_that_the_other_deleted_is_not_brought_back(self, member: Member) -> None:
+    def test_a_key_that_the_other_request_deleted_stays_deleted(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -92,7 +92,7 @@ class TestMerge:
 
         assert browser.data() == {"user": "ada", "seen": True}
 
-    def test_a_key_that_this_one_deleted_is_not_brought_back(self, member: Member) -> None:
+    def test_a_key_that_this_request_deleted_stays_deleted(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -101,14 +101,14 @@ class TestMerge:
 
         assert browser.data() == {"user": "ada", "seen": True}
 
-    def test_a_reader_takes_nothing_back(self, member: Member) -> None:
+    def test_a_request_that_only_reads_overwrites_nothing(self, member: Member) -> None:
         browser = member(SESSION_TOUCH_INTERVAL=0)
 
         browser.run(while_another(browser, lambda: session.update(user="bob"), lambda: None))
 
         assert browser.data()["user"] == "bob"
 
-    def test_messages_flashed_at_once_are_all_shown(self, member: Member) -> None:
+    def test_messages_flashed_by_both_requests_are_all_shown(self, member: Member) -> None:
         browser = member()
         browser.run(lambda: flash("before"))
 
@@ -116,7 +116,7 @@ class TestMerge:
 
         assert browser.see(get_flashed_messages) == ["before", "other", "mine"]
 
-    def test_a_message_shown_by_the_other_is_not_shown_again(self, member: Member) -> None:
+    def test_a_message_shown_by_the_other_request_is_not_shown_again(self, member: Member) -> None:
         browser = member()
         browser.run(lambda: flash("before"))
 
@@ -126,7 +126,7 @@ class TestMerge:
 
         assert browser.see(get_flashed_messages) == ["mine"]
 
-    def test_a_cookie_that_the_other_changed_stays_changed(self, member: Member) -> None:
+    def test_a_cookie_that_the_other_request_changed_stays_changed(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -139,7 +139,7 @@ class TestMerge:
 
         assert browser.see(lambda: session.permanent) is True
 
-    def test_a_cookie_that_this_one_changed_stays_changed(self, member: Member) -> None:
+    def test_a_cookie_that_this_request_changed_stays_changed(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -152,7 +152,7 @@ class TestMerge:
 
         assert browser.see(lambda: (session.permanent, session["seen"])) == (True, True)
 
-    def test_others_that_never_stop_are_given_up_on(self, member: Member) -> None:
+    def test_a_request_that_keeps_losing_the_race_raises_a_conflict(self, member: Member) -> None:
         browser = member()
 
         def resolve(key: str, base: Any, theirs: int, mine: int) -> int:
@@ -194,7 +194,7 @@ class TestMerge:
 
 
 class TestReject:
-    def test_a_conflict_is_raised_and_nothing_stored(self, member: Member) -> None:
+    def test_save_raises_a_conflict_and_stores_nothing(self, member: Member) -> None:
         browser = member(SESSION_CONCURRENCY="reject")
 
         def save() -> None:
@@ -207,7 +207,7 @@ class TestReject:
 
         assert browser.data()["user"] == "bob"
 
-    def test_at_the_end_of_the_request_it_is_a_500_without_a_cookie(
+    def test_a_conflict_at_the_end_of_a_request_is_a_500_without_a_cookie(
         self, member: Member, store: CountingStore
     ) -> None:
         browser = member(SESSION_CONCURRENCY="reject", PROPAGATE_EXCEPTIONS=False)
@@ -222,14 +222,14 @@ class TestReject:
         assert store.calls == ["load", "load", "save", "save"]
         assert browser.data()["user"] == "bob"
 
-    def test_without_a_conflict_nothing_is_rejected(self, member: Member) -> None:
+    def test_a_write_without_a_conflict_is_stored(self, member: Member) -> None:
         browser = member(SESSION_CONCURRENCY="reject")
 
         browser.run(lambda: session.update(user="eve"))
 
         assert browser.data()["user"] == "eve"
 
-    def test_a_second_conflict_after_a_reload_is_told(self, make_browser: MakeBrowser) -> None:
+    def test_a_second_conflict_after_a_reload_is_raised(self, make_browser: MakeBrowser) -> None:
         browser = make_browser(SESSION_CONCURRENCY="reject")
         browser.run(lambda: session.update(n=0))
 
@@ -250,7 +250,7 @@ class TestReject:
 
         assert browser.data() == {"n": 2}
 
-    def test_a_conflict_that_the_view_answered_stays_answered(self, member: Member) -> None:
+    def test_a_conflict_that_the_view_handled_is_not_raised_again(self, member: Member) -> None:
         browser = member(SESSION_CONCURRENCY="reject")
         twin = browser.twin()
 
@@ -267,7 +267,9 @@ class TestReject:
 
 
 class TestOverwrite:
-    def test_the_last_one_wins_with_all_it_has(self, member: Member, store: CountingStore) -> None:
+    def test_the_later_request_replaces_the_whole_session(
+        self, member: Member, store: CountingStore
+    ) -> None:
         browser = member(SESSION_CONCURRENCY="overwrite")
 
         browser.run(
@@ -279,7 +281,7 @@ class TestOverwrite:
         assert store.calls == ["load", "load", "save", "save"]
         assert browser.data() == {"user": "eve", "cart": ["tea"]}
 
-    def test_it_is_what_the_express_profile_does(self, member: Member) -> None:
+    def test_the_express_profile_replaces_the_whole_session(self, member: Member) -> None:
         browser = member(SESSION_PROFILE="express")
 
         browser.run(

@@ -1,4 +1,4 @@
-"""``SESSION_REGENERATE_GRACE``: for how long the id from before a login can still be read."""
+"""``SESSION_REGENERATE_GRACE``: how long the id from before a login can still be read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write() -> None:
     session["theme"] = "dark"
 
 
-def test_without_one_the_old_id_finds_nothing(make_member: MakeBrowser) -> None:
+def test_without_a_grace_the_old_id_finds_nothing(make_member: MakeBrowser) -> None:
     browser = make_member()
     twin = browser.twin()
     browser.run(log_in)
@@ -37,7 +37,7 @@ def test_without_one_the_old_id_finds_nothing(make_member: MakeBrowser) -> None:
     assert twin.data() == {}
 
 
-def test_the_old_id_reads_what_it_read_before_and_nothing_newer(make_member: MakeBrowser) -> None:
+def test_the_old_id_reads_the_data_from_before_the_login(make_member: MakeBrowser) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10)
     twin = browser.twin()
     browser.run(log_in)
@@ -47,7 +47,7 @@ def test_the_old_id_reads_what_it_read_before_and_nothing_newer(make_member: Mak
     assert twin.see(lambda: session.id) == twin.sid
 
 
-def test_reading_with_it_leaves_cookie_and_store_alone(
+def test_reading_under_the_old_id_writes_nothing_and_sends_no_cookie(
     make_member: MakeBrowser, store: CountingStore
 ) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10, SESSION_TOUCH_INTERVAL=0)
@@ -62,7 +62,7 @@ def test_reading_with_it_leaves_cookie_and_store_alone(
     assert store.calls == ["load"]
 
 
-def test_what_it_writes_is_dropped_and_the_cookie_left_alone(make_member: MakeBrowser) -> None:
+def test_a_write_under_the_old_id_is_dropped_without_a_cookie(make_member: MakeBrowser) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10)
     twin = browser.twin()
     browser.run(log_in)
@@ -73,7 +73,7 @@ def test_what_it_writes_is_dropped_and_the_cookie_left_alone(make_member: MakeBr
     assert browser.data() == {"user": "eve"}
 
 
-def test_a_slow_writer_keeps_the_newer_cookie_of_its_browser(make_member: MakeBrowser) -> None:
+def test_a_slow_writer_does_not_replace_the_cookie_of_the_login(make_member: MakeBrowser) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10)
 
     response = browser.run(while_another(browser, log_in, write))
@@ -81,7 +81,7 @@ def test_a_slow_writer_keeps_the_newer_cookie_of_its_browser(make_member: MakeBr
     assert cookie_lines(response) == []
 
 
-def test_saving_with_it_says_why_not(make_member: MakeBrowser) -> None:
+def test_save_and_reload_under_the_old_id_raise(make_member: MakeBrowser) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10)
     twin = browser.twin()
     browser.run(log_in)
@@ -96,7 +96,7 @@ def test_saving_with_it_says_why_not(make_member: MakeBrowser) -> None:
     assert twin.run(save).status_code == 200
 
 
-def test_a_second_login_with_it_does_not_fork_the_session(
+def test_a_login_under_the_old_id_does_not_fork_the_session(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10)
@@ -111,7 +111,9 @@ def test_a_second_login_with_it_does_not_fork_the_session(
     assert memory.count() == 1
 
 
-def test_an_empty_session_begins_anew_with_it(make_member: MakeBrowser) -> None:
+def test_regenerate_without_data_under_the_old_id_starts_a_new_session(
+    make_member: MakeBrowser,
+) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10)
     twin = browser.twin()
     old = browser.sid
@@ -124,7 +126,7 @@ def test_an_empty_session_begins_anew_with_it(make_member: MakeBrowser) -> None:
     assert browser.data() == {"user": "eve"}
 
 
-def test_a_logout_with_it_does_not_end_the_new_session(make_member: MakeBrowser) -> None:
+def test_a_logout_under_the_old_id_does_not_end_the_new_session(make_member: MakeBrowser) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10)
     twin = browser.twin()
     browser.run(log_in)
@@ -135,7 +137,7 @@ def test_a_logout_with_it_does_not_end_the_new_session(make_member: MakeBrowser)
     assert browser.data() == {"user": "eve"}
 
 
-def test_it_ends_by_itself(
+def test_the_old_id_expires_after_the_grace(
     make_member: MakeBrowser, let_pass: LetPass, memory: MemoryStore
 ) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10)
@@ -147,7 +149,7 @@ def test_it_ends_by_itself(
     assert twin.data() == {}
 
 
-def test_it_ends_in_time_even_if_a_slow_reader_extended_its_record(
+def test_a_slow_touch_does_not_prolong_the_grace(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=timedelta(milliseconds=1))
@@ -161,7 +163,7 @@ def test_it_ends_in_time_even_if_a_slow_reader_extended_its_record(
     assert twin.data() == {}
 
 
-def test_it_takes_along_what_another_stored_meanwhile(make_member: MakeBrowser) -> None:
+def test_a_login_with_a_grace_keeps_what_another_request_stored(make_member: MakeBrowser) -> None:
     browser = make_member(SESSION_REGENERATE_GRACE=10)
     twin = browser.twin()
 
@@ -171,7 +173,7 @@ def test_it_takes_along_what_another_stored_meanwhile(make_member: MakeBrowser) 
     assert twin.data() == {"user": "ada", "theme": "dark"}
 
 
-def test_it_is_refused_where_a_slow_request_would_overwrite_it(make_browser: MakeBrowser) -> None:
+def test_a_grace_is_refused_where_requests_overwrite_each_other(make_browser: MakeBrowser) -> None:
     with pytest.raises(ConfigError, match="SESSION_CONCURRENCY"):
         make_browser(SESSION_REGENERATE_GRACE=10, SESSION_CONCURRENCY="overwrite")
 

@@ -1,4 +1,4 @@
-"""A login that a view saves: the browser gets the new id, and the old id ends."""
+"""A login that is saved in mid-request: the browser gets the new id, and the old one ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def browser(app: Flask) -> Browser:
     return browser
 
 
-def test_a_session_saved_before_its_id_changes_is_there_under_the_new_one(
+def test_data_saved_before_a_new_id_is_there_under_the_new_id(
     browser: Browser, memory: MemoryStore
 ) -> None:
     def view() -> None:
@@ -60,7 +60,7 @@ def test_a_session_saved_before_its_id_changes_is_there_under_the_new_one(
     ],
     ids=["destroy", "clear", "regenerate", "regenerate again", "save again"],
 )
-def test_the_id_given_up_is_dead_once_the_new_one_is_saved(
+def test_the_old_id_has_ended_once_the_new_one_is_saved(
     browser: Browser, memory: MemoryStore, after: Callable[[], None]
 ) -> None:
     def view() -> None:
@@ -75,7 +75,7 @@ def test_the_id_given_up_is_dead_once_the_new_one_is_saved(
     assert memory.count() <= 1
 
 
-def test_letting_go_of_a_login_leaves_the_session_as_it_was(
+def test_unset_after_a_login_leaves_the_session_as_it_was(
     browser: Browser, memory: MemoryStore
 ) -> None:
     def view() -> None:
@@ -87,7 +87,7 @@ def test_letting_go_of_a_login_leaves_the_session_as_it_was(
     assert browser.data() == {"cart": ["tea"]}
 
 
-def test_a_new_id_cannot_be_saved_once_no_cookie_can_carry_it(browser: Browser) -> None:
+def test_a_new_id_cannot_be_saved_once_the_response_has_begun(browser: Browser) -> None:
     old = browser.sid
 
     def stream() -> flask.Response:
@@ -106,14 +106,14 @@ def test_a_new_id_cannot_be_saved_once_no_cookie_can_carry_it(browser: Browser) 
     assert browser.data() == {"cart": ["tea"]}
 
 
-class TestALoginThatIsStored:
+class TestALoginSavedByTheView:
     @pytest.fixture
     def browser(self, make_app: MakeApp) -> Browser:
         browser = browser_of(make_app(TESTING=False, PROPAGATE_EXCEPTIONS=False))
         browser.run(lambda: session.update(cart=["tea"]))
         return browser
 
-    def test_reaches_the_browser_though_the_request_fails_at_its_end(
+    def test_reaches_the_browser_although_the_request_fails_at_its_end(
         self, browser: Browser
     ) -> None:
         def save_and_fail() -> None:
@@ -125,9 +125,7 @@ class TestALoginThatIsStored:
 
         assert browser.data() == {"cart": ["tea"], "user": "ada"}
 
-    def test_reaches_the_browser_though_the_view_was_told_of_a_later_failure(
-        self, browser: Browser
-    ) -> None:
+    def test_reaches_the_browser_although_a_later_save_failed(self, browser: Browser) -> None:
         def save_twice() -> None:
             log_in()
             session.save()
@@ -139,7 +137,7 @@ class TestALoginThatIsStored:
 
         assert browser.data() == {"cart": ["tea"], "user": "ada"}
 
-    def test_reaches_the_browser_though_a_receiver_of_its_signal_fails(
+    def test_reaches_the_browser_although_a_receiver_of_its_signal_fails(
         self, browser: Browser
     ) -> None:
         def fail(sender: flask.Flask, **values: Any) -> None:
@@ -150,9 +148,7 @@ class TestALoginThatIsStored:
 
         assert browser.data() == {"cart": ["tea"], "user": "ada"}
 
-    def test_keeps_its_cookie_from_a_connection_that_may_not_carry_it(
-        self, make_app: MakeApp
-    ) -> None:
+    def test_sends_no_secure_cookie_over_plain_http(self, make_app: MakeApp) -> None:
         app = make_app(TESTING=False, PROPAGATE_EXCEPTIONS=False, SESSION_COOKIE_SECURE=True)
         browser = browser_of(app)
         browser.run(lambda: session.update(cart=["tea"]), base_url="https://localhost")

@@ -1,4 +1,4 @@
-"""A session that has ended stays ended, whatever a request that began before stores."""
+"""A session that has ended stays ended, whatever a slower request stores."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ REMOVAL = "session=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly"
 
 
 @pytest.mark.parametrize("concurrency", ["merge", "overwrite", "reject"])
-class TestLogout:
-    def test_a_slow_writer_does_not_undo_it(
+class TestALogout:
+    def test_is_not_undone_by_a_slow_writer(
         self, make_member: MakeBrowser, memory: MemoryStore, concurrency: str
     ) -> None:
         browser = make_member(SESSION_CONCURRENCY=concurrency)
@@ -30,10 +30,10 @@ class TestLogout:
         response = browser.run(while_another(browser, log_out, lambda: session.update(seen=True)))
 
         assert memory.count() == 0
-        # Not this request ended it, so the cookie may belong to a newer login.
+        # This request did not end the session, so the cookie may belong to a newer login.
         assert cookie_lines(response) == []
 
-    def test_a_slow_reader_does_not_undo_it(
+    def test_is_not_undone_by_a_slow_reader(
         self, make_member: MakeBrowser, memory: MemoryStore, let_pass: LetPass, concurrency: str
     ) -> None:
         browser = make_member(SESSION_CONCURRENCY=concurrency)
@@ -44,7 +44,7 @@ class TestLogout:
         assert memory.count() == 0
         assert cookie_lines(response) == []
 
-    def test_a_slow_login_does_not_undo_it(
+    def test_is_not_undone_by_a_slow_login(
         self, make_member: MakeBrowser, memory: MemoryStore, concurrency: str
     ) -> None:
         browser = make_member(SESSION_CONCURRENCY=concurrency)
@@ -53,7 +53,7 @@ class TestLogout:
 
         assert memory.count() == 0
 
-    def test_what_is_dropped_is_logged(
+    def test_logs_the_changes_it_drops_without_their_values(
         self, make_member: MakeBrowser, caplog: pytest.LogCaptureFixture, concurrency: str
     ) -> None:
         browser = make_member(SESSION_CONCURRENCY=concurrency)
@@ -66,7 +66,7 @@ class TestLogout:
         assert "hidden" not in caplog.text
 
 
-def test_in_the_express_profile_a_logout_is_not_undone_either(
+def test_a_logout_is_not_undone_in_the_express_profile(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
     browser = make_member(SESSION_PROFILE="express")
@@ -77,7 +77,9 @@ def test_in_the_express_profile_a_logout_is_not_undone_either(
     assert cookie_lines(response) == []
 
 
-def test_two_logouts_at_once_are_one(make_member: MakeBrowser, memory: MemoryStore) -> None:
+def test_the_later_of_two_logouts_removes_the_cookie_too(
+    make_member: MakeBrowser, memory: MemoryStore
+) -> None:
     browser = make_member()
 
     response = browser.run(while_another(browser, log_out, log_out))
