@@ -221,7 +221,7 @@ ELSEWHERE: dict[str, str] = {
     "99": _WSGI,
     "103": "stores have no disconnect event; SESSION_STORE's failure is raised",
     "104": "stores have no connect event",
-    "107": "two requests at once: tests/flask/test_parallel_requests.py",
+    "107": "two requests at once: tests/flask/test_lost_updates.py",
     "109": "nested callbacks; reload() returns",
     "119": "an invalid date cannot be assigned: ValueError (tests/unit/test_cookie.py)",
     "139": "difference cookie-header-only: req.cookies of cookie-parser",
