@@ -93,7 +93,7 @@ class _NoRequest:
         return False
 
     def cookie_options(self) -> CookieOptions:
-        return self.options.resolved(is_secure=False)
+        return self.options.resolved(is_secure=self.is_secure())
 
     def generate_id(self) -> str:
         return generate_id()

@@ -26,6 +26,9 @@ sys.path.append(str(Path(__file__).parents[1]))
 #: Folders whose tests have to reach every branch by themselves. Measuring doubles their time.
 COVERING = ("tests/unit/", "tests/property/", "tests/flask/")
 
+#: Folders whose tests start processes and wait for them.
+SLOW = ("tests/concurrency/", "tests/faults/", "tests/interop/")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -66,9 +69,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     return GroupScheduling(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.pluginmanager.hasplugin("_cov"):
-        _measure_only_covering(items)
+    is_measured = config.pluginmanager.hasplugin("_cov")
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
+        if is_measured and not item.nodeid.startswith(COVERING):
+            item.add_marker("no_cover")
     if hasattr(config, "workerinput"):
         from .sharing import put_long_groups_first
 
@@ -81,9 +89,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("stores were tested on")
     for name, text in sorted(REPORT.items()):
         terminalreporter.write_line(f"{name:16} {text}")
-
-
-def _measure_only_covering(items: list[pytest.Item]) -> None:
-    for item in items:
-        if not item.nodeid.startswith(COVERING):
-            item.add_marker("no_cover")

@@ -172,7 +172,8 @@ class WorkingCopy:
         if self.draft.cleared:
             if not self.store.create(self.id, record):
                 return None
-            self.store.delete(old_id)
+            if not self.store.delete(old_id):
+                self.predecessor = None  # another request ended it, and sent the signal
             return record
         rebase = partial(self._rebase, notify)
         outcome = self.store.move(old_id, self.id, known, record, rebase, leaving=self._end_of)

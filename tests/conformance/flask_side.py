@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.memory import MemoryStore
 
+INSTANCE = tempfile.gettempdir()  # unused; Flask would look for one
 NO_SESSION = "no session"
 #: How a Node store says "not there" by way of an error.
 ABSENT = "ENOENT"
@@ -160,16 +162,15 @@ class _Player:
         return [*headers, ("Cookie", cookie)] if cookie else headers
 
     def _make_app(self, others: Mapping[str, Any]) -> Flask:
-        app = Flask("conformance")
+        app = Flask("conformance", static_folder=None, root_path=".", instance_path=INSTANCE)
         app.config.update(_config(self._scenario, others), SESSION_STORE=self._store)
         app.config["SESSION_GENID"] = self._generate_id
         ServerSession(app)
         if self._scenario.get("ticks"):
             manager = app.extensions["serversession"]
             manager.settings = replace(manager.settings, clock=self._tick)
-        methods = ["GET", "POST", "PUT"]
-        app.add_url_rule("/", view_func=self._view, methods=methods)
-        app.add_url_rule("/<path:path>", view_func=self._view, methods=methods)
+        # Not a route: to compile one takes longer than most scenarios.
+        app.before_request(self._view)
         return app
 
     def _generate_id(self, request: Request) -> str:
@@ -187,7 +188,7 @@ class _Player:
         self._clock.shift(timedelta(milliseconds=1))
         return system_clock()
 
-    def _view(self, path: str = "") -> View:
+    def _view(self) -> View:
         body: Any = self._request.get("body", "")
         if "stream" in self._request:
             body = stream_with_context(self._stream())

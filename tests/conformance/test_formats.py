@@ -40,6 +40,7 @@ def _for_node(secret: str | bytes) -> Any:
     return {"hex": secret.hex()} if isinstance(secret, bytes) else secret
 
 
+@pytest.mark.slow
 def test_signatures_are_cookie_signatures_own(words: Words) -> None:
     @live
     @given(ids, secrets)
@@ -163,6 +164,7 @@ exact_in_both = st.recursive(
 documents = st.dictionaries(names, exact_in_both, max_size=4)
 
 
+@pytest.mark.slow
 def test_what_python_stores_express_loads_and_python_loads_again(words: Words) -> None:
     serializer = TypedJSON()
     cookie = SessionCookie(CookieOptions(max_age=60_000)).to_document()

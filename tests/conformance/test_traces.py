@@ -53,6 +53,7 @@ def test_recorded_random_scenarios_give_the_same_trace(compare: Compare) -> None
         compare(scenario, express)
 
 
+@pytest.mark.slow
 def test_random_scenarios_give_the_same_trace_live(
     judge: Judge, compare: Compare, pytestconfig: pytest.Config
 ) -> None:

@@ -154,6 +154,7 @@ def test_the_code_of_a_page_runs(page: Path) -> None:
     run_page(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with(_TEST), ids=name_of)
 def test_the_tests_on_a_page_pass(page: Path, tmp_path: Path) -> None:
     (tmp_path / "test_page.py").write_text(as_test_file(page), encoding="utf-8")

@@ -20,6 +20,7 @@ from flask_serversession import session_regenerated
 from flask_serversession import session_saved
 from flask_serversession import SessionError
 from flask_serversession import SessionGone
+from flask_serversession import StoreUnavailable
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -220,6 +221,13 @@ def heard() -> Iterator[list[tuple[str, Any]]]:
         yield heard
 
 
+class NothingIsDeleted(CountingStore):
+    """A store whose server does not answer a delete."""
+
+    def delete(self, key: str) -> bool:
+        raise StoreUnavailable("no answer")
+
+
 class TestBesideOthers:
     def test_a_slow_writer_neither_brings_the_old_one_back_nor_reaches_the_new_one(
         self, member: Member, memory: MemoryStore
@@ -258,6 +266,27 @@ class TestBesideOthers:
 
         assert list(memory.keys()) == [browser.sid]
         assert browser.data() == {"user": "eve"}
+
+    def test_the_end_of_the_old_one_is_signalled_once(
+        self, member: Member, heard: list[tuple[str, Any]]
+    ) -> None:
+        browser = member()
+        old = browser.sid
+        heard.clear()
+
+        browser.run(while_another(browser, log_out, log_in))
+
+        assert heard == [("destroyed", old), ("regenerated", old), ("created", None)]
+
+    def test_an_outage_before_the_old_one_ends_leaves_it_to_the_browser(
+        self, member: Member, memory: MemoryStore
+    ) -> None:
+        browser = member(SESSION_STORE=NothingIsDeleted(memory))
+
+        with pytest.raises(StoreUnavailable):
+            browser.run(log_in)
+
+        assert browser.data() == {"user": "ada", "cart": ["tea"]}
 
     def test_it_conflicts_with_nothing_where_conflicts_are_rejected(self, member: Member) -> None:
         browser = member(SESSION_CONCURRENCY="reject")

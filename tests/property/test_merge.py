@@ -28,14 +28,14 @@ def merged(
 
 
 @given(sessions, sessions)
-def test_alone_this_request_keeps_exactly_what_it_did(
+def test_without_others_the_result_is_this_requests_data(
     base: dict[str, int], mine: dict[str, int]
 ) -> None:
     assert merged(base, base, mine) == mine
 
 
 @given(sessions, sessions)
-def test_a_request_that_changed_nothing_takes_exactly_what_is_there(
+def test_without_changes_of_its_own_the_result_is_the_others_data(
     base: dict[str, int], theirs: dict[str, int]
 ) -> None:
     assert merged(base, theirs, base) == theirs
@@ -65,7 +65,7 @@ def test_a_key_that_either_side_deleted_stays_deleted(
 
 
 @given(sessions, sessions, sessions)
-def test_changes_of_different_keys_survive_in_either_order(
+def test_changes_of_different_keys_give_the_same_result_in_either_order(
     base: dict[str, int], one: dict[str, int], other: dict[str, int]
 ) -> None:
     def changed(side: dict[str, int]) -> set[str]:
@@ -116,7 +116,7 @@ def test_no_flashed_message_is_lost_and_none_is_shown_twice(
 
 
 @given(waiting_messages, new_messages, st.booleans())
-def test_alone_this_requests_messages_keep_their_order(
+def test_without_others_the_messages_keep_their_order(
     waiting: list[Any], mine: list[Any], i_show: bool
 ) -> None:
     base = flashing(waiting, [])
@@ -127,7 +127,7 @@ def test_alone_this_requests_messages_keep_their_order(
 
 
 @given(sessions, sessions, sessions, new_messages)
-def test_messages_are_merged_beside_everything_else(
+def test_messages_do_not_change_how_other_keys_are_merged(
     base: dict[str, int], theirs: dict[str, int], mine: dict[str, int], added: list[Any]
 ) -> None:
     together = merged(base, theirs, mine | flashing([], added))

@@ -42,7 +42,7 @@ def test_a_session_comes_back_equal_and_of_its_types(session: dict[str, Any]) ->
 
 
 @given(typed_sessions)
-def test_a_session_that_came_back_is_stored_alike(session: dict[str, Any]) -> None:
+def test_a_loaded_session_is_stored_as_the_same_bytes(session: dict[str, Any]) -> None:
     stored = serializer.dumps(session)
 
     assert serializer.dumps(serializer.loads(stored)) == stored
@@ -59,12 +59,12 @@ def test_a_session_comes_out_of_its_document(session: dict[str, Any]) -> None:
 
 
 @given(typed_sessions)
-def test_what_is_stored_is_json_that_anybody_can_read(session: dict[str, Any]) -> None:
+def test_a_stored_session_is_plain_json(session: dict[str, Any]) -> None:
     assert json.loads(serializer.dumps(session)).keys() == session.keys()
 
 
 @given(plain_sessions)
-def test_plain_data_are_stored_as_the_json_they_are(session: dict[str, Any]) -> None:
+def test_plain_data_are_stored_as_plain_json(session: dict[str, Any]) -> None:
     assert json.loads(serializer.dumps(session)) == session
 
 
@@ -90,7 +90,7 @@ _tagged = st.recursive(
 @given(st.dictionaries(st.text(max_size=3), _tagged, min_size=1, max_size=3))
 @example({"": {" uuid": 5}})
 @example({"": {" escaped": 5}})
-def test_no_tag_however_wrong_does_worse_than_make_the_payload_unreadable(
+def test_a_wrong_tag_is_data_or_a_payload_error(
     document: dict[str, Any],
 ) -> None:
     payload = json.dumps(document, separators=(",", ":")).encode()
@@ -102,7 +102,7 @@ def test_no_tag_however_wrong_does_worse_than_make_the_payload_unreadable(
     assert session.keys() == document.keys()
 
 
-#: A few bytes of a document changed, which leaves many of them readable.
+#: Documents with a few bytes changed. Many are still readable.
 _damaged = st.builds(
     lambda session, place, change: bytes(
         (written := bytearray(serializer.dumps(session)))[: place % len(written)]
@@ -121,7 +121,7 @@ _damaged = st.builds(
 @example(b'{"a":{" uuid":5}}')
 @example(b'{"a":' + b"[" * 500 + b"]" * 500 + b"}")
 @example(b'{"a":' + b"[" * 100_000)
-def test_no_bytes_do_worse_than_be_unreadable(payload: bytes) -> None:
+def test_any_bytes_are_a_session_or_a_payload_error(payload: bytes) -> None:
     try:
         session = serializer.loads(payload)
     except PayloadError:

@@ -60,7 +60,7 @@ steps = st.one_of(
 
 
 def outcome(mapping: MutableMapping[str, Any], step: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return what a step gives or raises, and what it leaves behind."""
+    """Return what a step returns or raises, and the state after it."""
     verb, *arguments = step
     result: Any
     try:
@@ -101,7 +101,7 @@ def test_saving_at_any_moment_loses_nothing(
 
 
 @given(typed_sessions)
-def test_what_was_put_into_a_session_is_in_the_next_one(data: dict[str, Any]) -> None:
+def test_saved_data_are_in_the_loaded_session(data: dict[str, Any]) -> None:
     session = empty_session()
     session.update(data)
     session.save()
@@ -110,7 +110,7 @@ def test_what_was_put_into_a_session_is_in_the_next_one(data: dict[str, Any]) ->
 
 
 @given(typed_sessions, typed_sessions)
-def test_a_session_is_modified_as_long_as_it_would_be_stored_differently(
+def test_a_session_is_modified_while_it_differs_from_the_stored_one(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     session = empty_session()

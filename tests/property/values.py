@@ -31,7 +31,7 @@ plain_sessions = st.dictionaries(
     plain_keys.filter(lambda key: key != "cookie"), plain_values, max_size=4
 )
 
-# In whole seconds: CPython's fromisoformat takes an offset of microseconds for none.
+# In whole seconds: CPython's fromisoformat reads an offset of microseconds as none.
 _offsets = st.integers(-23 * 3600, 23 * 3600).map(lambda s: timezone(timedelta(seconds=s)))
 _scalars: st.SearchStrategy[Hashable] = (
     plain_scalars

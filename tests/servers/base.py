@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -65,10 +66,12 @@ def running(
     folder: Path,
     seconds: float = 60,
     user: str | None = None,
+    end: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends. The block begins once ``ready`` does not raise.
 
     :param user: the user to run it as, for servers that refuse to run as root.
+    :param end: the signal that ends it without waiting for its clients.
     """
     log = folder / "server.log"
     with log.open("wb") as output:
@@ -79,12 +82,12 @@ def running(
         _wait(process, ready, log, seconds)
         yield process
     finally:
-        stop(process)
+        stop(process, end)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Terminate a server; kill it if it does not end within 10 seconds."""
-    process.terminate()
+def stop(process: subprocess.Popen[bytes], end: signal.Signals = signal.SIGTERM) -> None:
+    """Send a server the signal ``end``; kill it if it does not end within 10 seconds."""
+    process.send_signal(end)
     try:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:
@@ -114,4 +117,4 @@ def _wait(
             if process.poll() is not None or time.monotonic() > deadline:
                 tail = log.read_text(errors="replace")[-2000:]
                 raise RuntimeError(f"{process.args!r} did not start:\n{tail}") from error
-        time.sleep(0.05)
+        time.sleep(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -32,6 +33,8 @@ SETTINGS = [
     *("--log_statement=all", "--log_parameter_max_length=0"),
     *("--logging_collector=on", "--log_rotation_size=0"),
 ]
+_LOG_SIZE = "SELECT size FROM pg_stat_file(pg_current_logfile())"
+_LOG_SINCE = "SELECT pg_read_file(pg_current_logfile(), {}, 1 << 30)"
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +95,7 @@ def postgresql_server(folder: Path, port: int, *options: str) -> Iterator[subpro
         ready=lambda: psycopg.connect(f"postgresql://{_address(port)}").close(),
         folder=folder,
         user=unprivileged_user("postgres"),
+        end=signal.SIGINT,
     ) as process:
         yield process
 
@@ -110,6 +114,7 @@ def postgresql_log(url: str) -> Iterator[list[str]]:
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as admin:
         start, end = f"start {uuid4()}", f"end {uuid4()}"
+        written = admin.exec_driver_sql(_LOG_SIZE).scalar()
         admin.exec_driver_sql(f"SELECT '{start}'")
         yield words
         admin.exec_driver_sql(f"SELECT '{end}'")
@@ -117,7 +122,7 @@ def postgresql_log(url: str) -> Iterator[list[str]]:
         log = ""
         while end not in log:
             assert time.monotonic() < deadline, "the server did not write its log"
-            log = str(admin.exec_driver_sql("SELECT pg_read_file(pg_current_logfile())").scalar())
+            log = str(admin.exec_driver_sql(_LOG_SINCE.format(written)).scalar())
     between = log.partition(start)[2].partition(end)[0]
     # The last statement is the SELECT that marks the end.
     words += re.findall(r"LOG:  (?:statement|execute [^:]*): (\w+)", between)[:-1]

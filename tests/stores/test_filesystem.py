@@ -547,6 +547,7 @@ class TestSymbolicLinks:
 
 
 class TestConcurrency:
+    @pytest.mark.slow
     def test_readers_never_see_a_torn_or_missing_record(self, store: FileSystemStore) -> None:
         store.create("key", live(whole_payload(0)))
         written = threading.Event()
@@ -595,6 +596,7 @@ class TestConcurrency:
         with child(lambda: work("child")):
             work("parent")
 
+    @pytest.mark.slow
     def test_a_killed_writer_leaves_no_torn_record_and_no_stuck_lock(
         self, store: FileSystemStore
     ) -> None:

@@ -24,7 +24,10 @@ from flask_serversession.testing.contract import live
 from flask_serversession.testing.locks import PATIENCE
 
 # These tests fork on purpose, even if other tests have left threads behind.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
+]
 
 TIMES = 200
 SHORT = 0.05

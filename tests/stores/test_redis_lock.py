@@ -26,6 +26,8 @@ from .test_redis import admin
 from .test_redis import served
 from .test_redis import stopped
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600.0
 spawn = multiprocessing.get_context("spawn")
 

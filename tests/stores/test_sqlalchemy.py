@@ -656,6 +656,7 @@ def test_a_sqlite_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> N
     store.close()
 
 
+@pytest.mark.slow
 def test_a_stopped_or_killed_mysql_server_is_unavailable_in_time(tmp_path: Path) -> None:
     with running_mariadb(tmp_path) as (url, process):
         connected = SQLAlchemyStore.from_url(url, timeout=1)
@@ -677,6 +678,7 @@ def test_a_stopped_or_killed_mysql_server_is_unavailable_in_time(tmp_path: Path)
             store.close()
 
 
+@pytest.mark.slow
 def test_a_stopped_or_killed_postgresql_server_is_unavailable_in_time() -> None:
     with running_postgresql() as (url, process):
         connected = SQLAlchemyStore.from_url(url, timeout=2)

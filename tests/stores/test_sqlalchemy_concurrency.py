@@ -40,6 +40,8 @@ from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
 from flask_serversession.testing.locks import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 MakeStore = Callable[..., SQLAlchemyStore]
 MakeEngine = Callable[..., sa.Engine]
 

@@ -20,7 +20,8 @@ WITHOUT_A_KEY = {"policy.cookie_counts"}
 
 
 def names_of(kind: Any, prefix: str = "") -> set[str]:
-    return {prefix + field.name for field in fields(kind)}
+    names = getattr(kind, "_fields", None) or [field.name for field in fields(kind)]
+    return {prefix + name for name in names}
 
 
 def test_each_field_of_config_has_an_option_and_each_option_a_field() -> None:

@@ -9,10 +9,10 @@ import pytest
 from flask_serversession.cookies.cookie import SessionCookie
 from flask_serversession.cookies.header import clear_cookie_line
 from flask_serversession.cookies.header import client_cookie_line
-from flask_serversession.cookies.header import cookie_values
 from flask_serversession.cookies.header import path_matches
 from flask_serversession.cookies.header import set_cookie_line
 from flask_serversession.cookies.options import CookieOptions
+from flask_serversession.cookies.signing import cookie_values
 from flask_serversession.cookies.signing import CookieSigner
 
 from .clock import Clock

@@ -78,7 +78,7 @@ def test_a_nested_change_differs(found: Draft) -> None:
     assert differs(found)
 
 
-def test_a_change_taken_back_does_not_differ(found: Draft) -> None:
+def test_a_reverted_change_does_not_differ(found: Draft) -> None:
     found.data["views"] = 2
     found.data["views"] = 1
 
@@ -99,7 +99,7 @@ def test_a_new_order_of_keys_is_a_change_if_the_application_made_it(found: Draft
         pytest.param(b'{"cookie":%s,"views":1.0e0}', id="with another number format"),
     ],
 )
-def test_another_spelling_of_the_same_data_is_no_change(
+def test_another_spelling_of_the_same_data_is_not_a_change(
     settings: Settings, spelling: bytes
 ) -> None:
     draft = Draft.of(settings, record(spelling % COOKIE.encode()))
@@ -149,7 +149,7 @@ def test_a_found_cookie_has_not_changed(found: Draft) -> None:
     assert not cookie_unsaved(found)
 
 
-def test_only_what_the_application_assigns_changes_a_cookie(
+def test_a_cookie_is_changed_by_the_application_and_not_by_time(
     clock: Clock, settings: Settings
 ) -> None:
     draft = Draft.of(settings, record(document(cookie=AGED)))
@@ -211,7 +211,7 @@ def test_a_record_holds_the_document_and_ends_with_the_session(new: Draft) -> No
     assert end_of(new.record(new.dump())) == START + 60_000
 
 
-def test_a_rebase_keeps_what_both_requests_did(settings: Settings) -> None:
+def test_a_rebase_keeps_the_changes_of_both_requests(settings: Settings) -> None:
     base = document('"a":0,"b":0,"gone":0')
     draft = Draft.of(settings, record(base))
     draft.data["a"] = 1
@@ -223,7 +223,7 @@ def test_a_rebase_keeps_what_both_requests_did(settings: Settings) -> None:
     assert rebased.payload == document('"a":1,"b":2,"c":3')
 
 
-def test_a_rebase_asks_the_application_about_a_key_that_both_changed(
+def test_a_rebase_has_the_application_resolve_a_key_that_both_changed(
     make_settings: MakeSettings,
 ) -> None:
     def add(key: str, base: int, theirs: int, mine: int) -> int:
@@ -310,6 +310,17 @@ class TestCatchUp:
 
         assert draft.data["cart"] is cart
         assert not differs(draft)
+
+    def test_it_takes_over_nothing_after_clear(self, settings: Settings) -> None:
+        base = document('"a":0')
+        draft = Draft.of(settings, record(base))
+        draft.data.clear()
+        draft.cleared = True
+
+        draft.catch_up(base, Draft.of(settings, record(document('"a":0,"b":2'))))
+
+        assert draft.data == {}
+        assert differs(draft)
 
     def test_an_explicit_save_before_it_stays_a_change_of_the_request(
         self, settings: Settings

@@ -1,4 +1,4 @@
-"""Every exception of the package, provoked with a secret at hand: no message shows it."""
+"""Provokes every exception of the package near a secret. No message shows it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DOCUMENT = b'{"cookie":{},"password":"planted-secret"}'
 
 
 class Showy:
-    """A value that shows everything it holds."""
+    """A value whose repr is a secret."""
 
     def __repr__(self) -> str:
         return SECRET
@@ -145,6 +145,9 @@ class FirstRequest:
     def cookie_options(self) -> CookieOptions:
         return CookieOptions()
 
+    def generate_id(self) -> str:
+        return SECRET
+
 
 def send_what_no_browser_keeps() -> object:
     settings = ClientSettings(
@@ -203,7 +206,7 @@ def test_no_message_shows_what_the_session_or_the_configuration_holds(
     assert SECRET not in repr(caught.value)
 
 
-def test_every_exception_of_the_package_is_among_them() -> None:
+def test_every_exception_of_the_package_is_provoked() -> None:
     declared = {
         value
         for value in vars(errors).values()
@@ -215,7 +218,7 @@ def test_every_exception_of_the_package_is_among_them() -> None:
 
 @pytest.mark.parametrize("value", ["/;planted-secret", "planted secret;"])
 @pytest.mark.parametrize("attribute", ["path", "domain", "samesite", "priority"])
-def test_no_check_of_a_cookie_shows_the_value(attribute: str, value: str) -> None:
+def test_no_check_of_a_cookie_attribute_shows_its_value(attribute: str, value: str) -> None:
     cookie = SessionCookie(CookieOptions())
 
     with pytest.raises(ValueError, match="is") as caught:

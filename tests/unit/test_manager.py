@@ -81,7 +81,7 @@ def session_of(manager: SessionManager, sid: str | None = None) -> StoredSession
     return StoredSession(manager.settings, Request(header))
 
 
-def test_its_settings_keep_a_session_without_any_application(
+def test_a_session_needs_only_the_managers_settings_and_a_request(
     manager: SessionManager, store: MemoryStore, heard: list[Any]
 ) -> None:
     session = session_of(manager)
@@ -134,7 +134,7 @@ def test_loading_a_record_that_is_not_a_session_returns_none(
     assert "planted" not in caplog.text
 
 
-def test_changes_reach_the_store_with_save(
+def test_changes_of_a_loaded_session_are_stored_by_save(
     manager: SessionManager, store: MemoryStore, heard: list[Any]
 ) -> None:
     store.create("sid", Record(DOCUMENT, None))
@@ -170,7 +170,7 @@ def test_a_loaded_session_can_be_given_a_new_id(
     assert session.id != "sid"
 
 
-def test_destroying_by_id_says_whether_there_was_a_session(
+def test_destroy_returns_whether_there_was_a_session(
     manager: SessionManager, store: MemoryStore, heard: list[Any]
 ) -> None:
     store.create("sid", Record(DOCUMENT, None))
@@ -210,14 +210,14 @@ def test_a_missing_secret_is_an_error_only_when_it_is_needed(
     config = Config.from_mapping(FLASKS_DEFAULTS)
     manager = SessionManager(config, store, secrets=secrets)
     with pytest.raises(ConfigError):
-        manager.signer  # noqa: B018 - the property is what is asked
+        manager.signer  # noqa: B018 - reading the property is the test
 
     given.append("keyboard cat")
 
     assert manager.signer.unsign(manager.signer.sign("sid")) == "sid"
 
 
-def test_its_clock_tells_every_session_the_time(store: MemoryStore, clock: Clock) -> None:
+def test_every_session_uses_the_managers_clock(store: MemoryStore, clock: Clock) -> None:
     config = Config.from_mapping(FLASKS_DEFAULTS)
     manager = SessionManager(config, store, secrets=lambda: ("keyboard cat",), clock=clock)
     session = session_of(manager)

@@ -10,6 +10,7 @@ import pytest
 from flask_serversession import session_store_error
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionConflict
+from flask_serversession.errors import SessionGone
 from flask_serversession.errors import SessionLocked
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
@@ -37,7 +38,7 @@ def append(base: bytes, theirs: Record) -> Record:
 
 
 class Interrupted:
-    """A memory store in which something happens before each save."""
+    """Calls ``interrupt`` before each save of a memory store."""
 
     def __init__(self, interrupt: Callable[[MemoryStore, int], Refusal | None]) -> None:
         self.store = MemoryStore()
@@ -62,7 +63,7 @@ class FiveVerbs:
 
 
 class Failing:
-    """A store that fails."""
+    """A store whose every verb fails."""
 
     def __init__(self, error: StoreError) -> None:
         self.calls = 0
@@ -170,7 +171,7 @@ def test_it_does_not_rebase_if_the_payload_is_the_known_one(
     assert store.saves == 2
 
 
-def test_overwriting_compares_nothing(
+def test_overwriting_saves_whatever_is_there(
     store: MemoryStore, make_request_store: MakeRequestStore
 ) -> None:
     request_store = make_request_store(store, concurrency="overwrite")
@@ -189,11 +190,12 @@ def test_it_never_brings_back_a_key_that_is_gone(
     request_store.create("key", BASE)
     store.delete("key")
 
-    assert request_store.replace("key", BASE, record(b"mine"), never) is None
+    with pytest.raises(SessionGone):
+        request_store.replace("key", BASE, record(b"mine"), never)
     assert payload_in(store) is None
 
 
-def test_a_rebase_that_refuses_leaves_their_record(
+def test_a_rebase_that_raises_leaves_their_record(
     store: MemoryStore, request_store: RequestStore
 ) -> None:
     request_store.create("key", BASE)
@@ -225,7 +227,7 @@ def test_it_gives_up_after_losing_too_often_and_leaves_their_record(
     assert payload_in(store.store) == b"theirs%d" % MERGE_ATTEMPTS
 
 
-def test_touching_says_whether_there_was_a_record(
+def test_touch_returns_whether_there_was_a_record(
     store: MemoryStore, request_store: RequestStore
 ) -> None:
     later = utc_now() + timedelta(hours=2)
@@ -280,7 +282,8 @@ class TestAStoreWithLockedSaves:
         assert payload_in(store) == b"mine"
 
     def test_it_does_not_bring_back_a_key_that_is_gone(self, request_store: RequestStore) -> None:
-        assert request_store.replace("key", BASE, record(b"mine"), never) is None
+        with pytest.raises(SessionGone):
+            request_store.replace("key", BASE, record(b"mine"), never)
 
 
 def test_a_store_without_locks_gets_one_made_of_a_record(
@@ -323,7 +326,7 @@ def test_a_lock_that_cannot_be_released_is_left_to_expire(
     assert store.count() == 1
 
 
-def test_deleting_says_whether_there_was_a_record(
+def test_delete_returns_whether_there_was_a_record(
     store: MemoryStore, request_store: RequestStore
 ) -> None:
     store.create("key", record(b"1"))
@@ -361,7 +364,7 @@ def test_after_a_failure_each_call_raises_it_again_without_calling_the_store(
     assert store.calls == 1
 
 
-def test_an_unreadable_record_is_no_failure_of_the_store(
+def test_an_unreadable_record_is_not_a_failure_of_the_store(
     make_request_store: MakeRequestStore, reported: list[Any]
 ) -> None:
     store = Failing(PayloadError("not ours"))
@@ -389,7 +392,7 @@ class TestMove:
         assert payload_in(store, "old") is None
         assert payload_in(store, "new") == b"mine"
 
-    def test_it_leaves_under_the_old_key_what_it_is_told(
+    def test_it_leaves_the_given_record_under_the_old_key(
         self, store: MemoryStore, request_store: RequestStore
     ) -> None:
         request_store.create("old", BASE)
@@ -397,7 +400,8 @@ class TestMove:
         def leave(there: Record) -> Record:
             return record(there.payload + b", read-only")
 
-        assert request_store.move("old", "new", BASE, record(b"mine"), never, leaving=leave)
+        request_store.move("old", "new", BASE, record(b"mine"), never, leaving=leave)
+
         assert payload_in(store, "old") == b"base, read-only"
 
     def test_it_rebases_on_what_another_request_wrote(
