@@ -1,4 +1,4 @@
-"""The judge, and how two traces are compared."""
+"""Fixtures: the programs on Node, and the comparison of two traces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .node_side import Words
 
 @pytest.fixture(scope="session")
 def node(request: pytest.FixtureRequest) -> str:
-    """The Node to ask."""
+    """The path of Node."""
     node = find_node()
     if node is None:
         unavailable(
@@ -47,7 +47,7 @@ def words(node: str) -> Iterator[Words]:
 
 @pytest.fixture(scope="session")
 def compare() -> Callable[[dict[str, Any], dict[str, Any]], None]:
-    """Assert that Flask gives the trace that express-session's calls for."""
+    """Return a function that asserts that Flask's trace is the one expected from Express's."""
 
     def compare(scenario: dict[str, Any], express: dict[str, Any]) -> None:
         owed, given = differences.owed(scenario, express), differences.given(play(scenario))
