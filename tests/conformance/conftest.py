@@ -50,14 +50,15 @@ def compare() -> Callable[[dict[str, Any], dict[str, Any]], None]:
     """Return a function that asserts that Flask's trace is the one expected from Express's."""
 
     def compare(scenario: dict[str, Any], express: dict[str, Any]) -> None:
-        owed, given = differences.owed(scenario, express), differences.given(play(scenario))
-        assert given == owed, "\n".join(
+        expected = differences.owed(scenario, express)
+        actual = differences.given(play(scenario))
+        assert actual == expected, "\n".join(
             [
                 "the traces differ",
                 f"scenario  {json.dumps(scenario)}",
                 f"express   {json.dumps(express)}",
-                f"owed      {json.dumps(owed)}",
-                f"given     {json.dumps(given)}",
+                f"expected  {json.dumps(expected)}",
+                f"actual    {json.dumps(actual)}",
             ]
         )
 

@@ -204,23 +204,23 @@ def timeless(lines: list[str], max_age: int | None = None) -> list[str]:
     """Return the lines without their expiry, after checking that it is right."""
     for line in lines:
         for text in _EXPIRES.findall(line):
-            owed = datetime.now(timezone.utc) + timedelta(milliseconds=max_age or 0)
-            assert abs(parsedate_to_datetime(text) - owed) < timedelta(seconds=5)
+            expected = datetime.now(timezone.utc) + timedelta(milliseconds=max_age or 0)
+            assert abs(parsedate_to_datetime(text) - expected) < timedelta(seconds=5)
     return [_EXPIRES.sub("expires=…", line) for line in lines]
 
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_flask_sends_the_recorded_lines(name: str) -> None:
-    request, owed = VECTORS[name]
+    request, expected = VECTORS[name]
 
-    assert ask_flask(**request)["cookies"] == owed
+    assert ask_flask(**request)["cookies"] == expected
 
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_cookie_session_sends_the_recorded_lines(cookie_session: Program, name: str) -> None:
-    request, owed = VECTORS[name]
+    request, expected = VECTORS[name]
 
-    assert ask_node(cookie_session, **request)["cookies"] == owed
+    assert ask_node(cookie_session, **request)["cookies"] == expected
 
 
 NAMES = ("path", "domain", "secure", "sameSite", "httpOnly", "maxAge")
