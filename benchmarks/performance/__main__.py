@@ -49,7 +49,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.performance")
-    parser.add_argument("--stores", default=",".join(STORES), help="separated by commas")
+    parser.add_argument("--stores", default=",".join(STORES), help="stores, separated by commas")
     parser.add_argument("--quick", action="store_true", help="200 B only, and fewer rounds")
     parser.add_argument("--fresh", action="store_true", help="ignore existing results")
     return parser.parse_args()

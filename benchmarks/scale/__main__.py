@@ -32,7 +32,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
-    parser.add_argument("--stores", default=",".join(NAMES), help="separated by commas")
+    parser.add_argument("--stores", default=",".join(NAMES), help="stores, separated by commas")
     parser.add_argument(
         "--sizes",
         default="1000,100000,1000000",
