@@ -34,7 +34,7 @@ SETTINGS = [
     *("--logging_collector=on", "--log_rotation_size=0"),
 ]
 _LOG_SIZE = "SELECT size FROM pg_stat_file(pg_current_logfile())"
-_LOG_SINCE = "SELECT pg_read_file(pg_current_logfile(), {}, 1 << 30)"
+_LOG_SINCE = "SELECT pg_read_file(pg_current_logfile(), {}, 1 << 29)"
 
 
 @pytest.fixture(scope="session")
