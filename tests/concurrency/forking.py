@@ -1,4 +1,4 @@
-"""A process that forks after using its store, and goes on using it beside its children."""
+"""A process that forks after using its store, and keeps using it alongside its children."""
 
 from __future__ import annotations
 

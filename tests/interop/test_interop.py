@@ -111,7 +111,7 @@ def test_express_and_flask_agree_after_every_request(
     follow(make_program(name, steps, KINDS, once=["expire"]), take)
     assert walk.handed_over > steps / 5
     package = npm_version(store.removesuffix("-subdocument"))
-    report(name, f"{package}, {steps} requests, {walk.handed_over} to what the other app left")
+    report(name, f"{package}, {steps} requests, {walk.handed_over} handed over")
 
 
 @pytest.mark.parametrize(("store", "server"), TABLES)

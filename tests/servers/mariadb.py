@@ -92,7 +92,7 @@ def mariadb_address(port: int) -> str:
 
 @contextmanager
 def mysql_log(url: str) -> Iterator[list[str]]:
-    """Yield a list. After the block it has the first word of every statement in the block."""
+    """Yield a list. After the block, it has the first word of each statement sent meanwhile."""
     if "TEST_MYSQL_URL" in os.environ:
         pytest.skip("only a server that the tests started has a log to read")
     words: list[str] = []
