@@ -1,4 +1,4 @@
-"""PostgreSQL: ``TEST_POSTGRESQL_URL``, or a server started here that logs every statement."""
+"""PostgreSQL: ``TEST_POSTGRESQL_URL``, or a server of our own, which logs every statement."""
 
 from __future__ import annotations
 
@@ -29,17 +29,20 @@ from .base import unprivileged_user
 PASSWORD = "pg-password-of-the-tests"
 SETTINGS = [
     *("--listen_addresses=127.0.0.1", "--unix_socket_directories=", "--fsync=off"),
-    # For postgresql_log, which reads the log.
+    # What postgresql_log reads.
     *("--log_statement=all", "--log_parameter_max_length=0"),
     *("--logging_collector=on", "--log_rotation_size=0"),
 ]
 _LOG_SIZE = "SELECT size FROM pg_stat_file(pg_current_logfile())"
-_LOG_SINCE = "SELECT pg_read_file(pg_current_logfile(), {}, 1 << 29)"
+_LOG_SINCE = (
+    "SELECT pg_read_file(log, {0}, size - {0})"
+    " FROM pg_current_logfile() AS log, LATERAL pg_stat_file(log)"
+)
 
 
 @pytest.fixture(scope="session")
 def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a database in which tests may create tables and schemas."""
+    """Give the URL of a database in which the tests may make tables and schemas."""
     url = os.environ.get("TEST_POSTGRESQL_URL")
     if url:
         report("PostgreSQL", f"{_version(url)}, from TEST_POSTGRESQL_URL")
@@ -55,9 +58,9 @@ def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @contextmanager
 def running_postgresql() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run a server until the block ends; yield its URL and its process."""
+    """Run a server until the block ends; give its URL and its process."""
     port = free_port()
-    # pytest's temporary folders are closed to the user that the server runs as.
+    # pytest's own temporary folders are closed to every other user, and the server is one.
     with tempfile.TemporaryDirectory(prefix="postgresql-") as name:
         folder = Path(name)
         install_postgresql(folder)
@@ -66,7 +69,7 @@ def running_postgresql() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 def install_postgresql(folder: Path) -> None:
-    """Create a server's data folder, and give it to the user that the server runs as."""
+    """Make a server's data folder, and hand the folder to the user that the server runs as."""
     user = unprivileged_user("postgres")
     password = folder / "password"
     password.write_text(PASSWORD)
@@ -88,7 +91,7 @@ def install_postgresql(folder: Path) -> None:
 
 @contextmanager
 def postgresql_server(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server in this folder and on this port until the block ends."""
+    """Run a server in its folder and on a port until the block ends."""
     postgres = find_program("postgres") or "postgres"
     with running(
         [postgres, "-D", str(folder / "data"), "-p", str(port), *SETTINGS, *options],
@@ -101,15 +104,15 @@ def postgresql_server(folder: Path, port: int, *options: str) -> Iterator[subpro
 
 
 def postgresql_address(port: int) -> str:
-    """Return the URL of a server started here."""
+    """Return the URL of a server of our own."""
     return f"postgresql+psycopg://{_address(port)}"
 
 
 @contextmanager
 def postgresql_log(url: str) -> Iterator[list[str]]:
-    """Yield a list. After the block, it has the first word of each statement sent meanwhile."""
+    """Give, after the block, the first word of every statement the server received in it."""
     if "TEST_POSTGRESQL_URL" in os.environ:
-        pytest.skip("only a server that the tests started has a log to read")
+        pytest.skip("what a server receives is read from the log of one of our own")
     words: list[str] = []
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as admin:
@@ -124,7 +127,7 @@ def postgresql_log(url: str) -> Iterator[list[str]]:
             assert time.monotonic() < deadline, "the server did not write its log"
             log = str(admin.exec_driver_sql(_LOG_SINCE.format(written)).scalar())
     between = log.partition(start)[2].partition(end)[0]
-    # The last statement is the SELECT that marks the end.
+    # The last one is the SELECT of the end.
     words += re.findall(r"LOG:  (?:statement|execute [^:]*): (\w+)", between)[:-1]
 
 
