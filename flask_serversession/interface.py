@@ -49,6 +49,7 @@ class NoSession(SessionMixin, dict[str, Any]):
 
     __setitem__: Any = _refuse
     __delitem__: Any = _refuse
+    __ior__: Any = _refuse
     clear: Any = _refuse
     pop: Any = _refuse
     popitem: Any = _refuse
