@@ -34,8 +34,6 @@ class Session(SessionMixin):
     accessed: bool = False
     #: Whether the application holds a value that it could change by itself.
     _handed_out = False
-    #: Whether a key was assigned or deleted.
-    _assigned = False
 
     def __getitem__(self, key: str) -> Any:
         self.accessed = True

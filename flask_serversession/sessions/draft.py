@@ -39,6 +39,8 @@ class Draft:
     size: int = 0
     #: When a read-only record ends, in ms since 1970; None for any other.
     superseded_until: int | None = None
+    #: A key was assigned or deleted.
+    assigned: bool = False
     #: ``session.modified = True``.
     forced: bool = False
     #: ``session.clear()`` was called.
@@ -103,20 +105,17 @@ class Draft:
         """
         return self.settings.serializer.dumps(self.data)
 
-    def differs(self, body: bytes, *, assigned: bool = False) -> bool:
-        """Return whether the data, dumped as ``body``, differ from what was found.
-
-        :param assigned: True if a key was assigned or deleted. Otherwise a difference may be
-            another program's spelling of the same data, and the values are compared.
-        """
+    def differs(self, body: bytes) -> bool:
+        """Return whether the data, dumped as ``body``, differ from what was found."""
         if self.forced:
             return True
         if self.found is None:
             return body != EMPTY
         if len(self.data) == self.size and ends_with(self.found, body):
             return False
-        if assigned:
+        if self.assigned:
             return True
+        # Another program may spell the same data differently.
         _, data = self.settings.serializer.decompose(self.found)
         return body != self.settings.serializer.dumps(data)
 

@@ -63,12 +63,15 @@ def _read_anew(session: StoredSession) -> None:
 
 def _save(session: StoredSession, renew: Callable[[], bool]) -> None:
     """Store what changed while the lock was held, and only if it still is."""
+    copy = session._copy
+    if copy is None:
+        return
     with session._telling():
-        is_changed = session.modified or session._checked_out().regenerated
+        is_changed = copy.draft.is_modified or copy.regenerated
     if not is_changed or not session._may_be_saved:
         return
-    if session._checked_out().draft.is_superseded:
-        return  # what is written under an old id is dropped, when the request ends
+    if copy.draft.is_superseded:
+        return  # what is written under an old id is dropped when the request ends
     if not renew():
         session._fail()
         raise SessionConflict(

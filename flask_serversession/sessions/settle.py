@@ -16,7 +16,6 @@ from .policy import Facts
 from .policy import StoreAction
 from .stored import Fate
 from .stored import logger
-from .stored import Stage
 from .stored import StoredSession
 from .working_copy import WorkingCopy
 
@@ -32,12 +31,12 @@ def settle(session: StoredSession) -> CookieAction:
     A session that nobody looked at costs nothing. One that failed, by its store or by a
     value that cannot be stored, is left alone, and so is the browser's cookie.
     """
-    if session._store is None and not session._settings.config.policy.needs_every_session:
-        session._stage = Stage.SETTLED
+    session._is_settled = True
+    if session._copy is None and not session._settings.config.policy.needs_every_session:
         return CookieAction.NONE
     if session._store is not None and session._store.failure is not None:
         session._fail()
-    if session._stage is Stage.FAILED:
+    if session._fate is Fate.FAILED:
         return _leave_alone(session)
     try:
         copy = session._copy or session._checked_out()
@@ -49,7 +48,6 @@ def settle(session: StoredSession) -> CookieAction:
             cookie = CookieAction.NONE
     except Exception as error:
         return _leave_alone_after(session, error)
-    session._stage = Stage.SETTLED
     return _send_cookie(session, copy) if cookie is CookieAction.SET else cookie
 
 
@@ -71,20 +69,19 @@ def preload(session: StoredSession) -> None:
 def _changed_body(session: StoredSession, copy: WorkingCopy) -> bytes | None:
     """Return the data as they would be stored; None where nobody can have changed them."""
     draft = copy.draft
-    may_differ = session._handed_out or session._assigned or draft.forced
+    may_differ = session._handed_out or draft.assigned or draft.forced
     return draft.dump() if may_differ or draft.saved is not None else None
 
 
 def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Facts:
     draft, cookie = copy.draft, copy.draft.cookie.settings
-    assigned = session._assigned
     return Facts(
         # A generator may give the browser's own id again; the write then takes another one.
         sent=session._sent_id == copy.id and not copy.regenerated,
         cookie_sent=session._sent_id is not None or session._sent_line is not None,
         loaded=draft.found is not None,
         regenerated=copy.regenerated,
-        changed=draft.had_changed or (body is not None and draft.differs(body, assigned=assigned)),
+        changed=draft.had_changed or (body is not None and draft.differs(body)),
         saved=None if draft.saved is None else draft.is_saved(body),
         empty=not draft.data,
         cookie_changed=cookie != draft.cookie_found,

@@ -36,22 +36,15 @@ from .working_copy import WorkingCopy
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
-class Stage(Enum):
-    """How far a session is in its request."""
-
-    OPEN = "open"
-    #: Its response has been made.
-    SETTLED = "settled"
-    #: It could not be stored, and is left alone from now on.
-    FAILED = "failed"
-
-
 class Fate(Enum):
-    """What the application decided about a session."""
+    """What becomes of a session when it is settled."""
 
+    #: What its data call for.
     KEPT = "kept"
     DESTROYED = "destroyed"
     UNSET = "unset"
+    #: It could not be stored. It is left alone, as is the browser's cookie.
+    FAILED = "failed"
 
 
 class StoredSession(Session):
@@ -64,8 +57,9 @@ class StoredSession(Session):
     """
 
     accessed: bool
-    _stage = Stage.OPEN
     _fate = Fate.KEPT
+    #: Its response has been made: no cookie can carry a new id any more.
+    _is_settled = False
     #: None until the session is used.
     _store: RequestStore | None = None
     #: None until the session is loaded or begun.
@@ -128,7 +122,7 @@ class StoredSession(Session):
         if found is None or found.draft.is_superseded:
             raise SessionGone("The session is not in the store any more, so it was not reloaded.")
         copy.become(found)
-        self._assigned = self._told = False
+        self._told = False
 
     def save(self) -> None:
         copy = self._checked_out()
@@ -136,7 +130,7 @@ class StoredSession(Session):
             with self._telling():
                 self._save(copy)
         except SessionSuperseded:
-            self._stage = Stage.FAILED  # its record is gone, and must not be made again
+            self._fail()  # its record is gone, and must not be made again
             raise
         self._told = False
 
@@ -233,7 +227,7 @@ class StoredSession(Session):
 
     def _save(self, copy: WorkingCopy) -> None:
         body = copy.draft.dump()
-        if copy.base is None and self._stage is Stage.SETTLED:
+        if copy.base is None and self._is_settled:
             raise SessionError(
                 "A new session cannot be saved once its response has been made: no cookie"
                 " could carry its id. Write to the session before the response starts."
@@ -255,16 +249,16 @@ class StoredSession(Session):
 
     @property
     def _may_be_saved(self) -> bool:
-        return self._stage is not Stage.FAILED and self._fate is not Fate.UNSET
+        return self._fate not in (Fate.UNSET, Fate.FAILED)
 
     def _fail(self) -> None:
-        self._stage = Stage.FAILED
+        self._fate = Fate.FAILED
 
     def _drop(self) -> None:
         """Let go of a session that was ended elsewhere; nothing brings it back."""
         self._tell_of_the_end()
         self._begin()
-        self._stage = Stage.FAILED
+        self._fail()
 
     def _tell_of_the_end(self) -> None:
         logger.info("A session ended while a request used it; the request's changes are dropped.")
@@ -281,11 +275,11 @@ class StoredSession(Session):
 
     def _note_change(self) -> None:
         copy = self._checked_out()
-        self._assigned = True
+        copy.draft.assigned = True
         draft, ends_with_clear = copy.draft, self._settings.config.policy.destroy_empty
         if draft.cleared and draft.data and copy.base is not None and ends_with_clear:
             self._note_new_id(copy.change_id())
-        if self._stage is Stage.SETTLED:
+        if self._is_settled:
             logger.warning(
                 "The session was changed after its response had been made. Call"
                 " session.save() after such a change, or it is lost."

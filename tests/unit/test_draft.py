@@ -38,7 +38,8 @@ def end_of(record: Record) -> int:
 
 
 def differs(draft: Draft, *, assigned: bool = False) -> bool:
-    return draft.differs(draft.dump(), assigned=assigned)
+    draft.assigned = assigned
+    return draft.differs(draft.dump())
 
 
 def cookie_changed(draft: Draft) -> bool:
