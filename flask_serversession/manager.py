@@ -67,7 +67,8 @@ class SessionManager:
         Changes reach the store with ``session.save()``.
         """
         session = StoredSession(self.settings, _NoRequest(self.config.cookie), sid)
-        return None if session.new else session
+        # A session that is not stored gets an id of its own.
+        return session if session.id == sid else None
 
     def destroy(self, sid: str) -> bool:
         """End a session; False if the store had none of this id."""
