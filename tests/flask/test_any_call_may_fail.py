@@ -164,11 +164,14 @@ def test_a_view_that_catches_the_failure_is_answered(
     sid = browser.sid
     store.broken = {verb}
 
+    def fail() -> None:
+        view()
+        store.broken |= {"save"}
+        session.save()
+
     def caught() -> str:
         with pytest.raises(StoreUnavailable):
-            view()
-            store.broken |= {"save"}
-            session.save()
+            fail()
         return "caught"
 
     response = browser.run(caught)
