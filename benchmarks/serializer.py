@@ -1,14 +1,14 @@
-"""How fast sessions are serialised, beside msgspec's JSON and Flask's own serializer.
+"""Compares the speed of the serializer with msgspec's JSON and Flask's own serializer.
 
 .. code-block:: console
 
     $ pip install msgspec
     $ python benchmarks/serializer.py
 
-Only ratios are printed: they hold from one machine to the next, microseconds do not. The
-three take turns, round by round, so that a busy machine slows all of them alike. Exits
-with 1 if storing and reading a plain session takes more than twice msgspec's time, which
-knows neither tuples nor any other type that JSON lacks.
+It prints ratios, since microseconds cannot be compared between machines. The three take turns,
+round by round, so that a busy machine slows all of them alike. The exit code is 1 if storing and
+reading a plain session takes more than twice msgspec's time. msgspec supports none of the types
+that JSON lacks, such as tuples.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from flask.json.tag import TaggedJSONSerializer
 from flask_serversession.format.serializer import TypedJSON
 
 ROUNDS = 41
-#: A round of one codec lasts about this long, far above the clock's resolution.
+#: How long a round of one codec takes, far above the clock's resolution.
 SECONDS_A_ROUND = 0.004
 WORST_RATIO = 2.0
 
@@ -42,7 +42,7 @@ class Codec(NamedTuple):
 
 
 def plain_session(size: int) -> Data:
-    """Return a session of an online shop: about ``size`` bytes as JSON, and nothing but JSON."""
+    """Return an online shop's session: JSON types only, about ``size`` bytes as JSON."""
     session: Data = {
         "_user_id": "482915",
         "_fresh": True,
@@ -61,7 +61,7 @@ def plain_session(size: int) -> Data:
 
 
 def typed_session(size: int) -> Data:
-    """Return such a session with what Flask's own session keeps, too: tuples and moments."""
+    """Return such a session with types that Flask's own sessions support: tuples and a date."""
     session = plain_session(size)
     session["_flashes"] = [("message", "Welcome back"), ("info", "Two items are in your cart")]
     session["last_seen"] = datetime(2026, 11, 21, 12, 30, tzinfo=timezone.utc)
@@ -81,7 +81,7 @@ def times_a_round(work: Callable[[], object]) -> int:
 
 
 def ratio(ours: Callable[[], object], theirs: Callable[[], object]) -> float:
-    """Return how many times theirs ours takes: the median over alternating rounds."""
+    """Return our time as a multiple of theirs: the median over alternating rounds."""
     times = min(times_a_round(ours), times_a_round(theirs))
     return median(time_of(ours, times) / time_of(theirs, times) for _ in range(ROUNDS))
 

@@ -1,7 +1,8 @@
-# Sourced by the scripts beside it, from the checkout's root: makes .venv and fills it.
+# Creates .venv and installs packages into it. The other scripts source this file from the root
+# of the checkout.
 #
-# Needs Python 3.10 or newer. What else is missing on Debian or Ubuntu it installs with
-# apt-get, where it may: as root, or with a sudo that asks for no password.
+# It needs Python 3.10 or newer. On Debian and Ubuntu it installs everything else with apt-get,
+# as root or with a sudo that needs no password.
 
 say() {
   printf '==> %s\n' "$*"
@@ -12,7 +13,7 @@ fail() {
   exit 1
 }
 
-# make_environment: have .venv with the newest Python on PATH that this project supports.
+# make_environment: create .venv with the newest supported Python on PATH, unless it exists.
 make_environment() {
   if .venv/bin/python -c 'import pip' 2>/dev/null; then
     return
@@ -27,7 +28,7 @@ make_environment() {
     apt_install "$package" || fail \
       "$python cannot make a virtual environment without the package $package." \
       "Run: sudo apt-get install $package" \
-      "and then this again."
+      "and then run this again."
   fi
   say "Making .venv with $("$python" --version)"
   "$python" -m venv --clear .venv
@@ -36,7 +37,7 @@ make_environment() {
 newest_python() {
   local python
   for python in python3.{14..10} python3; do
-    # A name on PATH may be a stub, such as pyenv's, that runs nothing.
+    # A command on PATH may be a stub that fails, such as pyenv's.
     if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
       command -v "$python"
       return
@@ -45,7 +46,7 @@ newest_python() {
   return 1
 }
 
-# install ARGUMENTS: pip install them into .venv, unless pyproject.toml is as it was then.
+# install ARGUMENTS: run pip install in .venv, unless that was done with the same pyproject.toml.
 install() {
   local what=$*
   local stamp=".venv/installed-${what//[^A-Za-z0-9]/-}"
@@ -53,28 +54,28 @@ install() {
     return
   fi
   say "Installing $what"
-  # Only pip 25.1 and newer know --group.
+  # --group needs pip 25.1 or newer.
   pip install 'pip>=25.1'
   pip install "$@"
   cp pyproject.toml "$stamp"
 }
 
-# Silent about what setuptools says of every checkout whose package is not below src/.
+# Hides the warning of setuptools about editable installations without a src folder.
 pip() {
   PYTHONWARNINGS='ignore:Editable installation' \
     .venv/bin/python -m pip --quiet --disable-pip-version-check "$@"
 }
 
-# apt_install PACKAGES: false where apt-get is missing, may not be used, or failed.
+# apt_install PACKAGES: install them; fail if apt-get is missing, not permitted or fails.
 #
-# It removes nothing to make room, and starts and restarts no service: the variables tell
-# systemd, the init scripts and needrestart so.
+# It removes no package, and it neither starts nor restarts a service: the variables prevent it
+# in systemd, in init scripts and in needrestart.
 apt_install() {
   if ! command -v apt-get >/dev/null || ! as_root true 2>/dev/null; then
     return 1
   fi
   say "Installing with apt-get: $*"
-  as_root apt-get update --quiet=2 || say "apt-get update failed; going on with the old lists"
+  as_root apt-get update --quiet=2 || say "apt-get update failed; using the old package lists"
   as_root env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 RUNLEVEL=1 NEEDRESTART_SUSPEND=1 \
     apt-get install --quiet=2 --yes --no-remove --no-install-recommends -o Dpkg::Use-Pty=0 \
     "$@" >/dev/null

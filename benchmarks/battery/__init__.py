@@ -1,1 +1,1 @@
-"""What session systems do when requests overlap: seven questions, put over HTTP."""
+"""Asks session systems, over HTTP, seven questions about requests that overlap."""

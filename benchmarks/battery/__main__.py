@@ -1,4 +1,4 @@
-"""The command line; README.md says what it does."""
+"""The command line, described in README.md."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.battery")
-    parser.add_argument("--only", default="", help="systems and stores with this in their name")
-    parser.add_argument("--times", type=_count, default=5, help="how often to ask (default 5)")
+    parser.add_argument("--only", default="", help="only names that contain this")
+    parser.add_argument(
+        "--times", type=_count, default=5, help="times to ask each question (default 5)"
+    )
     parser.add_argument("--rst", action="store_true", help="print reStructuredText")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Starts a system's app, and puts the questions to it."""
+"""Starts a system's app and asks it the questions."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ APPS = Path(__file__).parent / "systems"
 
 
 class Row(NamedTuple):
-    """What came of one system."""
+    """The answers of one system."""
 
     system: System
-    #: How often the answer was yes, a column each; none if the system could not be asked.
+    #: How often the answer was yes, by column. Empty if the system could not be asked.
     yes: list[int]
-    #: Why it could not.
+    #: Why the system could not be asked.
     absence: str = ""
 
 
 def play(system: System, find_store: FindStore, times: int) -> Row:
-    """Put every question that many times."""
+    """Ask a system every question that many times."""
     try:
         with serving(system, find_store(system.store)) as open_browser:
             return Row(system, ask(open_browser, times))
@@ -47,17 +47,17 @@ def play(system: System, find_store: FindStore, times: int) -> Row:
 
 
 def ask(open_browser: Open, times: int) -> list[int]:
-    """Return how often the answer was yes, a column each."""
+    """Return how often the answer was yes, by column."""
     return [sum(column.ask(open_browser) for _ in range(times)) for column in COLUMNS]
 
 
 @contextmanager
 def serving(system: System, url: str) -> Iterator[Open]:
-    """Run a system's app on a store until the block ends; give what opens a browser there."""
+    """Run a system's app until the block ends; yield a function that opens a browser on it."""
     command = [*_program(system.app), url, json.dumps(system.options)]
     with TemporaryDirectory(prefix="battery-") as name, ExitStack() as apps:
         folder = Path(name)
-        log = folder / "server.log"  # where running() has a program write
+        log = folder / "server.log"  # the output that running() redirects there
         try:
             apps.enter_context(running(command, ready=partial(_port, log), folder=folder))
         except RuntimeError as error:
@@ -72,12 +72,12 @@ def _program(app: str) -> list[str]:
 
 
 def _port(log: Path) -> int:
-    """Return what an app prints once it listens."""
+    """Return the port, which an app prints once it listens."""
     [line] = re.findall(r"^\d+$", log.read_text(), re.MULTILINE)
     return int(line)
 
 
 def _reason(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines() or ["it ended at once"]
+    lines = log.read_text(errors="replace").splitlines() or ["it ended immediately"]
     errors = [line for line in lines if re.match(r"\w*Error", line)]
     return (errors or lines)[-1]

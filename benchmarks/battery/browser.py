@@ -1,4 +1,4 @@
-"""A browser that can leave one request open while it sends another."""
+"""A browser that can hold one request open while it sends another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE = 30
 
 
 class NotPlayed(Exception):
-    """Why a system could not be asked."""
+    """A system could not be asked; the message says why."""
 
 
 class Answer(NamedTuple):
@@ -38,10 +38,10 @@ class Answer(NamedTuple):
 
 
 class Browser:
-    """The tabs of one user, which share their cookies.
+    """The tabs of one user, which share cookies.
 
-    :param address: host and port.
-    :param cookies: what another browser has, or what somebody made up.
+    :param address: the host and port of the app.
+    :param cookies: the browser's first cookies: another browser's, or invented ones.
     """
 
     def __init__(self, address: str, cookies: Mapping[str, str] | None = None) -> None:
@@ -49,7 +49,7 @@ class Browser:
         self.cookies = dict(cookies or {})
 
     def send(self, action: str, **arguments: str) -> Answer:
-        """Send a request that succeeds."""
+        """Send a request, which must succeed."""
         answer = self._send(action, arguments)
         if answer.status != 200:
             raise NotPlayed(f"{action} was answered with {answer.status}")
@@ -57,10 +57,10 @@ class Browser:
 
     @contextmanager
     def holding(self, action: str, **arguments: str) -> Iterator[None]:
-        """Have a request open while the block runs, inside its view, its session loaded.
+        """Hold a request open during the block, in its view, after it loaded its session.
 
-        The view says that it is there by connecting to a port, and goes on when that
-        connection is closed. The request may be refused in the end.
+        The view connects to a port when it is that far, and continues when the connection is
+        closed. The request may then be refused.
         """
         with create_server(("127.0.0.1", 0)) as gate, ThreadPoolExecutor(1) as tab:
             gate.settimeout(PATIENCE)

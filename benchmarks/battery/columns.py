@@ -1,6 +1,6 @@
-"""The seven questions, and how each is put.
+"""The seven questions, and how each is asked.
 
-Every question begins with browsers of its own, and ends with what a browser then reads.
+Every question opens its own browsers. Its answer is what a browser reads at the end.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import NamedTuple
 from .browser import Browser
 from .browser import NotPlayed
 
-#: Makes a browser, with the cookies that it is given.
+#: Opens a browser, optionally with cookies.
 Open = Callable[..., Browser]
 
 
 class Column(NamedTuple):
     title: str
-    #: The answer that loses nothing and lets nobody in.
+    #: The safe answer: nothing is lost, and nobody gets into another's session.
     right: bool
     ask: Callable[[Open], bool]
 
 
 def adopts_an_id(open_browser: Open) -> bool:
-    """Whether whoever chose the cookie of a visitor is logged in with that visitor.
+    """Whether an attacker who chose a visitor's cookie is logged in along with the visitor.
 
-    Tried with an id that was made up, and with one that the server itself gave for a session
-    that has ended: where cookies are signed, only the second can be chosen.
+    Tried with an invented id, and with one that the server issued for a session that has ended.
+    If cookies are signed, an attacker can choose only the second.
     """
     browser = _logged_in(open_browser)
     ended = dict(browser.cookies)
@@ -38,7 +38,7 @@ def adopts_an_id(open_browser: Open) -> bool:
 
 
 def keeps_both_writes(open_browser: Open) -> bool:
-    """Whether two keys that two requests stored at once are both there."""
+    """Whether two keys that overlapping requests stored are both kept."""
     browser = _logged_in(open_browser)
     with browser.holding("set", key="slow", value="1"):
         browser.send("set", key="quick", value="1")
@@ -46,7 +46,7 @@ def keeps_both_writes(open_browser: Open) -> bool:
 
 
 def keeps_write_beside_reader(open_browser: Open) -> bool:
-    """Whether a key is there that was stored while a request was open that only read."""
+    """Whether a key is kept that was stored while another request, which only read, was open."""
     browser = _logged_in(open_browser)
     with browser.holding("read"):
         browser.send("set", key="quick", value="1")
@@ -54,24 +54,24 @@ def keeps_write_beside_reader(open_browser: Open) -> bool:
 
 
 def writer_undoes_logout(open_browser: Open) -> bool:
-    """Whether somebody is logged in whose logout overlapped a request that stored a key."""
+    """Whether a user is logged in after a logout that overlapped a request that stored a key."""
     return _is_logged_in_after_logout(open_browser, "set", key="slow", value="1")
 
 
 def reader_undoes_logout(open_browser: Open) -> bool:
-    """Whether somebody is logged in whose logout overlapped a request that only read."""
+    """Whether a user is logged in after a logout that overlapped a request that only read."""
     return _is_logged_in_after_logout(open_browser, "read")
 
 
 def saves_nested_change(open_browser: Open) -> bool:
-    """Whether an item is there that was appended to a list inside the session."""
+    """Whether an item is kept that was appended to a list in the session."""
     browser = _logged_in(open_browser)
     browser.send("nested")
     return "milk" in browser.send("read").data["cart"]
 
 
 def sets_cookie_on_read(open_browser: Open) -> bool:
-    """Whether a request that only reads is answered with a cookie, which no cache may keep."""
+    """Whether a request that only reads gets a cookie, so that no cache may store the response."""
     return bool(_logged_in(open_browser).send("read").set_cookie)
 
 
@@ -90,7 +90,7 @@ def _logged_in(open_browser: Open) -> Browser:
     browser = open_browser()
     browser.send("login", user="ada")
     if not _knows(browser, "ada"):
-        raise NotPlayed("a login is not kept")  # to such a system no question means anything
+        raise NotPlayed("a login is not kept")  # no question makes sense for such a system
     return browser
 
 
@@ -108,5 +108,5 @@ def _is_logged_in_after_logout(open_browser: Open, slow: str, **arguments: str) 
     thief = open_browser(browser.cookies)
     with browser.holding(slow, **arguments):
         browser.send("logout")
-    # The id that has ended, or one that the slow answer brought.
+    # Either by the id that has ended, or by one from the slow response.
     return _knows(thief, "ada") or _knows(browser, "ada")

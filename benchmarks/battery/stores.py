@@ -1,4 +1,4 @@
-"""Where the systems keep their sessions: real servers, and folders, that last for one run."""
+"""The systems' stores: real servers and folders that exist for one run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.servers.redis import one_server
 
 from .browser import NotPlayed
 
-#: The stores without a server, and their URL in a folder that is empty.
+#: The URLs of the stores without a server, given an empty folder.
 LOCAL: Final = {
     "memory": "memory",
     "cookie": "cookie",
@@ -31,7 +31,7 @@ LOCAL: Final = {
     "files": "file://{folder}/sessions",
 }
 
-#: The programs of the others.
+#: The programs of the stores with a server.
 PROGRAMS: Final = {
     "Redis": "redis-server",
     "PostgreSQL": "postgres",
@@ -45,9 +45,9 @@ FindStore = Callable[[str], str]
 
 @contextmanager
 def stores() -> Iterator[FindStore]:
-    """Give a function that returns a store's URL, and starts its server when first asked.
+    """Yield a function that returns a store's URL. The first call for a store starts its server.
 
-    It raises NotPlayed where a server is not installed. All of them end with the block.
+    It raises NotPlayed if the server is not installed. All servers end with the block.
     """
     with TemporaryDirectory(prefix="battery-") as name, ExitStack() as servers:
 
@@ -64,7 +64,7 @@ def stores() -> Iterator[FindStore]:
 
 
 def program_of(store: str) -> str | None:
-    """Return the path of a store's server, or the package that stands in for it."""
+    """Return the path of a store's server, or the name of the package that replaces it."""
     program = find_program(PROGRAMS[store])
     if program is None and store == "MongoDB" and find_spec("nx_27017"):
         return "nx-27017"
@@ -89,7 +89,7 @@ def _enter(servers: ExitStack, store: str, program: str, folder: Path) -> str:
 
 
 _RUNNING = {
-    "PostgreSQL": lambda folder: running_postgresql(),  # which makes a folder of its own
+    "PostgreSQL": lambda folder: running_postgresql(),  # it creates its own folder
     "MariaDB": running_mariadb,
     "MongoDB": running_mongodb,
     "memcached": running_memcached,

@@ -1,4 +1,4 @@
-"""The table of the answers, as text and as reStructuredText."""
+"""Writes the table of the answers as text and as reStructuredText."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .columns import COLUMNS
 
 HEAD = ["system", "store", *(column.title for column in COLUMNS)]
 RIGHT = ["what is right", "", *("yes" if column.right else "no" for column in COLUMNS)]
-#: How wide a heading may be before it is wrapped.
+#: The width at which headings are wrapped.
 HEADING = 12
 
 
 def cells(rows: Sequence[Row], times: int) -> list[list[str]]:
-    """Return the table, without its head; wrong answers are bold."""
+    """Return the table without its head. Wrong answers are bold."""
     return [_cells(row, times) for row in rows] + [RIGHT]
 
 

@@ -1,4 +1,4 @@
-"""What the answers were found with."""
+"""The versions of everything that the answers depend on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 from .stores import program_of
 from .stores import PROGRAMS
 
-#: Express and its stores, as the tests have them too.
+#: Express and its stores, as installed for the tests.
 NODE_MODULES: Final = Path(__file__).parents[2] / "tests" / "interop" / "node_modules"
 
 _PYTHON = [
@@ -27,7 +27,7 @@ _NODE = ["express", "express-session", "connect-redis", "redis"]
 
 
 def versions() -> list[str]:
-    """Return a line each about Python, Node and the servers."""
+    """Return one line each about Python, Node and the servers."""
     python = [f"{name} {_python_version(name)}" for name in _PYTHON]
     node = [f"{name} {_node_version(name)}" for name in _NODE]
     servers = [_server_version(name) for name in PROGRAMS]

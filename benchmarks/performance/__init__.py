@@ -1,1 +1,1 @@
-"""What a session costs a request, beside the same request without one, and beside the peers."""
+"""Measures what a session adds to a request, compared with no session and with the peers."""

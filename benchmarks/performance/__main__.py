@@ -1,4 +1,4 @@
-"""The command line; README.md says what it does."""
+"""The command line, described in README.md."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from .wire import count
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Seconds of timing, for one store and payload, and rounds under load: thorough and quick.
-#: With what servers take to start, and counting, every store is done within 15 minutes.
+#: The seconds of timing for one store and payload, and the rounds under load; first the thorough
+#: figure, then the quick one. All stores together, with counting, take less than 15 minutes.
 SECONDS = (15.0, 8.0)
 ROUNDS = (3, 2)
 
@@ -49,9 +49,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.performance")
-    parser.add_argument("--stores", default=",".join(STORES), help="which, with commas between")
+    parser.add_argument("--stores", default=",".join(STORES), help="stores, separated by commas")
     parser.add_argument("--quick", action="store_true", help="200 B only, and fewer rounds")
-    parser.add_argument("--fresh", action="store_true", help="measure again what is there")
+    parser.add_argument("--fresh", action="store_true", help="ignore existing results")
     return parser.parse_args()
 
 
@@ -68,7 +68,7 @@ def _measure(store: str, quick: bool) -> Result:
 
 
 def _apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function in a process of its own: Django can be configured once in one."""
+    """Call a function in its own process, since Django can be configured only once in each."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(work, *args, **kwargs).result()
 

@@ -1,4 +1,4 @@
--- Every request of wrk carries the next of the cookies that are its arguments.
+-- Each request of wrk sends the next cookie. The cookies are the script's arguments.
 
 local cookies
 local number = 0

@@ -1,4 +1,4 @@
-"""Calls an application the way its server would, without a server in between."""
+"""Calls an application as a server would, without a server."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Protocol
 
 
 class Driver(Protocol):
-    """One application, callable."""
+    """Sends requests to one application."""
 
     def get(self, path: str, cookie: str | None = None) -> str | None:
-        """Make a request and return the cookie it sets, as the browser would send it."""
+        """Make a request, and return the cookie it sets as a browser would send it."""
 
     def time(self, path: str, cookies: Sequence[str | None]) -> list[float]:
-        """Make one request a cookie and return the seconds that each took."""
+        """Make one request per cookie, and return the seconds that each took."""
 
 
 class WsgiDriver:
-    """Calls a WSGI application with environs made beforehand."""
+    """Calls a WSGI application. The environs are created before the clock starts."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -58,7 +58,7 @@ class WsgiDriver:
 
 
 class AsgiDriver:
-    """Calls an ASGI application in an event loop of its own."""
+    """Calls an ASGI application in its own event loop."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

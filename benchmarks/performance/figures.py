@@ -1,4 +1,4 @@
-"""From times to figures: what a session adds, and how that compares with the floor."""
+"""Turns times into figures: the time that a session adds, as a multiple of the floor's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BARE = "bare "
 
 
 class Figure(NamedTuple):
-    """The middle of several rounds and how far the middle half of them is spread."""
+    """The median of several rounds, and half of their interquartile range."""
 
     middle: float
     spread: float
@@ -30,19 +30,19 @@ class Figure(NamedTuple):
 
 
 def peers(rounds: Rounds) -> list[str]:
-    """Return the peers that have a session."""
+    """Return the peers that have sessions."""
     return [name for name in rounds if not name.startswith(BARE)]
 
 
 def extra(cell: Cell, peer: str) -> Figure:
-    """Return the microseconds beyond the same request without a session."""
+    """Return the microseconds that the session adds to a request."""
     return Figure.of(_extra(cell.rounds, peer))
 
 
 def against_floor(cell: Cell, peer: str) -> Figure:
     """Return the extra time as a multiple of the floor's, round by round."""
     floor = _extra(cell.rounds, FLOOR)
-    # Where a disturbance made the floor cheaper than nothing, there is no ratio.
+    # If noise made the floor cheaper than no session, there is no ratio.
     usable = max(median(floor) / 4, 0.1)
     pairs = zip(_extra(cell.rounds, peer), floor, strict=True)
     return Figure.of([mine / its for mine, its in pairs if its >= usable])
@@ -55,14 +55,14 @@ def against_bare(cell: Cell, peer: str) -> Figure:
 
 
 def with_flask(cell: Cell, peer: str) -> Figure:
-    """Return the extra time on top of bare Flask's, whatever framework the peer is for."""
+    """Return the extra time added to bare Flask's, whatever the peer's framework is."""
     flask = cell.rounds["bare Flask"]
     added = zip(_extra(cell.rounds, peer), flask, strict=True)
     return Figure.of([1 + mine / its for mine, its in added])
 
 
 def share_of_bare(load: Load, peer: str) -> Figure:
-    """Return the requests a second as a share of the same application's without a session."""
+    """Return the requests per second as a share of those without a session."""
     bare = load.rounds[_baseline(peer)]
     return Figure.of([mine / its for mine, its in zip(load.rounds[peer], bare, strict=True)])
 

@@ -1,4 +1,4 @@
-"""Requests to an application that has a server of its own."""
+"""Sends requests to an application that runs in its own server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import perf_counter
 
 
 class HttpDriver:
-    """Asks whatever listens on a port of this machine."""
+    """Sends requests to a port of this machine."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -27,7 +27,7 @@ class HttpDriver:
 
 
 def ask(port: int, path: str, cookie: str | None = None) -> str | None:
-    """Make a request and return the cookie that it sets."""
+    """Make a request, and return the cookie that it sets."""
     headers = {"Cookie": cookie} if cookie else {}
     with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         connection.request("GET", path, headers=headers)

@@ -1,4 +1,4 @@
-"""Requests a second under servers with two processes each, as ``wrk`` counts them."""
+"""Measures requests per second with ``wrk``. Each server has two processes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ STORES: Final = ("redis", "postgresql")
 
 PROCESSES = 2
 CONNECTIONS = 8
-#: How long a round lasts for one server.
+#: The seconds that a round takes for one server.
 SECONDS = 1
-#: Sessions that the requests are spread over, so that few meet in one.
+#: The sessions that the requests are spread over, so that few use the same one at once.
 SESSIONS = 64
 _PAYLOAD = "200"
 _SCENARIOS = [one for one in SCENARIOS if one.name in ("ignores it", "reads", "reads and writes")]
@@ -41,17 +41,17 @@ _ROOT = Path(__file__).parents[2]
 
 
 def available() -> bool:
-    """Tell whether the programs for it are installed."""
+    """Whether the required programs are installed."""
     return bool(find_program("wrk") and find_program("node"))
 
 
 def make_app(name: str, store: str, url: str) -> Any:
-    """Return the application of a peer; what gunicorn calls in each of its processes."""
+    """Return the application of a peer. gunicorn calls this in each of its processes."""
     return peers_of(store)[name].make_app(url, False)
 
 
 def measure_load(store: str, url: str, rounds: int) -> list[Load]:
-    """Have ``wrk`` ask every server in turns, for so many rounds."""
+    """Run ``wrk`` against every server in turns, for that many rounds."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         ports = {
             name: stack.enter_context(_gunicorn(name, store, url, _folder_of(name, folder)))
@@ -79,7 +79,7 @@ def _cookies(port: int) -> list[str]:
 
 
 def _wrk(port: int, path: str, cookies: list[str]) -> float:
-    """Return the requests a second; raise if any of them failed."""
+    """Return the requests per second. Raises if a request failed."""
     script = Path(__file__).with_name("cookies.lua")
     done = subprocess.run(
         [

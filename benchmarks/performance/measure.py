@@ -1,4 +1,4 @@
-"""Times every peer of one store in turns, in one process."""
+"""Times every peer on one store, in turns and in one process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .scenarios import Scenario
 from .scenarios import SCENARIOS
 from .servers import OWN
 
-#: A peer's turn is this many requests, fewer for one that is slow.
+#: The number of requests in a turn. A slow peer's turn has fewer.
 MOST_REQUESTS = 16
 FEWEST_REQUESTS = 3
 SECONDS_A_TURN = 0.008
@@ -27,7 +27,7 @@ MOST_ROUNDS = 101
 
 
 class Contestant:
-    """A peer with its applications made: the second finds a touch due with every read."""
+    """A peer with its two applications. In the second, every read finds a touch due."""
 
     def __init__(self, name: str, *drivers: Driver) -> None:
         self.name = name
@@ -42,7 +42,7 @@ class Contestant:
         return self._drivers[scenario.touch]
 
     def cookies(self, scenario: Scenario, payload: str, number: int) -> list[str | None]:
-        """Return the cookies of so many requests, after making the sessions they name."""
+        """Create the sessions for that many requests, and return their cookies."""
         if scenario.visitor == "stranger":
             return [None] * number
         create = self.driver(scenario).get
@@ -51,20 +51,20 @@ class Contestant:
         return [create(f"/new/{payload}") for _ in range(number)]
 
     def warm_up(self, scenario: Scenario, payload: str) -> None:
-        """Find out how many requests fit into a turn."""
+        """Determine how many requests fit into a turn."""
         self._requests = FEWEST_REQUESTS
         fitting = int(SECONDS_A_TURN / self.turn(scenario, payload))
         self._requests = min(MOST_REQUESTS, max(FEWEST_REQUESTS, fitting))
 
     def turn(self, scenario: Scenario, payload: str) -> float:
-        """Return the median seconds of one request, after one that does not count."""
+        """Return the median seconds of a request, after one that is not measured."""
         path = scenario.path.format(payload=payload)
         cookies = self.cookies(scenario, payload, self._requests + 1)
         return median(self.driver(scenario).time(path, cookies)[1:])
 
 
 def measure(store: str, url: str, payloads: list[str], seconds: float) -> list[Cell]:
-    """Measure every payload in every scenario, within about ``seconds`` in all."""
+    """Measure every payload in every scenario, within about ``seconds`` in total."""
     contestants = {
         peer: Contestant.of(peer, url.replace(OWN, f"peer-{number}"))
         for number, peer in enumerate(peers_of(store).values())

@@ -1,4 +1,4 @@
-"""Draws what was measured as an SVG, in colours that can be read on white and on black."""
+"""Draws the results as an SVG, in colours that can be read on white and on black."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAYLOAD: Final = "200"
 _TITLE: Final = "How many times as long as without a session a request takes"
 _GREY: Final = "#7a7a7a"
 
-#: Colour and whether the dot is filled, from the back to the front.
+#: Peer -> the colour of its dot and whether it is filled. Later dots cover earlier ones.
 _DOTS: Final = {
     "Django": ("#2f9e44", True),
     "Starsessions": ("#9c5fd6", True),
@@ -34,7 +34,7 @@ _DOTS: Final = {
 
 
 def picture(results: Sequence[Result]) -> str:
-    """Return one panel a store: a line a scenario, a dot a peer, on a logarithmic scale."""
+    """Return one panel per store: a row per scenario and a dot per peer, on a log scale."""
     panels = [panel for panel in map(_cells, results) if panel]
     height = max((len(panel) for panel in panels), default=0) * _ROW + _HEAD + _GAP
     rows = -(-len(panels) // _COLUMNS)
@@ -94,6 +94,6 @@ def _dot(peer: str, x: float, y: float, says: str) -> str:
 
 
 def _x(ratio: float) -> float:
-    """Return where a ratio stands; what is beyond the last tick stands on it."""
+    """Return the x position of a ratio. Ratios beyond the last tick are drawn on it."""
     share = log10(min(max(ratio, 1), _TICKS[-1])) / log10(_TICKS[-1])
     return _NAMES + share * (_WIDTH - _NAMES)

@@ -1,4 +1,4 @@
-"""A TCP proxy between an application and its server that counts what passes."""
+"""A TCP proxy between an application and its server that counts bytes and round trips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Traffic(NamedTuple):
 
 
 class Proxy:
-    """Passes bytes on, both ways, and counts them and the turns that the two sides take."""
+    """Forwards bytes in both directions. Counts them, and the round trips."""
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
@@ -55,7 +55,7 @@ class Proxy:
         self._open = False
 
     def release(self) -> None:
-        """Close every socket, once :meth:`run` has ended."""
+        """Close every socket. Call it after :meth:`run` has ended."""
         for each in (self._listener, *self._other):
             each.close()
         self._selector.close()
@@ -102,7 +102,7 @@ class Proxy:
 
 @contextmanager
 def counting(url: str) -> Iterator[tuple[str, Proxy]]:
-    """Put a proxy before the server of a URL; give the URL to use instead, and the proxy."""
+    """Run a proxy in front of a URL's server; yield the URL to use instead, and the proxy."""
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port

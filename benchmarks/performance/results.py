@@ -1,4 +1,4 @@
-"""What was measured, kept as one JSON file a store, so that a run can be resumed."""
+"""The results, in one JSON file per store, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Any
 
 FOLDER = Path(__file__).with_name("results")
 
-#: Distributions whose versions matter to who reads the figures.
+#: Distributions whose versions affect the figures.
 _DISTRIBUTIONS = (
     *("Flask", "Werkzeug", "Flask-Session", "Django", "starsessions", "redis", "hiredis"),
     *("SQLAlchemy", "psycopg", "PyMySQL", "pymemcache", "cachelib", "gunicorn"),
 )
 
-#: Microseconds a request, by peer: one number a round, rounds of all peers alike.
+#: Peer -> microseconds per request, one number per round. All peers have the same rounds.
 Rounds = dict[str, list[float]]
 
 
 @dataclass
 class Cell:
-    """What was timed for one payload and one scenario."""
+    """The times for one payload and one scenario."""
 
     payload: str
     scenario: str
@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass
 class Count:
-    """What one request of one peer sends and receives: exact, so there is no spread."""
+    """What one request of one peer sends and receives. It is exact and has no spread."""
 
     payload: str
     scenario: str
@@ -46,7 +46,7 @@ class Count:
 
 @dataclass
 class Load:
-    """Requests a second under a server with several processes, one number a round."""
+    """Requests per second of servers with several processes, one number per round."""
 
     scenario: str
     rounds: Rounds
@@ -54,10 +54,10 @@ class Load:
 
 @dataclass
 class Result:
-    """Everything about one store."""
+    """All results for one store."""
 
     store: str
-    #: Only the smallest payload, and few rounds.
+    #: Whether only the smallest payload was measured, with few rounds.
     quick: bool
     cells: list[Cell] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
@@ -74,7 +74,7 @@ def path_of(store: str) -> Path:
 
 
 def kept(store: str) -> Result | None:
-    """Return what an earlier run left of a store."""
+    """Return the result of an earlier run for a store."""
     if not path_of(store).exists():
         return None
     found: dict[str, Any] = json.loads(path_of(store).read_text())

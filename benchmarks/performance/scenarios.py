@@ -1,4 +1,4 @@
-"""What is measured: kinds of requests, and sessions of three sizes.
+"""The kinds of requests that are measured, and the sessions of three sizes.
 
 Every peer answers the same paths: ``/ignore``, ``/new/<size>``, ``/read``, ``/write``,
 ``/login`` and ``/logout``.
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..serializer import Data
 from ..serializer import plain_session
 
-#: Who asks: nobody known, one visitor again and again, or another known visitor each time.
+#: The sender of each request: a new visitor, always the same one, or another one each time.
 Visitor = Literal["stranger", "same", "another"]
 
 
@@ -21,7 +21,7 @@ class Scenario(NamedTuple):
     name: str
     path: str
     visitor: Visitor = "same"
-    #: The app starts the life of each session it reads again.
+    #: Whether each read extends its session.
     touch: bool = False
 
 
@@ -42,8 +42,8 @@ SCENARIOS: Final = (
     Scenario("logout", "/logout", "another"),
 )
 
-#: What the view of ``/login`` writes into the session.
+#: The user id that ``/login`` stores in the session.
 USER: Final = "482916"
 
-#: Seconds a session lives in the store, with every peer.
+#: The TTL of a session in the store, in seconds, for every peer.
 LIFETIME: Final = 86_400

@@ -1,7 +1,7 @@
-"""Real servers for a benchmark, started as the tests start theirs.
+"""Runs real servers for a benchmark, started as for the tests.
 
-They keep everything in memory, so that what is measured is the library and not the disk:
-PostgreSQL runs without fsync, and the files of every store are in a memory file system.
+They keep everything in memory, so that the library is measured and not the disk. PostgreSQL runs
+without fsync, and the files of every store are in a memory file system.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.servers.memcached import running_memcached
 from tests.servers.postgresql import running_postgresql
 from tests.servers.redis import one_server
 
-#: Stands in the URL of a store without a server for what is each peer's own.
+#: The part of a serverless store's URL that each peer replaces with its own name.
 OWN: Final = "{own}"
 
 _MEMORY = Path("/dev/shm")
@@ -29,7 +29,7 @@ _MEMORY = Path("/dev/shm")
 
 @contextmanager
 def running(store: str) -> Iterator[str]:
-    """Run the server of a store until the block ends; give its URL."""
+    """Run the server of a store until the block ends; yield its URL."""
     before = tempfile.tempdir
     tempfile.tempdir = str(_MEMORY) if _MEMORY.is_dir() else before
     try:
@@ -64,7 +64,7 @@ def _run(store: str, folder: Path) -> Iterator[str]:
 
 
 def _quieten(url: str) -> None:
-    """Turn off what the tests have PostgreSQL do for them: it logs every statement."""
+    """Turn off the log of statements, which only the tests need, and synchronous commits."""
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         for setting in ("log_statement = 'none'", "synchronous_commit = off"):
             connection.execute(f"ALTER DATABASE postgres SET {setting}")

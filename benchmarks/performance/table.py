@@ -1,4 +1,4 @@
-"""Tables of what was measured, as text and as reStructuredText."""
+"""Writes the results as tables, in text and in reStructuredText."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _count(count: Count) -> str:
 
 
 def _loads(store: str, loads: Sequence[Load]) -> Table:
-    title = f"{store}, {SIZES['200']}: requests a second, as a share of the bare application's"
+    title = f"{store}, {SIZES['200']}: requests per second, as a share of the bare application's"
     rows = [[peer, *(_load(load, peer) for load in loads)] for peer in loads[0].rounds]
     return Table(title, ["Peer", *(load.scenario for load in loads)], rows)
 

@@ -1,4 +1,4 @@
-"""Counts what every peer sends over the wire, and how often it waits for an answer."""
+"""Counts the bytes and the round trips of every peer."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .scenarios import Scenario
 from .scenarios import SCENARIOS
 
 REQUESTS = 10
-#: Requests before those: what only a few send, such as a script or a statement to prepare.
+#: Uncounted requests before those. They load scripts and prepare statements.
 WARM_UP = 8
-#: Seconds after which nothing of a request is under way any more.
+#: Seconds after which all bytes of a request have arrived.
 SETTLED = 0.02
 
 

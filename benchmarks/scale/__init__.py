@@ -1,1 +1,1 @@
-"""Whether a session costs the same among a thousand others as among a million."""
+"""Measures whether a session costs as much among a million others as among a thousand."""

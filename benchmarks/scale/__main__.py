@@ -1,4 +1,4 @@
-"""The command line; README.md says what it does."""
+"""The command line, described in README.md."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
-    parser.add_argument("--stores", default=",".join(NAMES), help="which, with commas between")
+    parser.add_argument("--stores", default=",".join(NAMES), help="stores, separated by commas")
     parser.add_argument(
-        "--sizes", default="1000,100000,1000000", help="live sessions, with commas between"
+        "--sizes",
+        default="1000,100000,1000000",
+        help="live sessions, separated by commas",
     )
-    parser.add_argument("--fresh", action="store_true", help="measure again what is there")
+    parser.add_argument("--fresh", action="store_true", help="ignore existing results")
     return parser.parse_args()
 
 

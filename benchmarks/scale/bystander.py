@@ -1,4 +1,4 @@
-"""A process that goes on using sessions while something else happens to the store."""
+"""A process that uses sessions while something else happens to their store."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from .calls import timed_load
 from .calls import timed_save
 from .population import key_of
 
-#: Seconds between two calls: it shall wait for the store and not for a processor.
+#: Seconds between two calls, so that the process waits for the store and not for a processor.
 PAUSE = 0.001
 
 _processes = get_context("spawn")
 
 
 class Bystander(AbstractContextManager["Bystander"]):
-    """Loads, or saves, one random live session after the other until the block ends.
+    """Loads or saves random live sessions, one after the other, until the block ends.
 
-    :param name: the backend's, at ``url``.
-    :param live: how many live sessions there are at ``place``.
+    :param name: the name of the backend at ``url``.
+    :param live: the number of live sessions at ``place``.
     """
 
     def __init__(self, name: str, url: str, place: int, live: int, *, writes: bool) -> None:
@@ -40,7 +40,7 @@ class Bystander(AbstractContextManager["Bystander"]):
         )
         self._process.start()
         theirs.close()
-        self._ours.recv()  # it has begun
+        self._ours.recv()  # wait until it has begun
 
     def __exit__(
         self,
@@ -54,7 +54,7 @@ class Bystander(AbstractContextManager["Bystander"]):
         self._ours.close()
 
     def longest(self, span: Span) -> float:
-        """Return, after the block, the milliseconds of the longest call in that time."""
+        """Return the milliseconds of the longest call in that span. Call it after the block."""
         begins, ends = self._calls
         calls = zip(begins, ends, strict=True)
         within = (end - begin for begin, end in calls if begin < span.end and end > span.begin)

@@ -1,4 +1,4 @@
-"""The two calls that are timed, and the time they took."""
+"""The two calls that are timed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .population import with_a_visit
 
 
 class Span(NamedTuple):
-    """A time between two moments of the monotonic clock, which all processes share."""
+    """A span of time on the monotonic clock, which all processes share."""
 
     begin: float
     end: float
@@ -25,19 +25,19 @@ class Span(NamedTuple):
 
 
 def timed_load(store: Store, key: str) -> tuple[Span, Record]:
-    """Load a session, which has to be there."""
+    """Load a session, which must exist."""
     begin = monotonic()
     found = store.load(key)
     end = monotonic()
-    assert found is not None, "a live session is not there"
+    assert found is not None, "a live session is missing"
     return Span(begin, end), found
 
 
 def timed_save(store: Store, key: str, found: Record) -> Span:
-    """Change a session that was just loaded, and that nobody else writes."""
+    """Change a session that was just loaded. No other process may write it."""
     changed = Record(with_a_visit(found.payload), utc_now() + LIFETIME)
     begin = monotonic()
     refusal = store.save(key, changed, replacing=found)
     end = monotonic()
-    assert refusal is None, "nobody else writes, and a save was refused"
+    assert refusal is None, "a save was refused, although no other process writes this session"
     return Span(begin, end)

@@ -1,4 +1,4 @@
-"""What a load and a save cost among few sessions and among many, in turns."""
+"""Measures a load and a save among few sessions and among many, in turns."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .population import key_of
 from .results import Cost
 
 ROUNDS = 100
-#: A turn is so many requests, after one that does not count.
+#: Requests in a turn, after one that is not measured.
 REQUESTS = 16
 
 Turns = list[tuple[float, float]]
 
 
 def measure_cost(stores: Mapping[int, Store], seconds: float) -> Cost:
-    """Have the stores, by number of live sessions, take turns for so many seconds."""
+    """Have the stores, by their number of live sessions, take turns for ``seconds``."""
     cost = Cost({str(live): [] for live in stores}, {str(live): [] for live in stores})
     chance = random.Random(6)
     gc.collect()

@@ -1,4 +1,4 @@
-"""Everything that is measured of one store, in one go: filling is what takes long."""
+"""Takes all measurements of one store in one run, because filling it takes longest."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .pruning import measure_pruning
 from .results import Pruning
 from .results import Result
 
-#: Seconds in which the stores of all sizes take turns.
+#: Seconds for which the stores of all sizes take turns.
 SECONDS = 40.0
 
 _LOOKED_AT = 200
@@ -36,7 +36,7 @@ _A_STEP = 100_000
 
 
 def measure(name: str, sizes: Sequence[int]) -> Result:
-    """Fill one place a size with live sessions, and where it is on us, with expired ones."""
+    """Fill one place per size and measure it. Stores that are pruned get expired sessions, too."""
     with servers.running(name) as url, ExitStack() as stack:
         made = backend(name, url)
         stores: dict[int, Store] = {}
@@ -54,7 +54,7 @@ def measure(name: str, sizes: Sequence[int]) -> Result:
 
 
 def _fill(made: Backend, store: Store, place: int, live: int) -> float:
-    """Fill a place; return the bytes that a session takes."""
+    """Fill a place, and return the bytes per session."""
     prunes = isinstance(store, SupportsPrune)
     if isinstance(store, SupportsSetup):
         store.setup()
@@ -62,8 +62,8 @@ def _fill(made: Backend, store: Store, place: int, live: int) -> float:
     made.fill(place, _progress(everybody(live, with_expired=prunes)))
     for number in random.Random(live).choices(range(live), k=_LOOKED_AT):
         found = store.load(key_of(number))
-        assert found is not None, "the store does not find a session that was filled in"
-        assert found.payload == payload_of(number), "it finds something else"
+        assert found is not None, "the store does not find a session that it was filled with"
+        assert found.payload == payload_of(number), "the store finds other data"
     filled = live + (number_of_expired(live) if prunes else 0)
     return (made.bytes_held(place) - before) / filled
 

@@ -1,4 +1,4 @@
-"""The sessions that the stores are filled with: about 200 bytes each, and all different."""
+"""The sessions that the stores are filled with. Each is different and has about 200 bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flask_serversession.cookies.ids import ID_BYTES
 from flask_serversession.stores.base import utc_now
 
 LIFETIME: Final = timedelta(days=1)
-#: One expired session stands among so many live ones.
+#: The number of live sessions for each expired one.
 LIVE_AN_EXPIRED: Final = 10
 
 _VISITS = b'"visits":'
@@ -24,7 +24,7 @@ _DIGITS = 6
 
 
 class Entry(NamedTuple):
-    """A session as it is filled in."""
+    """A session that a store is filled with."""
 
     key: str
     payload: bytes
@@ -32,12 +32,12 @@ class Entry(NamedTuple):
 
 
 def key_of(number: int) -> str:
-    """Return the key of a live session: as long and as random as a session's id."""
+    """Return the key of a live session, as long and as evenly distributed as an id."""
     return _key(f"live {number}")
 
 
 def everybody(live: int, *, with_expired: bool) -> Iterator[Entry]:
-    """Yield so many live sessions, and the expired ones among them."""
+    """Yield that many live sessions and, if asked, the expired ones among them."""
     for number in range(live):
         yield Entry(key_of(number), payload_of(number), utc_now() + LIFETIME)
         if with_expired and number % LIVE_AN_EXPIRED == 0:
@@ -45,7 +45,7 @@ def everybody(live: int, *, with_expired: bool) -> Iterator[Entry]:
 
 
 def expired(live: int) -> Iterator[Entry]:
-    """Yield the expired ones among so many live sessions."""
+    """Yield the expired sessions among that many live ones."""
     return map(_expired, range(0, live, LIVE_AN_EXPIRED))
 
 
@@ -54,7 +54,7 @@ def number_of_expired(live: int) -> int:
 
 
 def payload_of(number: int) -> bytes:
-    """Return what a live session holds until it is changed."""
+    """Return the payload of a live session before its first change."""
     token, theme = _key(f"token {number}"), _key(f"theme {number}")
     return (
         b'{"user_id":%d,%s%0*d,"csrf_token":"%s","locale":"de","theme":"%s",'
@@ -63,7 +63,7 @@ def payload_of(number: int) -> bytes:
 
 
 def with_a_visit(payload: bytes) -> bytes:
-    """Return a payload with one number in it changed, and no longer than before."""
+    """Return a payload of the same length with one number changed."""
     head, visits, tail = payload.partition(_VISITS)
     number = int(tail[:_DIGITS]) + 1
     return b"%s%s%0*d%s" % (head, visits, _DIGITS, number, tail[_DIGITS:])

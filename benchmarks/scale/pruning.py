@@ -1,4 +1,4 @@
-"""What a prune costs, and how long others wait for it."""
+"""Measures how long a prune takes, and how long other processes wait meanwhile."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .population import number_of_expired
 from .results import Pruning
 from .results import Wait
 
-#: So many prunes, or fewer where they take longer than so many seconds.
+#: There are PRUNES prunes, or fewer where they take longer than SECONDS.
 PRUNES = 3
 SECONDS = 100.0
-#: Seconds for a server to write out what was filled in: others would wait for that, too.
+#: Seconds for a server to write the new sessions to disk, which would delay other processes, too.
 REST = 5.0
-#: A prune of next to nothing is over before anybody could have waited.
+#: The least seconds to watch without a prune: a short prune is too short to compare with.
 SHORTEST = 1.0
 
 
 def measure_pruning(name: str, url: str, place: int, live: int, store: SupportsPrune) -> Pruning:
-    """Remove the expired sessions, and again after they were put back."""
+    """Prune the expired sessions, restore them, and repeat."""
     pruned, quiet = [], []
     with (
         Bystander(name, url, place, live, writes=False) as reader,

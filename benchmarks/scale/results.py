@@ -1,4 +1,4 @@
-"""What was measured, kept as one JSON file a store, so that a run can be resumed."""
+"""The results, in one JSON file per store, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 FOLDER = Path(__file__).with_name("results")
 
-#: By number of live sessions, as text for JSON: microseconds, one number a round.
+#: The number of live sessions, as text for JSON -> microseconds, one number per round.
 Rounds = dict[str, list[float]]
 
 
 @dataclass
 class Cost:
-    """What a call cost, in rounds in which every number of sessions had its turn."""
+    """The cost of a call, in rounds in which every number of sessions had its turn."""
 
     load: Rounds
     save: Rounds
@@ -25,16 +25,16 @@ class Cost:
 
 @dataclass
 class Wait:
-    """The longest call, in milliseconds, of somebody with other sessions; one a prune."""
+    """The longest call of another process, in milliseconds; one number per prune."""
 
     during: list[float]
-    #: In as long a time without a prune.
+    #: The longest call in an equal time without a prune.
     without: list[float]
 
 
 @dataclass
 class Pruning:
-    """What it took to remove the expired sessions, in seconds, one number a prune."""
+    """The cost of removing the expired sessions, in seconds; one number per prune."""
 
     live: int
     expired: int
@@ -45,16 +45,16 @@ class Pruning:
 
 @dataclass
 class Result:
-    """Everything about one store."""
+    """All results for one store."""
 
     store: str
     settings: str
     cost: Cost
-    #: Bytes a session, by number of live sessions.
+    #: The number of live sessions -> bytes per session.
     held: dict[str, float]
-    #: None where the backend removes what has expired by itself.
+    #: None where the backend removes expired sessions by itself.
     pruning: Pruning | None
-    #: Seconds of a prune that found nothing, by number of live sessions.
+    #: The number of live sessions -> seconds of each prune that found nothing.
     nothing: dict[str, list[float]]
 
     def save(self) -> None:
@@ -63,7 +63,7 @@ class Result:
 
 
 def kept(store: str, sizes: Sequence[int]) -> Result | None:
-    """Return what an earlier run left of a store, if it was for these sizes."""
+    """Return the result of an earlier run for a store, if it was for these sizes."""
     if not _path(store).exists():
         return None
     result = _read(json.loads(_path(store).read_text()))

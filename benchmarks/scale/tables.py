@@ -1,4 +1,4 @@
-"""The tables of all stores."""
+"""Makes the tables, which show all stores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .results import Wait
 
 
 def tables(results: Sequence[Result]) -> Iterator[Table]:
-    """Yield what a call costs, what a session takes, what a prune costs, and of which stores."""
+    """Yield the tables of calls, of bytes, of prunes and of the stores' settings."""
     yield _costs(results)
     yield _held(results)
     prunings = {result.store: result.pruning for result in results if result.pruning}
@@ -48,14 +48,14 @@ def _ratio(rounds: Rounds, few: str, many: str) -> str:
 def _held(results: Sequence[Result]) -> Table:
     sizes = list(results[0].held)
     rows = [[result.store, *(f"{result.held[live]:.0f}" for live in sizes)] for result in results]
-    return Table("Bytes a session", ["", *map(_number, sizes)], rows)
+    return Table("Bytes per session", ["", *map(_number, sizes)], rows)
 
 
 def _prunes(prunings: Mapping[str, Pruning]) -> Table:
     first = next(iter(prunings.values()))
     title = (
         f"Pruning {_number(first.expired)} expired sessions among {_number(first.live)} live ones,"
-        " and the longest that others waited"
+        " and the longest wait of other processes"
     )
     head = ["", "seconds", "a reader", "without a prune", "a writer", "without a prune"]
     rows = [_prune(store, pruning) for store, pruning in prunings.items()]

@@ -1,4 +1,4 @@
-"""The app that every process makes for itself."""
+"""The app that each test process creates."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .places import Place
 
 
 def make_app(place: Place, **config: Any) -> Flask:
-    """Return an app on a place's store; nothing is connected yet."""
+    """Create an app whose sessions are in a place's store. It does not connect yet."""
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY="keyboard cat",
         SESSION_STORE=place.store,
         SESSION_STORE_OPTIONS=place.options,
         SESSION_MERGE=add_up,
-        # What fails while a response is made is for the test to see, not for a browser.
+        # An error while the session is saved reaches the test instead of becoming a 500 page.
         PROPAGATE_EXCEPTIONS=True,
     )
     app.config.update(config)
@@ -30,5 +30,5 @@ def make_app(place: Place, **config: Any) -> Flask:
 
 
 def add_up(key: str, base: Any, theirs: Any, mine: Any) -> Any:
-    """Keep both sides' share of a number that both changed."""
+    """Add up what two requests added to the same number."""
     return (theirs or 0) + mine - (base or 0)

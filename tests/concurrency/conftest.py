@@ -1,4 +1,4 @@
-"""A store of every kind, and processes that use it."""
+"""Fixtures: a store of each kind, and processes that share it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def files_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session", params=SHARED)
 def place(request: pytest.FixtureRequest) -> Place:
-    """Where the sessions are; a test that asks for it runs on every store."""
+    """The store of the sessions. A test that uses this fixture runs once per store."""
     url, option = SHARED[request.param]
     options = {option: OURS} if option else {}
     return Place(request.param, request.getfixturevalue(url), options)
@@ -48,7 +48,7 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 @pytest.fixture(scope="session")
 def store(place: Place) -> Iterator[Store]:
-    """The same store, as this process sees it."""
+    """The same store, opened in the test's own process."""
     store = open_store(place.store, place.options)
     yield store
     if isinstance(store, SupportsKeys):
@@ -59,7 +59,7 @@ def store(place: Place) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where processes are to be had: each connection is to a new one."""
+    """The socket of the process server. Each connection to it starts a process."""
     folder = tmp_path_factory.mktemp("worker")
     path = f"{folder}/socket"
     with running(
@@ -72,26 +72,26 @@ def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def start_process(socket: str, place: Place) -> Iterator[StartProcess]:
-    """Start a process whose app has these config keys."""
+    """Return a function that starts a process. Its app gets the given config keys."""
     with ExitStack() as stack:
         yield lambda **config: stack.enter_context(closing(Process(socket, place, config)))
 
 
 @pytest.fixture
 def slow(start_process: StartProcess) -> Process:
-    """A process whose request is open while another's is answered."""
+    """A process that holds its request open while another request runs."""
     return start_process()
 
 
 @pytest.fixture
 def quick(start_process: StartProcess) -> Process:
-    """The process that answers meanwhile."""
+    """A process whose requests run while the slow one is open."""
     return start_process()
 
 
 @pytest.fixture
 def sid(quick: Process) -> str:
-    """The id of a session that a browser has."""
+    """The id of a session that a browser already has; its user is "ada"."""
     answer = quick.visit(None, "update", user="ada")
     assert answer.sid is not None
     return answer.sid

@@ -1,4 +1,4 @@
-"""Many requests for one session, from one of several that send them at the same time."""
+"""One of several writers that send many requests for the same session at the same time."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from ..flask.browser import session
 
 WRITERS = [f"writer-{number}" for number in range(8)]
 
-#: Seconds that a view takes at most between its look at the session and its change.
+#: A view waits at most this many seconds between reading the session and changing it.
 LONGEST_VIEW = 0.002
 
-#: What a writer does in its request of this number, after a pause.
+#: Changes the session; given the writer's name, the request's number and a pause in seconds.
 Write = Callable[[str, int, float], None]
 
 
 class Task(NamedTuple):
-    """What every writer does, and how often."""
+    """What every writer does in a request, and how many requests it sends."""
 
     write: Write
     times: int
@@ -38,18 +38,18 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of a writer's requests, or of several writers'."""
+    """How the requests of one writer, or of several, ended."""
 
-    #: How often others had been there first, and both changes were kept.
+    #: How often another request had written first, and both changes were kept.
     merged: int
-    #: The same, of the request that this happened to most often.
+    #: The same, for the one request that was merged most often.
     most: int
-    #: How many requests lost so often that they raised SessionConflict.
+    #: How many requests lost too many races and raised SessionConflict.
     given_up: int
 
     @classmethod
     def of(cls, tallies: Iterable[Tally]) -> Tally:
-        """Return several tallies as one."""
+        """Combine several tallies into one."""
         merged, most, given_up = zip(
             *((tally.merged, tally.most, tally.given_up) for tally in tallies), strict=True
         )
@@ -57,7 +57,7 @@ class Tally:
 
 
 def hammer(app: Flask, sid: str, task: str, writer: str) -> Tally:
-    """Send one writer's requests, each as soon as the one before is answered."""
+    """Send one writer's requests one after the other, without a pause."""
     browser = browser_of(app)
     browser.hold(sid)
     random = Random(writer)
@@ -70,7 +70,7 @@ def hammer(app: Flask, sid: str, task: str, writer: str) -> Tally:
 
 
 def left(task: str, data: dict[str, Any]) -> int:
-    """Return how many of all writers' changes a session holds."""
+    """Count the changes that a session holds, of all writers."""
     if task == "messages":
         return len({message for _, message in data.get("_flashes", [])})
     keys = WRITERS if task == "own keys" else ["shared"]

@@ -1,4 +1,4 @@
-"""What processes do under a session's lock."""
+"""What the test processes do with the session lock."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from flask_serversession import SessionLocked
 from ..flask.browser import browser_of
 from ..flask.browser import session
 
-#: Seconds for which a killed holder's lock may outlive it.
+#: The lock of a killed process expires after this many seconds.
 TTL = 2
 
 
 def count(app: Flask, sid: str, times: int) -> None:
-    """Count so many times, each from what is there."""
+    """Increment the session's counter ``times`` times, each time under the lock."""
     browser = browser_of(app)
     browser.hold(sid)
     for _ in range(times):
         browser.run(_count)
 
 
-def die_with_it(app: Flask, sid: str) -> None:
-    """Take the lock and be killed."""
+def die_holding_the_lock(app: Flask, sid: str) -> None:
+    """Take the lock, and kill this process with SIGKILL."""
     browser = browser_of(app)
     browser.hold(sid)
     browser.run(_die)
 
 
 def is_locked(app: Flask, sid: str) -> bool:
-    """Tell whether somebody holds the lock."""
+    """Whether another request holds the lock."""
     browser = browser_of(app)
     browser.hold(sid)
     try:
@@ -45,7 +45,10 @@ def is_locked(app: Flask, sid: str) -> bool:
 
 
 def write_beside_others(app: Flask, sid: str) -> bool:
-    """Write under the lock, and without it from another request; tell whether it held."""
+    """Write under the lock while another request writes without it.
+
+    Return whether the lock was still held after that.
+    """
     browser = browser_of(app)
     browser.hold(sid)
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
-#: Prefix, table or collection: ours alone on a server that others use too.
+#: The prefix, table or collection that only these tests use, on servers that others use, too.
 OURS = "concurrency_tests"
 
-#: Every store that processes share: the fixture of its URL, and the option that keeps us apart.
+#: Every store that processes can share: the fixture that returns its URL, and the option that
+#: keeps these tests' sessions apart from others.
 SHARED: dict[str, tuple[str, str | None]] = {
     "Redis": ("redis_url", "prefix"),
     "Redis-Cluster": ("redis_cluster_url", "prefix"),
@@ -24,9 +25,9 @@ SHARED: dict[str, tuple[str, str | None]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """What an app needs to know to find the sessions."""
+    """The store that an app is configured with."""
 
     name: str
-    #: A URL, for each process makes a client of its own; an object only within one process.
+    #: A URL, so that each process creates its own client; a store object only within one process.
     store: Any
     options: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A process with an app of its own, as a test sees it."""
+"""A test's handle on a process that runs its own app."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from .places import Place
 from .request import Answer
-from .request import take_orders
+from .request import obey_commands
 
 #: Seconds after which a process counts as hanging.
 PATIENCE = 60
 
 
 class Process:
-    """Does one thing at a time: a request held open, or a job."""
+    """A process that does one thing at a time: it holds a request open, or runs a job."""
 
     def __init__(self, socket: str, place: Place, config: dict[str, Any]) -> None:
         self._connection = Client(socket, family="AF_UNIX")
@@ -26,44 +26,44 @@ class Process:
         self._connection.close()
 
     def open(self, sid: str | None) -> None:
-        """Begin a request of the browser that has this id, and hold it open."""
-        self._connection.send((take_orders, sid))
+        """Begin a request whose cookie has this id, and hold it open."""
+        self._connection.send((obey_commands, sid))
 
     def do(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method of the open request's session, or look at an attribute."""
+        """Call a method of the open request's session, or read an attribute."""
         self._connection.send((name, args, kwargs))
         return self.result()
 
     def tell_to_end(self) -> None:
-        """Let the view return, and do not wait for the answer."""
+        """Let the view return, without waiting for the response."""
         self._connection.send(None)
 
     def end(self) -> Answer:
-        """Let the view return; the session is settled then."""
+        """Let the view return, and wait until the session is settled."""
         self.tell_to_end()
         answer = self.result()
         assert isinstance(answer, Answer)
         return answer
 
     def visit(self, sid: str | None, name: str, *args: Any, **kwargs: Any) -> Answer:
-        """Send a whole request that does one thing to its session."""
+        """Send a complete request that calls one method of its session."""
         self.open(sid)
         self.do(name, *args, **kwargs)
         return self.end()
 
     def data(self, sid: str) -> dict[str, Any]:
-        """Return what is in a session."""
+        """Return the data that a request finds in a session."""
         self.open(sid)
         data: dict[str, Any] = self.do("copy")
         self.end()
         return data
 
     def start(self, job: Callable[..., Any], *args: Any) -> None:
-        """Have it call ``job(app, *args)``, and do not wait for it."""
+        """Call ``job(app, *args)`` in the process, without waiting for it."""
         self._connection.send((job, *args))
 
     def result(self) -> Any:
-        """Wait for what was started last."""
+        """Wait for what was started last; return its result or raise its error."""
         assert self._connection.poll(PATIENCE), "a process hangs"
         value, error = self._connection.recv()
         if error is not None:

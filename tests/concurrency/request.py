@@ -1,4 +1,4 @@
-"""A request that stays open until it is told to end, in the process that answers it."""
+"""Runs in a test process: a request that stays open until the test tells it to end."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ _HEARD = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request came to."""
+    """How a request ended."""
 
     #: The id in the cookie that the response set; None if it set none or removed it.
     sid: str | None
-    #: The signals that were sent, in order, a conflict with its outcome.
+    #: The signals that were sent, in order. A conflict is followed by its outcome.
     signals: list[str]
     log: list[str]
 
 
-def take_orders(app: Flask, connection: Connection, sid: str | None) -> Answer:
-    """Answer a request whose view does to its session what it is told, until told None."""
+def obey_commands(app: Flask, connection: Connection, sid: str | None) -> Answer:
+    """Run a request whose view obeys the test's commands until it receives None."""
     browser = browser_of(app)
     if sid is not None:
         browser.hold(sid)
 
     def view() -> None:
-        while (order := connection.recv()) is not None:
-            connection.send(outcome_of(partial(_use_session, *order)))
+        while (command := connection.recv()) is not None:
+            connection.send(outcome_of(partial(_use_session, *command)))
 
     with _signals_of(app) as heard, _log() as log:
         response = browser.run(view)
@@ -58,7 +58,7 @@ def take_orders(app: Flask, connection: Connection, sid: str | None) -> Answer:
 
 
 def outcome_of(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    """Return what came of it, as it travels: a value or an error."""
+    """Return the value or the error of ``work``, so that either can be sent to the test."""
     try:
         return work(), None
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The app that gunicorn serves; what it needs to know is in the environment."""
+"""The app that gunicorn serves. Its store settings come from the environment."""
 
 from __future__ import annotations
 

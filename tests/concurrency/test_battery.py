@@ -1,4 +1,4 @@
-"""The comparison with other session systems: our answers, on every store."""
+"""What ``benchmarks/battery`` finds out about this project, on every store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# Last, so that the installed package is tested and not the checkout beside the benchmarks.
+# Last on the path, so that the installed package is tested and not the checkout.
 sys.path.append(str(Path(__file__).parents[2]))
 
 from benchmarks.battery.battery import ask
@@ -20,7 +20,7 @@ from benchmarks.battery.systems import EXPRESS_PROFILE
 from benchmarks.battery.systems import FLASKS_OWN
 from benchmarks.battery.systems import System
 
-#: How often each question is put.
+#: How often each question is asked.
 TIMES = 3
 
 RIGHT = {
@@ -46,7 +46,7 @@ Answers = Callable[[System], dict[str, int]]
 
 @pytest.fixture
 def answers(request: pytest.FixtureRequest, tmp_path: Path) -> Answers:
-    """Ask a system; return how often it said yes to each question."""
+    """Return a function that asks a system every question and counts the yes answers."""
 
     def answers(system: System) -> dict[str, int]:
         if system.store in LOCAL:
@@ -67,7 +67,7 @@ def always(expected: dict[str, bool]) -> dict[str, int]:
 @pytest.mark.parametrize(
     "system", DEFAULTS, ids=[f"{system.app}-{system.store}" for system in DEFAULTS]
 )
-def test_every_question_is_answered_rightly_on_every_store(
+def test_every_store_gives_the_right_answer_to_every_question(
     answers: Answers, system: System
 ) -> None:
     assert answers(system) == always(RIGHT)
@@ -77,7 +77,7 @@ def test_the_express_profile_loses_parallel_writes_and_nothing_else(answers: Ans
     assert answers(EXPRESS_PROFILE) == always(RIGHT | {"both parallel writes kept": False})
 
 
-def test_the_questions_find_what_sessions_in_a_cookie_cannot_do(answers: Answers) -> None:
+def test_flasks_own_sessions_answer_four_questions_wrong(answers: Answers) -> None:
     assert answers(FLASKS_OWN) == always(
         RIGHT
         | {
@@ -89,5 +89,5 @@ def test_the_questions_find_what_sessions_in_a_cookie_cannot_do(answers: Answers
     )
 
 
-def test_what_the_table_calls_right_is_right() -> None:
+def test_the_printed_table_expects_the_same_answers() -> None:
     assert {column.title: column.right for column in COLUMNS} == RIGHT

@@ -1,8 +1,8 @@
-"""The program that a process of the tests runs: an app, and whoever tells it what to do.
+"""The server that starts the test processes, each with its own app.
 
-``python -m tests.concurrency.worker SOCKET`` never uses a store and has one thread. It forks
-for every connection it accepts, so a test's processes start within milliseconds and share
-no client.
+``python -m tests.concurrency.worker SOCKET`` forks for every connection it accepts, so a test's
+processes start within milliseconds. It has one thread and uses no store itself, so its
+processes share no client.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import Listener
 
 from .app import make_app
+from .request import obey_commands
 from .request import outcome_of
-from .request import take_orders
 
-#: Seconds after which a process that hangs ends itself.
+#: Seconds after which a hanging process ends itself.
 LONGEST_LIFE = 120
 
-#: Imported before the forks: it takes longer than most tests.
+#: Imported before forking, since importing them takes longer than most tests.
 PACKAGES = ["redis.cluster", "sqlalchemy", "psycopg", "pymysql", "pymongo", "pymemcache"]
 
 
@@ -36,14 +36,14 @@ def main(socket: str) -> None:
         while True:
             with listener.accept() as connection:
                 if os.fork() == 0:
-                    _be_a_process(connection)
+                    _run_process(connection)
 
 
-def _be_a_process(connection: Connection) -> None:
+def _run_process(connection: Connection) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.alarm(LONGEST_LIFE)
     try:
-        with suppress(EOFError):  # told no more: the test is over
+        with suppress(EOFError):  # the test is over, and closed its end
             _serve(connection)
     except BaseException:
         sys.excepthook(*sys.exc_info())
@@ -56,7 +56,7 @@ def _serve(connection: Connection) -> None:
     app = make_app(place, **config)
     while True:
         job, *args = connection.recv()
-        given = (app, connection) if job is take_orders else (app,)
+        given = (app, connection) if job is obey_commands else (app,)
         connection.send(outcome_of(partial(job, *given, *args)))
 
 

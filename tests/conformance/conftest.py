@@ -1,4 +1,4 @@
-"""The judge, and how two traces are compared."""
+"""Fixtures: the programs on Node, and the comparison of two traces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .node_side import Words
 
 @pytest.fixture(scope="session")
 def node(request: pytest.FixtureRequest) -> str:
-    """The Node to ask."""
+    """The path of Node."""
     node = find_node()
     if node is None:
         unavailable(
@@ -47,17 +47,18 @@ def words(node: str) -> Iterator[Words]:
 
 @pytest.fixture(scope="session")
 def compare() -> Callable[[dict[str, Any], dict[str, Any]], None]:
-    """Assert that Flask gives the trace that express-session's calls for."""
+    """Return a function that asserts that Flask's trace is the one expected from Express's."""
 
     def compare(scenario: dict[str, Any], express: dict[str, Any]) -> None:
-        owed, given = differences.owed(scenario, express), differences.given(play(scenario))
-        assert given == owed, "\n".join(
+        expected = differences.owed(scenario, express)
+        actual = differences.given(play(scenario))
+        assert actual == expected, "\n".join(
             [
                 "the traces differ",
                 f"scenario  {json.dumps(scenario)}",
                 f"express   {json.dumps(express)}",
-                f"owed      {json.dumps(owed)}",
-                f"given     {json.dumps(given)}",
+                f"expected  {json.dumps(expected)}",
+                f"actual    {json.dumps(actual)}",
             ]
         )
 

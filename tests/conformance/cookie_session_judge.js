@@ -1,7 +1,7 @@
 'use strict'
 
-// Sends single requests through the real cookie-session, over http: one JSON request a line
-// on standard input, what came of it a line on standard output.
+// Sends requests through the real cookie-session, over HTTP. Reads one JSON request per line from
+// standard input, and writes one JSON answer per line to standard output.
 
 const http = require('node:http')
 const readline = require('node:readline')

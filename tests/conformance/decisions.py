@@ -14,7 +14,7 @@ from .upstream import START
 _MODIFY = ["set", "a", 2]
 _STALE = {"clearFirst": True}
 
-#: What the request in question does, and whether its session is new, stored or stale.
+#: What the last request of a row does.
 SCENARIOS: dict[str, list[list[Any]]] = {
     "untouched": [],
     "modified": [_MODIFY],

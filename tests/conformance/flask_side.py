@@ -1,4 +1,4 @@
-"""Plays a scenario through Flask and this package, in the express profile."""
+"""Plays a scenario on Flask with this package, in the express profile."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from flask_serversession.stores.memory import MemoryStore
 
 INSTANCE = tempfile.gettempdir()  # unused; Flask would look for one
 NO_SESSION = "no session"
-#: How a Node store says "not there" by way of an error.
+#: The error by which some Node stores say that there is no such session.
 ABSENT = "ENOENT"
 RELOAD_FAILED = "failed to load session"
-#: Longer than any scenario: a store that is never asked to touch.
+#: A touch interval longer than any scenario, so that no session is touched.
 NEVER = 10**9
 
 VERBS = ["get", "set", "touch", "destroy"]
@@ -61,7 +61,7 @@ def play(scenario: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class RecordingStore:
-    """A real store, with a note of each call as express's stores name it."""
+    """A real store that records each call under the name that Express gives it."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -98,7 +98,7 @@ class RecordingStore:
         self._store.clear()
 
     def overwrite(self, rows: Mapping[str, Any]) -> None:
-        """Replace stored sessions by texts; a row that is none is stored as its JSON."""
+        """Replace stored sessions by rows. A row that is not a text is stored as its JSON."""
         for key, row in rows.items():
             text = row if isinstance(row, str) else json.dumps(row)
             record = self._store.load(key)
@@ -184,7 +184,7 @@ class _Player:
         return f"r{self._number}-{self._ids}"
 
     def _tick(self) -> int:
-        """Tell the time; a millisecond passes whenever it is asked."""
+        """Return the time. A millisecond passes with each call."""
         self._clock.shift(timedelta(milliseconds=1))
         return system_clock()
 
@@ -225,11 +225,11 @@ class _Player:
                 self._saw.append(said)
 
     def _is_absent(self) -> bool:
-        # Where express has no req.session any more this package starts a new one.
+        # After an end Express has no req.session, and this package has a new session.
         return self._ended or not isinstance(session._get_current_object(), Session)
 
     def _meanwhile(self, actions: list[Op]) -> None:
-        """Play another request of the same browser, before this one goes on."""
+        """Play another request of the same browser before this one continues."""
         request, ended = self._request, self._ended
         self._request = {"actions": actions}
         client = self._apps[""].test_client(use_cookies=False)
@@ -258,7 +258,7 @@ class _Player:
         session[key] = ring
 
     def assign(self, value: Mapping[str, Any]) -> None:
-        # flask.session is no name to assign to; this is what is written instead.
+        # flask.session cannot be assigned to. This is the equivalent.
         session.clear()
         session.update(value)
 
@@ -381,7 +381,7 @@ def _cookie_options(given: Mapping[str, Any]) -> Callable[[Request], dict[str, A
 
 
 def _scheme(secure: bool) -> dict[str, Any]:
-    """Return the environ of a request whose proxy says, trusted, how the browser came."""
+    """Return what a trusted proxy adds to the environ if the browser came over HTTPS."""
     if not secure:
         return {}
     return {"wsgi.url_scheme": "https", "werkzeug.proxy_fix.orig": {"wsgi.url_scheme": "http"}}

@@ -1,8 +1,8 @@
 'use strict'
 
-// Plays scenarios through the real express-session: one JSON scenario a line on standard
-// input, one JSON trace a line on standard output. The clock is virtual and stands still
-// within a request, unless the scenario says that it ticks; ids count up within a request.
+// Plays scenarios on the real express-session. Reads one JSON scenario per line from standard
+// input, and writes one JSON trace per line to standard output. The clock is virtual and stands
+// still within a request, unless the scenario says that it ticks. Ids count up within a request.
 
 const http = require('node:http')
 const readline = require('node:readline')
@@ -67,7 +67,7 @@ async function play (scenario) {
   return { requests: trace }
 }
 
-// A row that is no text is stored as its JSON.
+// A row that is not a text is stored as its JSON.
 function textsOf (rows = {}) {
   const text = row => typeof row === 'string' ? row : JSON.stringify(row)
   return Object.fromEntries(Object.entries(rows).map(([sid, row]) => [sid, text(row)]))
@@ -195,7 +195,7 @@ function promised (start) {
   return new Promise((resolve, reject) => start(error => error ? reject(error) : resolve()))
 }
 
-// Another request of the same browser, before this one goes on.
+// Plays another request of the same browser before this one continues.
 async function meanwhile (req, actions, playing) {
   const { request } = playing
   playing.request = { actions }
@@ -210,7 +210,7 @@ function see (req, ...members) {
   return members.reduce((value, member) => value[member] ?? null, all)
 }
 
-// As where a middleware between the two leaves of the cookies only what it parsed.
+// A request that has only the cookies that cookie-parser parsed, and no Cookie header.
 function withoutHeader (parser, middleware) {
   return (req, res, next) => parser(req, res, () => {
     delete req.headers.cookie
@@ -238,7 +238,7 @@ function send (port, request, jar = {}) {
         resolve({ status: response.statusCode, cookies, body, ...asked(request, response) })
       }
       response.on('data', chunk => chunks.push(chunk))
-      // Who follows a redirect does not wait for its body.
+      // A browser that follows a redirect does not wait for the body.
       if (request.hurried) answer()
       else response.on('end', answer)
     })

@@ -1,4 +1,4 @@
-"""Asks express-session itself, by way of ``judge.js``."""
+"""Runs the programs of this folder on Node, ``judge.js`` among them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FOLDER = Path(__file__).parent
 
 
 def find_node() -> str | None:
-    """Return the Node to ask, or None if it or the judge's packages are not installed."""
+    """Return the path of Node; None if Node or the packages of this folder are not installed."""
     if not (FOLDER / "node_modules" / "express-session").is_dir():
         return None
     return shutil.which("node")
 
 
 class Program:
-    """A running Node program of this folder: a line of JSON in, a line of JSON out."""
+    """A running Node program that answers each line of JSON with a line of JSON."""
 
     def __init__(self, node: str, script: str) -> None:
         self._process = subprocess.Popen(
@@ -57,7 +57,7 @@ class Program:
 
 
 class Judge(Program):
-    """express-session on a virtual clock; one process answers any number of scenarios."""
+    """express-session on a virtual clock. One process plays any number of scenarios."""
 
     def __init__(self, node: str) -> None:
         super().__init__(node, "judge.js")
@@ -70,7 +70,7 @@ class Judge(Program):
 
 
 class Words(Program):
-    """Node's formats, one question at a time."""
+    """Answers single questions about Node's formats."""
 
     def __init__(self, node: str) -> None:
         super().__init__(node, "words.js")

@@ -1,6 +1,6 @@
-"""Traces of express-session, checked in so that the suite runs without Node.
+"""Traces of express-session, checked in so that the tests run without Node.
 
-``python -m tests.conformance.recorded`` asks Node and writes them anew.
+``python -m tests.conformance.recorded`` records them again with Node.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _write(judge: Judge, name: str, cases: list[tuple[str, dict[str, Any]]]) -> 
         json.dumps([label, scenario, judge.play(scenario)], separators=(",", ":")) + "\n"
         for label, scenario in cases
     )
-    # Without a time in its header the file is the same for the same traces.
+    # Without a time in the header, the same traces give the same file.
     (FOLDER / f"{name}.jsonl.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     print(f"{name}: {len(cases)} traces")
 

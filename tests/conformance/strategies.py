@@ -86,10 +86,10 @@ _request = st.fixed_dictionaries(
 
 
 def scenarios() -> st.SearchStrategy[dict[str, Any]]:
-    """Scenarios in which nothing differs but what :mod:`.differences` says."""
+    """Generate scenarios whose traces differ only as :mod:`.differences` says."""
     return st.fixed_dictionaries(
         {
-            # 123 ms past the second: what rounds must show it.
+            # Not a whole second, so that rounding is noticed.
             "start": st.just(START + 123),
             "options": _options,
             "requests": st.lists(_request.filter(_outlives_its_own_save), min_size=1, max_size=4),
@@ -98,7 +98,7 @@ def scenarios() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _outlives_its_own_save(request: dict[str, Any]) -> bool:
-    """Tell whether a request never saves its session as expired (difference saved-as-expired)."""
+    """Whether a request never saves an expired session (see difference saved-as-expired)."""
     expired = False
     for verb, *change in request["actions"]:
         if verb == "cookie" and change[0] in ("expires", "maxAge"):

@@ -1,4 +1,4 @@
-"""Sessions in the cookie, against npm's cookie-session itself: every line, both directions."""
+"""Sessions in the cookie are compatible with npm's cookie-session, in both directions."""
 
 from __future__ import annotations
 
@@ -37,16 +37,19 @@ BY_B = f"{HI}; session.sig=SiRRAEncekXEzVdvey_7SkWaMM4"
 FORGED = f"{HI}; session.sig=SiRRAEncekXEzVdvey_7SkWaMM5"
 KEYS = ["a", "b"]
 
-#: Requests, and what cookie-session 2.1.1 on Node 20 was seen to send.
+#: Requests, and the lines that cookie-session 2.1.1 sent on Node 20.
 VECTORS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "a session nobody used": ({"cookie": BY_B}, []),
-    "a session that was read": ({"cookie": BY_A, "actions": [["read"]]}, []),
-    "a new one that stays empty": ({"actions": [["read"]]}, []),
-    "a new one": (
+    "an unused session": ({"cookie": BY_B}, []),
+    "a session that is read": ({"cookie": BY_A, "actions": [["read"]]}, []),
+    "a new session that stays empty": ({"actions": [["read"]]}, []),
+    "a new session with data": (
         {"actions": [["set", "message", "hi"]]},
         [f"{HI}; path=/; httponly", "session.sig=vdp2-kj-91tgzbWcV1QzofT3hu0; path=/; httponly"],
     ),
-    "the same again": ({"cookie": BY_A, "actions": [["set", "message", "hi"]]}, []),
+    "a session with unchanged data": (
+        {"cookie": BY_A, "actions": [["set", "message", "hi"]]},
+        [],
+    ),
     "text that is not ASCII": (
         {"actions": [["set", "user", {"name": "Zoë"}], ["set", "views", 3]]},
         [
@@ -79,7 +82,7 @@ VECTORS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "session.sig=vdp2-kj-91tgzbWcV1QzofT3hu0; path=/; httponly",
         ],
     ),
-    "the same, not to be overwritten": (
+    "another Set-Cookie line before it, without overwrite": (
         {
             "before": ["session=old"],
             "cookie": BY_B,
@@ -113,7 +116,7 @@ VECTORS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
 }
 
-#: What an option of cookie-session is called here.
+#: cookie-session's name of an option -> this package's.
 ATTRIBUTES = {
     "path": "path",
     "domain": "domain",
@@ -141,7 +144,7 @@ def ask_node(node: Program, **request: Any) -> dict[str, Any]:
 
 
 def ask_flask(**request: Any) -> dict[str, Any]:
-    """Return what comes of the same request here."""
+    """Return this package's answer to the same request."""
     options = request.get("options", {})
     app = app_of(request.get("keys", KEYS), options)
     saw: list[Any] = []
@@ -198,26 +201,26 @@ def act(verb: str, args: list[Any], saw: list[Any]) -> None:
 
 
 def timeless(lines: list[str], max_age: int | None = None) -> list[str]:
-    """Return lines without their moment of expiry, once it is known to be right."""
+    """Return the lines without their expiry, after checking that it is right."""
     for line in lines:
         for text in _EXPIRES.findall(line):
-            owed = datetime.now(timezone.utc) + timedelta(milliseconds=max_age or 0)
-            assert abs(parsedate_to_datetime(text) - owed) < timedelta(seconds=5)
+            expected = datetime.now(timezone.utc) + timedelta(milliseconds=max_age or 0)
+            assert abs(parsedate_to_datetime(text) - expected) < timedelta(seconds=5)
     return [_EXPIRES.sub("expires=…", line) for line in lines]
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_a_response_has_the_lines_that_were_recorded(name: str) -> None:
-    request, owed = VECTORS[name]
+def test_flask_sends_the_recorded_lines(name: str) -> None:
+    request, expected = VECTORS[name]
 
-    assert ask_flask(**request)["cookies"] == owed
+    assert ask_flask(**request)["cookies"] == expected
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_cookie_session_still_sends_what_was_recorded(cookie_session: Program, name: str) -> None:
-    request, owed = VECTORS[name]
+def test_cookie_session_sends_the_recorded_lines(cookie_session: Program, name: str) -> None:
+    request, expected = VECTORS[name]
 
-    assert ask_node(cookie_session, **request)["cookies"] == owed
+    assert ask_node(cookie_session, **request)["cookies"] == expected
 
 
 NAMES = ("path", "domain", "secure", "sameSite", "httpOnly", "maxAge")
@@ -249,7 +252,7 @@ REQUESTS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_whatever_the_options_the_lines_are_cookie_sessions(
+def test_flask_sends_the_same_lines_as_cookie_session_with_any_options(
     cookie_session: Program, secure: bool
 ) -> None:
     for options, request in product(OPTIONS, REQUESTS):
@@ -261,9 +264,9 @@ def test_whatever_the_options_the_lines_are_cookie_sessions(
         assert timeless(ours, max_age) == timeless(theirs, max_age), asked
 
 
-#: What every JavaScript object has, and cookie-session's sessions on top; it drops such keys.
+#: Members of JavaScript objects and of cookie-session's sessions. It drops keys of that name.
 _JAVASCRIPTS = {"isNew", "isChanged", "isPopulated", "_ctx", "constructor", "__proto__"}
-#: Not a tag of ours, and not a number, which JavaScript moves to the front.
+#: Neither a tag of this package nor a number, which JavaScript moves to the front.
 keys = st.text(st.characters(codec="utf-8"), max_size=8).filter(
     lambda key: (
         not key.startswith(" ")
@@ -272,7 +275,7 @@ keys = st.text(st.characters(codec="utf-8"), max_size=8).filter(
         and key not in _JAVASCRIPTS
     )
 )
-#: Both sides spell these numbers alike, so a session of them needs no sending again.
+#: Both sides write these numbers alike, so that neither has to send the session again.
 safe_scalars = (
     st.none()
     | st.booleans()
@@ -286,7 +289,7 @@ safe_values: st.SearchStrategy[Any] = st.recursive(
     max_leaves=6,
 )
 safe_sessions = st.dictionaries(keys, safe_values, min_size=1, max_size=4)
-#: Numbers that Python and Node spell differently, and that mean the same.
+#: Equal numbers that Python and Node may write differently.
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53)
 
 live = settings(
@@ -295,7 +298,7 @@ live = settings(
 
 
 def cookie_header(lines: list[str]) -> str:
-    """Return what a browser without cookies sends back after these lines."""
+    """Return the Cookie header of a browser that received only these lines."""
     return "; ".join(line.partition(";")[0] for line in lines)
 
 
@@ -304,7 +307,9 @@ def write(data: dict[str, Any]) -> list[list[Any]]:
 
 
 @pytest.mark.slow
-def test_what_flask_writes_express_reads_and_leaves_alone(cookie_session: Program) -> None:
+def test_express_reads_what_flask_writes_and_sends_no_cookie(
+    cookie_session: Program,
+) -> None:
     @live
     @given(safe_sessions)
     def run(data: dict[str, Any]) -> None:
@@ -319,7 +324,9 @@ def test_what_flask_writes_express_reads_and_leaves_alone(cookie_session: Progra
 
 
 @pytest.mark.slow
-def test_what_express_writes_flask_reads_and_leaves_alone(cookie_session: Program) -> None:
+def test_flask_reads_what_express_writes_and_sends_no_cookie(
+    cookie_session: Program,
+) -> None:
     @live
     @given(safe_sessions)
     def run(data: dict[str, Any]) -> None:
@@ -333,7 +340,7 @@ def test_what_express_writes_flask_reads_and_leaves_alone(cookie_session: Progra
     run()
 
 
-def test_a_number_that_express_spells_its_own_way_is_not_sent_again(
+def test_flask_does_not_send_a_number_again_that_express_writes_differently(
     cookie_session: Program,
 ) -> None:
     @live
@@ -343,14 +350,14 @@ def test_a_number_that_express_spells_its_own_way_is_not_sent_again(
 
         answer = ask_flask(cookie=cookie_header(theirs), actions=[["see"]])
 
-        # JavaScript has no whole numbers: beyond 2**53 its digits stand for the nearest float.
+        # JavaScript has only floats: beyond 2**53, a whole number is the nearest float.
         assert list(map(float, answer["saw"][0]["data"]["numbers"])) == values
         assert answer["cookies"] == []
 
     run()
 
 
-def test_what_only_python_has_survives_a_request_to_express(cookie_session: Program) -> None:
+def test_types_that_only_python_has_survive_a_request_to_express(cookie_session: Program) -> None:
     data = {
         "when": datetime(2024, 2, 29, 12, tzinfo=timezone.utc),
         "day": date(2024, 2, 29),
@@ -380,12 +387,12 @@ steps = st.fixed_dictionaries(
                 | st.sampled_from([("read",), ("clear",), ("see",)]),
                 max_size=4,
             ),
-            # After it there is no session on Express's side.
+            # Last, since Express has no session after it.
             st.sampled_from([[], [], [], [("unset",)]]),
         ).map(lambda parts: parts[0] + parts[1]),
     }
 )
-#: What happens to the cookie on its way: mostly nothing.
+#: How the cookie is changed on its way, mostly not at all.
 tampering = st.sampled_from(["", "", "", "", "one letter", "no signature", "twice"])
 
 
@@ -401,7 +408,7 @@ def tampered(jar: dict[str, str], how: str) -> str:
 
 
 def put(lines: list[str], jar: dict[str, str]) -> None:
-    """Do with a jar what a browser does with these lines."""
+    """Update a jar with these lines, as a browser does."""
     for line in lines:
         name, _, value = line.partition(";")[0].partition("=")
         jar.pop(name, None)
@@ -410,7 +417,7 @@ def put(lines: list[str], jar: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
-def test_two_sides_behind_one_jar_send_the_same_lines_and_see_the_same_session(
+def test_both_sides_with_one_cookie_jar_send_the_same_lines_and_see_the_same_session(
     cookie_session: Program,
 ) -> None:
     @live

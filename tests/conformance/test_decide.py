@@ -1,4 +1,4 @@
-"""decide() says what express-session did, for every row recorded of it."""
+"""``decide()`` decides as express-session does, for every combination of facts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FLAGS = [True, False]
     ("resave", "save_uninitialized", "rolling", "unset"),
     list(product(_FLAGS, _FLAGS, _FLAGS, ["keep", "destroy"])),
 )
-def test_every_fact_is_decided_as_express_sessions_predicates_do(
+def test_every_combination_of_facts_is_decided_as_by_express_session(
     resave: bool, save_uninitialized: bool, rolling: bool, unset: Any
 ) -> None:
     policy = SavePolicy(
@@ -42,13 +42,13 @@ def test_every_fact_is_decided_as_express_sessions_predicates_do(
         assert decision.cookie is _cookie_by_express(facts, policy), facts
 
 
-def test_the_facts_of_every_recorded_row_are_among_those_decided() -> None:
-    # The recorded rows go through Flask in test_traces.py; this holds their number to it.
+def test_every_row_of_decisions_is_recorded() -> None:
+    # test_traces.py plays them on Flask. This makes sure that none is missing.
     assert len(read("decisions")) == 1472
 
 
 def _facts() -> list[Facts]:
-    """Return every combination of facts that can be true together in express."""
+    """Return every combination of facts that can occur in express-session."""
     found = []
     for loaded, regenerated, changed, saved, expires, empty, unset, cookie in product(
         _FLAGS, _FLAGS, _FLAGS, [None, True, False], _FLAGS, _FLAGS, _FLAGS, _FLAGS
@@ -76,17 +76,17 @@ def _facts() -> list[Facts]:
 
 
 def _store_by_express(facts: Facts, policy: SavePolicy) -> StoreAction:
-    """express-session 1.19's shouldDestroy, shouldSave and shouldTouch, word for word."""
+    """Decide as shouldDestroy, shouldSave and shouldTouch of express-session 1.19 do."""
     if facts.unset:
         return StoreAction.DESTROY if policy.unset == "destroy" else StoreAction.NONE
     is_modified = facts.regenerated or facts.changed
-    # savedHash: set by an explicit save, or on loading where resave is off.
+    # savedHash is set by an explicit save, and by loading if resave is off.
     if facts.saved is not None:
         saved_hash, matches = True, facts.saved
     else:
         saved_hash = facts.loaded and not policy.resave
         matches = saved_hash and not facts.changed
-    # Where express saves a regenerated session twice (its issue 935) we save it once.
+    # Express saves a regenerated session twice (its issue 935); this package saves it once.
     is_saved = matches and (not facts.regenerated or facts.saved is True)
     if not policy.save_uninitialized and not saved_hash and not facts.sent:
         should_save = is_modified
@@ -98,7 +98,7 @@ def _store_by_express(facts: Facts, policy: SavePolicy) -> StoreAction:
 
 
 def _cookie_by_express(facts: Facts, policy: SavePolicy) -> CookieAction:
-    """express-session 1.19's shouldSetCookie."""
+    """Decide as shouldSetCookie of express-session 1.19 does."""
     if facts.unset:
         return CookieAction.NONE
     is_modified = facts.regenerated or facts.changed

@@ -1,4 +1,4 @@
-"""Each deliberate difference is there, is as the page has it, and there is no other."""
+"""The documented differences from express-session are real, complete and as documented."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ each_name = pytest.mark.parametrize("name", SHOWN)
 
 @cache
 def sections() -> list[tuple[str, str]]:
-    """Return name and text of each section of the page that is about a difference."""
+    """Return the name and the text of each section of the page about a difference."""
     return _SECTION.findall(PAGE.read_text(encoding="utf-8"))
 
 
 def is_reconciled(
     scenario: dict[str, Any], express: dict[str, Any], rules: dict[str, differences.Rule]
 ) -> bool:
-    """Tell whether a comparison with these rules lets the two traces pass as equal."""
+    """Whether the two traces are equal after these rules are applied."""
     owed = differences.owed(scenario, express, rules)
     return differences.given(play(scenario)) == owed
 
 
 @each_name
-def test_here_a_scenario_has_the_outcome_that_is_shown(name: str) -> None:
+def test_flask_gives_the_outcome_that_is_shown(name: str) -> None:
     shown = SHOWN[name]
 
     assert outcome(play(shown.scenario), whole=shown.whole) == shown.here
@@ -55,12 +55,12 @@ def test_express_session_gives_the_outcome_that_is_shown(name: str, judge: Judge
 
 
 @each_name
-def test_what_is_shown_differs(name: str) -> None:
+def test_the_two_outcomes_that_are_shown_differ(name: str) -> None:
     assert SHOWN[name].express != SHOWN[name].here
 
 
 @each_name
-def test_a_comparison_passes_a_difference_by_its_own_rule_alone(name: str, judge: Judge) -> None:
+def test_only_the_rule_of_a_difference_makes_its_traces_equal(name: str, judge: Judge) -> None:
     scenario = SHOWN[name].scenario
     express = judge.play(scenario)
     others = {other: rule for other, rule in RULES.items() if other != name}
@@ -70,14 +70,14 @@ def test_a_comparison_passes_a_difference_by_its_own_rule_alone(name: str, judge
 
 
 @pytest.mark.parametrize("name", [name for name in SHOWN if "config" in SHOWN[name].scenario])
-def test_without_the_key_that_chooses_there_is_no_difference(name: str, judge: Judge) -> None:
+def test_without_its_config_key_there_is_no_difference(name: str, judge: Judge) -> None:
     scenario = {**SHOWN[name].scenario}
     assert set(scenario.pop("config")) == {SHOWN[name].key}
 
     assert is_reconciled(scenario, judge.play(scenario), RULES)
 
 
-def test_each_difference_named_elsewhere_is_shown() -> None:
+def test_every_difference_named_by_a_rule_or_an_upstream_case_is_shown() -> None:
     named = [re.match(r"difference ([a-z0-9-]+):", why) for why in ELSEWHERE.values()]
     used = {match[1] for match in named if match}
 
@@ -85,19 +85,19 @@ def test_each_difference_named_elsewhere_is_shown() -> None:
     assert used | set(RULES) <= set(SHOWN)
 
 
-def test_the_page_has_a_section_for_each_difference_and_none_more() -> None:
+def test_the_page_has_exactly_one_section_for_each_difference() -> None:
     assert [name for name, _ in sections()] == list(SHOWN)
 
 
 @each_name
-def test_a_section_has_the_scenario_and_both_outcomes(name: str) -> None:
+def test_a_section_shows_the_scenario_and_both_outcomes(name: str) -> None:
     literal = "\n".join(f"   {line}" for line in written(name).split("\n"))
 
     assert f".. code-block:: text\n\n{literal}\n" in dict(sections())[name]
 
 
 @each_name
-def test_a_section_says_why_and_which_key_chooses(name: str) -> None:
+def test_a_section_gives_the_reason_and_the_config_key(name: str) -> None:
     key = SHOWN[name].key
     fields = dict(re.findall(r"^:(\w+): (.+)", dict(sections())[name], re.MULTILINE))
 

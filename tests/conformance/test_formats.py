@@ -1,4 +1,4 @@
-"""Cookie lines, signatures and stored documents, against Node's own programs."""
+"""Cookie lines, signatures and stored documents are compatible with Node's packages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from flask_serversession.format.serializer import TypedJSON
 
 from .node_side import Words
 
-#: What encodeURIComponent leaves alone.
+#: The characters that encodeURIComponent does not escape.
 UNRESERVED = "-_.!~*'()"
 
 live = settings(
@@ -41,7 +41,7 @@ def _for_node(secret: str | bytes) -> Any:
 
 
 @pytest.mark.slow
-def test_signatures_are_cookie_signatures_own(words: Words) -> None:
+def test_signatures_are_equal_to_those_of_cookie_signature(words: Words) -> None:
     @live
     @given(ids, secrets)
     def run(sid: str, secret: str | bytes) -> None:
@@ -55,7 +55,7 @@ def test_signatures_are_cookie_signatures_own(words: Words) -> None:
     run()
 
 
-def test_what_one_side_refuses_the_other_refuses_too(words: Words) -> None:
+def test_both_sides_refuse_the_same_tampered_cookies(words: Words) -> None:
     @settings(live, max_examples=300)
     @given(ids, secrets, st.integers(0, 200), st.sampled_from("aB0+/=.-"))
     def run(sid: str, secret: str | bytes, position: int, other: str) -> None:
@@ -107,7 +107,9 @@ LINES += [
 
 
 @pytest.mark.parametrize("options", LINES, ids=json.dumps)
-def test_a_set_cookie_line_is_expresss_to_the_byte(options: dict[str, Any], words: Words) -> None:
+def test_a_set_cookie_line_is_equal_to_that_of_express(
+    options: dict[str, Any], words: Words
+) -> None:
     asked = words.ask(
         {"ask": "line", "name": "connect.sid", "value": "s:a b/ü.+=", "options": options}
     )
@@ -120,7 +122,7 @@ def test_a_set_cookie_line_is_expresss_to_the_byte(options: dict[str, Any], word
     [{"domain": "a b"}, {"path": "/a;b"}, {"sameSite": "bogus"}, {"priority": "bogus"}],
     ids=json.dumps,
 )
-def test_what_express_refuses_to_serialise_is_refused_when_it_is_given(
+def test_attributes_that_express_cannot_serialise_are_refused_when_they_are_set(
     options: dict[str, Any], words: Words
 ) -> None:
     assert "refused" in words.ask({"ask": "line", "name": "n", "value": "v", "options": options})
@@ -142,7 +144,7 @@ def _cookie(options: dict[str, Any]) -> SessionCookie:
 names = st.text(st.characters(codec="utf-8"), max_size=6).filter(
     lambda name: name not in RESERVED_BY_NODE
 )
-#: Names that express drops when it loads a row, because its Session has them already.
+#: Names that Express drops when it loads a document, because its Session has such members.
 RESERVED_BY_NODE = {"cookie", "id", "req", "touch", "save", "reload", "destroy", "regenerate"}
 RESERVED_BY_NODE |= {"resetMaxAge", "constructor", "toString", "valueOf", "__proto__"}
 RESERVED_BY_NODE |= {"toLocaleString", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable"}
@@ -165,7 +167,7 @@ documents = st.dictionaries(names, exact_in_both, max_size=4)
 
 
 @pytest.mark.slow
-def test_what_python_stores_express_loads_and_python_loads_again(words: Words) -> None:
+def test_data_stored_by_python_survives_a_save_by_express(words: Words) -> None:
     serializer = TypedJSON()
     cookie = SessionCookie(CookieOptions(max_age=60_000)).to_document()
 
@@ -185,7 +187,7 @@ def test_what_python_stores_express_loads_and_python_loads_again(words: Words) -
     run()
 
 
-def test_pythons_own_types_pass_through_express_untouched(words: Words) -> None:
+def test_types_that_only_python_has_survive_a_save_by_express(words: Words) -> None:
     serializer = TypedJSON()
     data = {
         "tuple": (1, (2, [3])),
@@ -207,7 +209,7 @@ def test_pythons_own_types_pass_through_express_untouched(words: Words) -> None:
     assert members == data
 
 
-#: JavaScript, and what Python has of it once Express has stored it.
+#: JavaScript data, and what Python loads after Express stored it.
 TRAPS = [
     ("{a: new Date(0)}", {"a": "1970-01-01T00:00:00.000Z"}),
     ("{a: undefined, b: () => 1, c: [undefined]}", {"c": [None]}),
@@ -230,7 +232,7 @@ TRAPS = [
 
 
 @pytest.mark.parametrize(("source", "expected"), TRAPS, ids=[source for source, _ in TRAPS])
-def test_what_express_stores_python_loads(
+def test_python_loads_what_express_stores(
     source: str, expected: dict[str, Any], words: Words
 ) -> None:
     stored: str = words.ask({"ask": "store", "source": source})

@@ -1,4 +1,4 @@
-"""Flask gives express-session's traces: those checked in, and those asked of it live."""
+"""Flask's traces are equal to express-session's, both recorded and live."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Compare = Callable[[dict[str, Any], dict[str, Any]], None]
     ("scenario", "express"),
     [pytest.param(scenario, express, id=name) for name, scenario, express in read("upstream")],
 )
-def test_a_case_of_upstreams_own_tests_gives_the_same_trace(
+def test_a_case_of_express_sessions_tests_gives_the_same_trace(
     scenario: dict[str, Any], express: dict[str, Any], compare: Compare
 ) -> None:
     compare(scenario, express)
 
 
-def test_every_case_of_upstreams_tests_is_here_or_accounted_for() -> None:
+def test_every_case_of_express_sessions_tests_is_played_or_explained() -> None:
     accounted = [str(number) for number in CASES] + list(ELSEWHERE)
 
     assert len(accounted) == len(set(accounted)) == 142 + 18
@@ -54,7 +54,7 @@ def test_recorded_random_scenarios_give_the_same_trace(compare: Compare) -> None
 
 
 @pytest.mark.slow
-def test_random_scenarios_give_the_same_trace_live(
+def test_random_scenarios_played_live_give_the_same_trace(
     judge: Judge, compare: Compare, pytestconfig: pytest.Config
 ) -> None:
     @settings(
@@ -70,12 +70,12 @@ def test_random_scenarios_give_the_same_trace_live(
     run()
 
 
-def test_what_is_checked_in_is_what_express_session_says(judge: Judge) -> None:
+def test_the_recorded_traces_are_those_of_the_installed_express_session(judge: Judge) -> None:
     for _, scenario, express in read("upstream"):
         assert judge.play(scenario) == express
     for name, scenario, express in read("decisions")[::29]:
         assert judge.play(scenario) == express, name
 
 
-def test_the_rows_checked_in_are_all_there_are() -> None:
+def test_every_combination_of_options_is_recorded() -> None:
     assert [name for name, _, _ in read("decisions")] == [name for name, _ in rows()]

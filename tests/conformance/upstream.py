@@ -1,7 +1,7 @@
-"""express-session's own test cases, by their numbers in its ``test/session.js``.
+"""The test cases of express-session, by their position in its ``test/session.js``.
 
-``CASES`` are scenarios; ``ELSEWHERE`` says of every other case why it is none, and what
-stands for it. Together they are all 142, and the 18 of ``test/cookie.js``.
+``CASES`` has those that are scenarios. ``ELSEWHERE`` says why each of the others is not one, and
+what tests it instead. Together they are all 142 cases, and the 18 of ``test/cookie.js``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ACTIVE = ["set", "active", True]
 
 
 def case(*requests: dict[str, Any], **options: Any) -> Scenario:
-    """Return a scenario with the options that upstream's tests have when they say nothing."""
+    """Return a scenario with the default options of express-session's tests."""
     defaults = {"secret": SECRET, "resave": True, "saveUninitialized": True}
     options = {**defaults, "cookie": {"maxAge": 60_000}, **options}
     extra = {name: options.pop(name) for name in ("genid", "otherServers") if name in options}
@@ -28,7 +28,7 @@ def case(*requests: dict[str, Any], **options: Any) -> Scenario:
 
 
 def get(*actions: list[Any], **request: Any) -> dict[str, Any]:
-    """Return a request; it carries the cookie of the last answer unless told otherwise."""
+    """Return a request. It sends the cookie of the last response unless it names another."""
     return {"actions": [list(action) for action in actions], **request}
 
 
@@ -197,32 +197,32 @@ CASES: dict[int, Scenario] = {
     138: case(get(COUNT, SEE), get(COUNT, SEE, ["unset"]), unset="destroy"),
 }
 
-_OBJECT = "tests/unit/test_cookie.py: the same on SessionCookie"
-_WSGI = "Node's response is written piece by piece; WSGI gets a response that is whole"
+_OBJECT = "tests/unit/test_cookie.py tests SessionCookie the same way"
+_WSGI = "a Node response is written in pieces; a WSGI response is complete"
 
 ELSEWHERE: dict[str, str] = {
-    "1": "exports; tests/docs names every public one of ours",
-    "2": "two middlewares on one request; Flask has one interface an app",
-    "4": "req.secret of cookie-parser; SECRET_KEY stands for it (tests/flask)",
-    "10": "an empty request line, which no server hands on",
+    "1": "exports; tests/docs checks every public name of this package",
+    "2": "two middlewares on one request; a Flask app has one session interface",
+    "4": "req.secret of cookie-parser; here SECRET_KEY (tests/flask)",
+    "10": "an empty request line, which a WSGI server does not pass on",
     "11": _WSGI,
-    "13": "a data key named like a method; keys and methods do not meet in Python",
-    "15": "req.sessionID may be assigned in Node; session.id is read-only",
+    "13": "a data key with a method's name; in Python keys and methods are separate",
+    "15": "assigns req.sessionID; session.id is read-only",
     "29": "difference broken-rows: a row without a cookie is a new session, not a 500",
     "41": "a mounted app: tests/flask, with SCRIPT_NAME",
     "42": "a mounted app: tests/flask, with SCRIPT_NAME",
     "60": "genid must be a function: tests/unit/test_config.py",
-    "61": "a random id; tests/unit/test_ids.py has its form",
+    "61": "a random id; tests/unit/test_ids.py tests its form",
     "79": "difference failures-are-500: store.touch fails",
     "84": "difference failures-are-500: store.set fails",
     "96": "difference failures-are-500: store.destroy fails",
     "97": _WSGI,
     "98": _WSGI,
     "99": _WSGI,
-    "103": "stores have no disconnect event; SESSION_STORE's failure is raised",
+    "103": "stores have no disconnect event; a store's failure is raised",
     "104": "stores have no connect event",
-    "107": "two requests at once: tests/flask/test_parallel_requests.py",
-    "109": "nested callbacks; reload() returns",
+    "107": "two requests at once: tests/flask/test_lost_updates.py",
+    "109": "nested callbacks; reload() is synchronous",
     "119": "an invalid date cannot be assigned: ValueError (tests/unit/test_cookie.py)",
     "139": "difference cookie-header-only: req.cookies of cookie-parser",
     "140": "difference cookie-header-only: req.cookies of cookie-parser",

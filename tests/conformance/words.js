@@ -1,7 +1,7 @@
 'use strict'
 
-// Answers single questions about Node's formats: one JSON question a line on standard
-// input, one JSON answer a line on standard output.
+// Answers single questions about Node's formats. Reads one JSON question per line from standard
+// input, and writes one JSON answer per line to standard output.
 
 const readline = require('node:readline')
 const cookieParser = require('cookie-parser')
@@ -18,7 +18,7 @@ const answers = {
   // The text of a signed cookie.
   sign: ({ value, secret }) => encodeURIComponent('s:' + signature.sign(value, bytes(secret))),
 
-  // What cookie-parser makes of a Cookie header's value.
+  // The value that cookie-parser returns for a signed cookie.
   unsign: ({ text, secret }) => {
     const value = decodeURIComponent(text)
     return secret.hex
@@ -26,7 +26,7 @@ const answers = {
       : cookieParser.signedCookie(value, secret)
   },
 
-  // The Set-Cookie line of these attributes, or why there is none.
+  // The Set-Cookie line with these attributes, or the reason why it is refused.
   line: ({ name, value, options }) => {
     const dated = { ...options }
     if (typeof dated.expires === 'string') dated.expires = new Date(dated.expires)
@@ -37,14 +37,14 @@ const answers = {
     }
   },
 
-  // A stored document, loaded into a session and stored again.
+  // A stored document after it was loaded into a session and stored again.
   reload: ({ document }) => {
     const req = {}
     new Store().createSession(req, JSON.parse(document))
     return { document: JSON.stringify(req.session), data: { ...req.session, cookie: undefined } }
   },
 
-  // The document Express stores for this data, given as JavaScript.
+  // The document that Express stores for data given as JavaScript source.
   store: ({ source }) => {
     const session = new Session({ sessionID: 'id' }, new Function(`return ${source}`)())
     session.cookie = new Cookie()

@@ -1,4 +1,4 @@
-"""What the documentation shows is run, and what there is is documented."""
+"""Every code block in the documentation runs, and every public name is documented."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGES = [
     *sorted(page for page in (ROOT / "docs").rglob("*.rst") if "_build" not in page.parts),
 ]
 
-#: A block of Python: in Markdown between fences, in reST indented below its directive.
+#: A block of Python: between fences in Markdown, indented below a directive in reST.
 _MARKDOWN = re.compile(
     r"^```(?P<language>python|pycon)\n(?P<text>.*?)^```",
     re.MULTILINE | re.DOTALL,
@@ -44,7 +44,7 @@ _TEST = re.compile(r"^(def test_|class Test)", re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """One block of code of a page."""
+    """A block of code on a page."""
 
     language: str
     source: str
@@ -66,7 +66,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 
 def run_page(page: Path) -> dict[str, Any]:
-    """Run the blocks of a page in one namespace, in which ``app`` is an application."""
+    """Run the blocks of a page in one namespace, where ``app`` is a Flask application."""
     namespace: dict[str, Any] = {"__name__": "documented"}
     makes_its_own = any("app = Flask(" in block.source for block in blocks_of(page))
     for block in blocks_of(page):
@@ -85,7 +85,7 @@ def run_block(page: Path, block: Block, namespace: dict[str, Any]) -> None:
     if block.language == "pycon":
         run_session(page, block, namespace)
         return
-    # The empty lines make a traceback point into the page.
+    # The blank lines make the line numbers of a traceback those of the page.
     exec(compile("\n" * block.line + block.source, name_of(page), "exec"), namespace)
 
 
@@ -101,7 +101,7 @@ def run_session(page: Path, block: Block, namespace: dict[str, Any]) -> None:
 
 
 def configure(app: Flask) -> None:
-    """Let the extension read what a block put into the application's config."""
+    """Initialise the extension, so that it checks the config set by a block."""
     if EXTENSION not in app.extensions:
         ServerSession(app)
     close(app)
@@ -116,7 +116,7 @@ def pages_with(pattern: re.Pattern[str]) -> list[Path]:
 
 
 def as_test_file(page: Path) -> str:
-    """Return the code of a page up to its last test: a test file."""
+    """Return the code of a page up to its last test, as a test file."""
     sources = [block.source for block in blocks_of(page)]
     last = max(number for number, source in enumerate(sources) if _TEST.search(source))
     return "\n".join(sources[: last + 1])
@@ -127,7 +127,7 @@ def headings_of(page: Path) -> list[str]:
 
 
 def documented_names() -> set[str]:
-    """Return the last part of each name that the reference has an entry for."""
+    """Return the last part of each dotted name with an entry in the reference."""
     directive = re.compile(r"^ *\.\. auto(?:class|exception|data|function):: (\S+)$", re.MULTILINE)
     return {
         name.rpartition(".")[2]
@@ -143,7 +143,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_no_block_of_a_page_is_overlooked(page: Path) -> None:
+def test_each_block_of_python_on_a_page_is_found(page: Path) -> None:
     marks = re.findall(r"```py|code-block:: *py", page.read_text(encoding="utf-8"))
 
     assert len(list(blocks_of(page))) == len(marks)
@@ -166,7 +166,7 @@ def test_the_tests_on_a_page_pass(page: Path, tmp_path: Path) -> None:
     assert "skipped" not in done.stdout
 
 
-def test_the_application_of_the_tutorial_keeps_notes_until_the_logout() -> None:
+def test_the_tutorial_application_keeps_notes_until_logout() -> None:
     app = run_page(ROOT / "docs" / "tutorial" / "index.rst")["app"]
     client = app.test_client()
     login = {"name": "ada", "password": "analytical"}
@@ -181,7 +181,7 @@ def test_the_application_of_the_tutorial_keeps_notes_until_the_logout() -> None:
     close(app)
 
 
-def test_each_public_name_has_an_entry() -> None:
+def test_each_public_name_has_a_reference_entry() -> None:
     public = {
         name
         for name, value in vars(flask_serversession).items()
@@ -191,13 +191,13 @@ def test_each_public_name_has_an_entry() -> None:
     assert public <= documented_names()
 
 
-def test_each_error_has_an_entry() -> None:
+def test_each_error_has_a_reference_entry() -> None:
     classes = {name for name, value in vars(errors).items() if isinstance(value, type)}
 
     assert classes <= documented_names()
 
 
-def test_each_store_has_an_entry() -> None:
+def test_each_store_has_a_reference_entry() -> None:
     assert {kind.name for kind in stores._BY_NAME.values()} <= documented_names()
 
 
@@ -217,7 +217,7 @@ def test_each_option_of_a_command_is_documented(command: Any) -> None:
         assert (parameter.metavar or max(parameter.opts, key=len)) in section
 
 
-def test_each_link_of_the_readme_leads_to_a_file() -> None:
+def test_each_link_in_the_readme_leads_to_a_file() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#]+)\)", text)
 

@@ -1,4 +1,4 @@
-"""The reference page of the config keys says what the table of options says."""
+"""The reference page of the config keys agrees with the table of options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "config.rst").read_te
 
 
 def field_of(option: Option, name: str) -> str:
-    """Return what a field list of an option's section says."""
+    """Return the text of a field in the section of an option."""
     section = PAGE.partition(f".. setting:: {option.key}\n")[2].partition(".. setting::")[0]
     [text] = re.findall(rf"^:{name}: (.+)$", section, re.MULTILINE)
     return str(text)
@@ -37,21 +37,21 @@ def test_each_key_has_a_section_and_each_section_is_a_key() -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
-def test_the_defaults_are_as_documented(option: Option) -> None:
+def test_the_documented_default_of_each_option_is_correct(option: Option) -> None:
     flask, _, express = field_of(option, "Default").partition("; in the express profile ")
 
     assert (value_of(flask), value_of(express or flask)) == option.defaults
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
-def test_the_allowed_values_are_documented_in_the_words_of_the_error(option: Option) -> None:
+def test_the_documented_type_of_each_option_equals_the_error_message(option: Option) -> None:
     text = field_of(option, "Type").replace("``", "").replace('"', "'")
 
     assert text == option.parser.allowed
 
 
 @pytest.mark.parametrize("option", FLASKS_OPTIONS, ids=lambda option: option.key)
-def test_each_key_of_flask_that_is_read_is_documented(option: Option) -> None:
+def test_each_flask_key_that_the_extension_reads_is_documented(option: Option) -> None:
     section = PAGE.partition("\nKeys of Flask\n")[2]
 
     assert f"``{option.key}``" in section

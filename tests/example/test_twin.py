@@ -1,4 +1,4 @@
-"""The example app and its twin in Express, behind one port, as a visitor sees them."""
+"""The example app and its Express twin on one port, as a visitor sees them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FLASK, EXPRESS = "", "/express"
 
 @pytest.fixture(scope="module")
 def node(request: pytest.FixtureRequest) -> str:
-    """The Node that runs Express."""
+    """The path of the ``node`` that runs Express."""
     node = shutil.which("node")
     if node is None or not (TWIN / "node_modules" / "express").is_dir():
         remedy = "install Node 20, then npm ci in example_app/express"
@@ -54,7 +54,7 @@ def node(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def shops(node: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Open both shops; give the URL of the port they are behind."""
+    """Start both shops and return the URL of the proxy in front of them."""
     folder = tmp_path_factory.mktemp("twin")
     secret = {"SECRET_KEY": "the same in both"}
     with (
@@ -103,7 +103,7 @@ def program(node: str, script: str, folder: Path, **environment: str) -> Iterato
 
 
 class Visitor:
-    """A browser, which goes where it is told and follows no redirection by itself."""
+    """A browser that does not follow redirects by itself."""
 
     def __init__(self, url: str, cookies: Iterable[Cookie] = ()) -> None:
         self._url = url
@@ -113,7 +113,7 @@ class Visitor:
         self._opener = build_opener(HTTPCookieProcessor(self._cookies), AnyStatus)
 
     def copy(self) -> Visitor:
-        """Return another browser, with these cookies as they are now."""
+        """Return another browser with a copy of the current cookies."""
         return Visitor(self._url, self._cookies)
 
     @property
@@ -126,7 +126,7 @@ class Visitor:
         return self._open(path, None, expected=200)
 
     def send(self, path: str, *, seen_at: str, expected: int = 302, **fields: str) -> None:
-        """Send a form, with the token that is on a page."""
+        """Send a form with the CSRF token of a page."""
         tokens = re.findall(r'name="csrf_token" value="([^"]+)"', self.look(seen_at))
         form = urlencode({"csrf_token": tokens[0], **fields})
         self._open(path, form.encode(), expected=expected)
@@ -157,13 +157,13 @@ def add(visitor: Visitor, side: str, slug: str, glaze: str) -> None:
 
 
 def name_on(page: str) -> str | None:
-    """Return who is logged in, as a page has it."""
+    """Return the name of the user logged in, as shown on a page."""
     found = re.search(r"<span>([^<]+)</span>\s*<button class=\"quiet\">Log out", page)
     return found[1] if found else None
 
 
 def cart_on(page: str) -> dict[str, int]:
-    """Return what is in the cart, as a page has it."""
+    """Return the contents of the cart, as shown on a page."""
     lines = re.findall(r'"One ([^"]+) less">.</button>\s*<span>(\d+)</span>', page)
     return {name: int(quantity) for name, quantity in lines}
 
@@ -171,13 +171,13 @@ def cart_on(page: str) -> dict[str, int]:
 both_ways = pytest.mark.parametrize(("here", "there"), [(FLASK, EXPRESS), (EXPRESS, FLASK)])
 
 
-def test_each_page_says_who_answered(visitor: Visitor) -> None:
+def test_each_page_says_which_framework_answered(visitor: Visitor) -> None:
     for path in ["/", "/login"]:
         assert "Answered by <b>Flask</b>" in visitor.look(FLASK + path)
         assert "Answered by <b>Express</b>" in visitor.look(EXPRESS + path)
 
 
-def test_the_example_app_by_itself_says_nothing_of_a_twin(
+def test_the_example_app_alone_does_not_mention_a_twin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TWIN_URL", raising=False)
@@ -189,7 +189,7 @@ def test_the_example_app_by_itself_says_nothing_of_a_twin(
 
 
 @both_ways
-def test_who_logs_in_at_one_is_logged_in_at_the_other(
+def test_a_login_on_one_side_is_a_login_on_the_other(
     visitor: Visitor, here: str, there: str
 ) -> None:
     log_in(visitor, here)
@@ -200,7 +200,7 @@ def test_who_logs_in_at_one_is_logged_in_at_the_other(
 
 
 @both_ways
-def test_who_logs_out_at_one_is_logged_out_at_the_other(
+def test_a_logout_on_one_side_is_a_logout_on_the_other(
     visitor: Visitor, here: str, there: str
 ) -> None:
     log_in(visitor, here)
@@ -213,7 +213,7 @@ def test_who_logs_out_at_one_is_logged_out_at_the_other(
 
 
 @both_ways
-def test_a_login_renews_the_id_and_keeps_the_cart_of_the_other_side(
+def test_a_login_changes_the_id_and_keeps_the_cart_of_the_other_side(
     visitor: Visitor, here: str, there: str
 ) -> None:
     add(visitor, there, "bowl", "chalk")
@@ -225,7 +225,7 @@ def test_a_login_renews_the_id_and_keeps_the_cart_of_the_other_side(
 
 
 @both_ways
-def test_a_remembered_login_is_one_at_the_other_side(
+def test_a_remembered_login_is_remembered_on_the_other_side(
     visitor: Visitor, here: str, there: str
 ) -> None:
     visitor.send(f"{here}/login", seen_at=f"{here}/login", name="Ada", remember="on")
@@ -234,7 +234,7 @@ def test_a_remembered_login_is_one_at_the_other_side(
 
 
 @both_ways
-def test_a_cart_filled_at_one_is_changed_at_the_other(
+def test_a_cart_filled_on_one_side_can_be_changed_on_the_other(
     visitor: Visitor, here: str, there: str
 ) -> None:
     add(visitor, here, "cup", "celadon")
@@ -247,7 +247,7 @@ def test_a_cart_filled_at_one_is_changed_at_the_other(
 
 
 @both_ways
-def test_a_form_of_one_side_may_be_sent_to_the_other(
+def test_a_form_of_one_side_can_be_sent_to_the_other(
     visitor: Visitor, here: str, there: str
 ) -> None:
     visitor.send(f"{there}/cart/cup", seen_at=f"{here}/", glaze="iron")
@@ -256,7 +256,7 @@ def test_a_form_of_one_side_may_be_sent_to_the_other(
 
 
 @both_ways
-def test_a_message_of_one_side_is_shown_once_by_the_other(
+def test_a_message_flashed_on_one_side_is_shown_once_by_the_other(
     visitor: Visitor, here: str, there: str
 ) -> None:
     log_in(visitor, here)
@@ -266,7 +266,7 @@ def test_a_message_of_one_side_is_shown_once_by_the_other(
 
 
 @pytest.mark.parametrize("side", [FLASK, EXPRESS])
-def test_a_form_without_the_token_is_refused(visitor: Visitor, side: str) -> None:
+def test_a_form_without_a_valid_csrf_token_is_refused(visitor: Visitor, side: str) -> None:
     visitor.send(f"{side}/cart/cup", seen_at=f"{side}/", csrf_token="", glaze="iron", expected=400)
     visitor.send(f"{side}/logout", seen_at=f"{side}/", csrf_token="another", expected=400)
 

@@ -1,4 +1,4 @@
-"""The networked stores' servers, each set to keep what it acknowledges, if it can."""
+"""The networked stores' servers, configured to lose no acknowledged write where they can."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ MEMCACHED = Backend(
 MONGODB = Backend(
     name="MongoDB" if MONGOD else "nx-27017",
     is_installed=bool(MONGOD or find_spec("nx_27017")),
-    # Left to itself mongod acknowledges up to 100 ms before its journal is written.
+    # By default mongod acknowledges a write up to 100 ms before it is in the journal.
     address=lambda port: f"{mongodb_address(port)}&journal=true",
     serve=mongodb_server,
-    # nx-27017, which stands in for it, has its data in memory.
+    # nx-27017, which replaces a missing mongod, keeps its data in memory.
     durable=bool(MONGOD),
 )
 

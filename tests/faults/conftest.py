@@ -1,4 +1,4 @@
-"""For each networked store a server of these tests' own, and an application on it."""
+"""Fixtures: a server for each networked store that tests may kill, and an app that uses it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def only_server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture
 def server(only_server: Server) -> Iterator[Server]:
-    """A server that runs, and may be done anything to."""
+    """A running server that a test may kill or stop. It is mended afterwards."""
     yield only_server
     only_server.mend()
 
@@ -40,13 +40,13 @@ def server(only_server: Server) -> Iterator[Server]:
 def site(server: Server) -> Iterator[Site]:
     site = Site(server.url, timeout=TIMEOUT)
     yield site
-    server.mend()  # or closing a connection might wait for it
+    server.mend()  # otherwise closing a connection could wait for it
     site.close()
 
 
 @pytest.fixture
 def member(site: Site) -> Visitor:
-    """A visitor whose session the store has."""
+    """A visitor who has a session in the store."""
     member = site.visitor()
     assert member.counts().status == 200
     return member
@@ -54,5 +54,5 @@ def member(site: Site) -> Visitor:
 
 @pytest.fixture(params=["killed", "hanging"])
 def strike(request: pytest.FixtureRequest, server: Server) -> Strike:
-    """Have the server die, or stop without a word; ``server.mend()`` is the way back."""
+    """Return a function that kills the server or makes it hang, until ``server.mend()``."""
     return server.kill if request.param == "killed" else server.hang

@@ -1,4 +1,4 @@
-"""Places with little room for sessions, and more of it when asked for."""
+"""Stores with little room for sessions, which can be given more."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from .visitor import Site
 from .visitor import TIMEOUT
 from .visitor import Visitor
 
-#: Random, or a database would store it in less room.
+#: Random, so that a database cannot compress it.
 TEXT = random.Random(5).randbytes(5_000).hex()
 MOST_VISITORS = 1_000
 
 
 @dataclass(frozen=True)
 class Narrow:
-    """A store's place that is soon full."""
+    """A store that is full after a few sessions."""
 
     url: str
     make_room: Callable[[], object]
-    #: Whether ending a session may take room, too.
+    #: Whether ending a session may need room, too.
     may_refuse_to_delete: bool = False
 
     @property
@@ -52,14 +52,14 @@ class Narrow:
 
 
 def fill(site: Site) -> list[Visitor]:
-    """Have visitors come until there is room for no more; return those who got a session."""
+    """Add visitors until the store is full; return those who got a session."""
     members: list[Visitor] = []
     for _ in range(MOST_VISITORS):
         member = site.visitor()
         if member.writes(TEXT).status != 200:
             return members
         members.append(member)
-    raise AssertionError("it never was full")
+    raise AssertionError("the store never was full")
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def files_on_a_small_disk() -> Iterator[Narrow]:
 
 @contextmanager
 def postgresql_on_a_small_disk() -> Iterator[Narrow]:
-    """The table alone is there: without room for its log the whole server would stop."""
+    """Put only the tables on the small disk: without room for its log, PostgreSQL would stop."""
     if not POSTGRESQL.is_installed:
         pytest.skip("apt install postgresql")
     with small_disk() as disk, own_server(POSTGRESQL) as server:
@@ -132,15 +132,15 @@ PLACES = {
 
 @contextmanager
 def small_disk() -> Iterator[Path]:
-    """Mount a file system of 1 MB until the block ends; only root may."""
+    """Mount a file system of 1 MB until the block ends. This requires root."""
     if os.geteuid() != 0:
-        pytest.skip("mounting a small disk takes root")
+        pytest.skip("mounting a small disk requires root")
     with tempfile.TemporaryDirectory(prefix="disk-") as name:
         disk = Path(name)
         disk.chmod(0o755)
         mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", name]
         if subprocess.run(mount, capture_output=True).returncode:
-            pytest.skip("this root may not mount a small disk")
+            pytest.skip("root is not allowed to mount a small disk here")
         try:
             yield disk
         finally:

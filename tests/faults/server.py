@@ -1,4 +1,4 @@
-"""A server that is killed and stopped, and comes back on its port with its folder."""
+"""A server that tests can kill, stop and bring back, on the same port with the same folder."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from pathlib import Path
 
 from ..servers.base import free_port
 
-#: Seconds; longer than any request may take.
+#: Seconds after which a hanging server continues; longer than any request may take.
 _LONGEST_HANG = 6.0
 
 Serve = Callable[[Path, int], AbstractContextManager["subprocess.Popen[bytes]"]]
 
 
 def nothing(folder: Path) -> None:
-    """Prepare nothing: the server makes what it needs."""
+    """Do nothing: this server needs no preparation."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """How a server of a kind is run, and what may be expected of it."""
+    """How to run one kind of server, and what it guarantees."""
 
     name: str
-    #: Whether this machine has its program, or what stands in for that.
+    #: Whether this machine has its program or a replacement for it.
     is_installed: bool
-    #: Its URL, given a port.
+    #: Returns its URL for a port.
     address: Callable[[int], str]
     serve: Serve
     install: Callable[[Path], None] = nothing
-    #: Whether what it acknowledged is there after a SIGKILL.
+    #: Whether it keeps every acknowledged write when it is killed with SIGKILL.
     durable: bool = False
     #: Whether the driver fails once per pooled connection after a restart.
     notices_late: bool = False
 
 
 class Server:
-    """A server of one's own, always on the same port and with the same data."""
+    """One server, always on the same port and with the same data folder."""
 
     _process: subprocess.Popen[bytes]
     _alarm: threading.Timer
@@ -65,8 +65,8 @@ class Server:
         self._is_up = True
 
     def kill(self) -> None:
-        """End every process of it with SIGKILL, as a crash of the machine would."""
-        # Stopped first, the parent cannot replace a child and the list stays complete.
+        """Kill all of its processes with SIGKILL at once, as a crash would."""
+        # The parent is stopped first, so that it cannot start a child that is not in the list.
         self._process.send_signal(signal.SIGSTOP)
         for each in (*children_of(self._process.pid), self._process.pid):
             os.kill(each, signal.SIGKILL)
@@ -74,10 +74,10 @@ class Server:
         self._is_up = False
 
     def hang(self) -> None:
-        """Stop every process of it; the kernel still accepts connections for it.
+        """Stop all of its processes. The kernel still accepts connections for it.
 
-        After a while it goes on by itself, so that a client that waits without end fails
-        its test instead of stopping the run.
+        It continues by itself after a few seconds, so that a client without a timeout fails
+        its test and does not block the run.
         """
         self._process.send_signal(signal.SIGSTOP)
         self._stopped = [self._process.pid, *children_of(self._process.pid)]
@@ -87,7 +87,7 @@ class Server:
         self._alarm.start()
 
     def mend(self) -> None:
-        """Have it answer again, whatever was done to it."""
+        """Make it answer again after :meth:`kill` or :meth:`hang`."""
         if self._stopped:
             self._alarm.cancel()
             self._alarm.join()
@@ -107,8 +107,8 @@ class Server:
 
 @contextmanager
 def own_server(backend: Backend) -> Iterator[Server]:
-    """Run a server until the block ends, in a folder that other users may enter."""
-    # pytest's own temporary folders are closed to the users that servers run as.
+    """Run a server until the block ends, in a folder that other users can enter."""
+    # pytest's temporary folders are closed to the users that some servers run as.
     with tempfile.TemporaryDirectory(prefix="server-") as folder:
         server = Server(backend, Path(folder))
         server.start()
@@ -119,11 +119,11 @@ def own_server(backend: Backend) -> Iterator[Server]:
 
 
 def children_of(pid: int) -> list[int]:
-    """Return the processes that a process has started and that still run (Linux)."""
+    """Return the ids of a process's running children. Works on Linux only."""
     children = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            # The name, in brackets, may itself contain brackets and spaces.
+            # The process name, in parentheses, may itself contain parentheses and spaces.
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         except (FileNotFoundError, ProcessLookupError):
             continue

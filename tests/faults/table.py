@@ -1,4 +1,4 @@
-"""Prints what users saw of each fault, store by store: ``python -m tests.faults.table``."""
+"""Prints what users see during each fault, by store: ``python -m tests.faults.table``."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .visitor import wait_for_outage
 ROW = "{:10} {:9} {:9} {:7} {:>8}  {:12}  {}"
 HEADINGS = ("store", "fault", "answers", "cookies", "longest", "failed after", "sessions")
 INTRODUCTION = f"""\
-The stores' timeout is {TIMEOUT} s, and {CROWD} visitors come at once. "answers" and "cookies"
-are those of the requests that the fault met; "failed after" counts the ones that failed
-after the server was back, or there was room again, before all visitors were served.
+The stores' timeout is {TIMEOUT} s, and {CROWD} visitors send requests at the same time.
+"answers" and "cookies" are those of the requests that failed; "failed after" counts the requests
+that failed after the server was back or had room again, until all visitors were served.
 """
 
 Cells = tuple[object, ...]

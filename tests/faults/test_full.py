@@ -1,4 +1,4 @@
-"""A store that is full: what does not fit is refused, and what was there stays whole."""
+"""A full store refuses what does not fit, and keeps every session it has intact."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def members(site: Site) -> list[Visitor]:
     return fill(site)
 
 
-def test_a_session_that_does_not_fit_is_refused_and_all_others_are_whole(
+def test_a_new_session_that_does_not_fit_is_refused_and_all_others_stay_intact(
     site: Site, members: list[Visitor]
 ) -> None:
     newcomer = site.visitor()
@@ -46,13 +46,13 @@ def test_a_session_that_does_not_fit_is_refused_and_all_others_are_whole(
     assert all(member.has(TEXT) for member in members)
 
 
-def test_a_session_that_outgrows_the_room_stays_as_it_last_was(
+def test_a_session_that_grows_too_large_keeps_its_last_saved_data(
     site: Site, members: list[Visitor]
 ) -> None:
     member = members[0]
     sid = member.sid
 
-    # Not all of it at once: a page or a slab may have some room left.
+    # In steps, because a page or a slab may have some room left.
     sizes = [2**n for n in range(1, 9)]
     answers = [member.writes(TEXT * size) for size in sizes]
 
@@ -65,7 +65,7 @@ def test_a_session_that_outgrows_the_room_stays_as_it_last_was(
     assert member.has(TEXT * (fitted[-1] if fitted else 1))
 
 
-def test_a_logout_needs_no_room_and_where_it_does_is_reported(
+def test_a_logout_on_a_full_store_succeeds_or_is_reported(
     narrow: Narrow, site: Site, members: list[Visitor]
 ) -> None:
     leaver = members.pop()
@@ -81,7 +81,7 @@ def test_a_logout_needs_no_room_and_where_it_does_is_reported(
     assert site.store.load(sid) is None
 
 
-def test_it_goes_on_by_itself_once_there_is_room(
+def test_a_store_accepts_sessions_again_once_there_is_room(
     narrow: Narrow, site: Site, members: list[Visitor]
 ) -> None:
     narrow.make_room()

@@ -1,4 +1,4 @@
-"""A process that is killed in the middle of its writes: no record is torn, none is lost."""
+"""No record is torn or lost when a process is killed in the middle of a write."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from flask_serversession.stores.base import SupportsClose
 
 KILLS = 200
 KEYS = [f"key{number}" for number in range(6)]
-#: Bytes; the one is a page or two of a database, the other many.
+#: Bytes: one or two pages of a database, and many.
 SIZES = [5_000, 150_000]
-#: How many writes are done, at most, before the last moments begin.
+#: A writer does at most this many writes before the wait that ends with its death.
 MOST_WRITES = 8
-#: Seconds, about as long as one or two of the longest writes.
+#: The longest such wait, in seconds: about as long as one or two of the longest writes.
 LAST_MOMENTS = 0.002
 YEAR_2100 = datetime(2100, 1, 1, tzinfo=timezone.utc)
 
@@ -36,14 +36,14 @@ fork = multiprocessing.get_context("fork")
 
 
 class State(NamedTuple):
-    """What is under a key: which of all payloads, and which expiry."""
+    """What is stored under a key: the numbers of its payload and its expiry."""
 
     payload: int
     expiry: int
 
     @property
     def record(self) -> Record:
-        # Every part of it tells whose part it is.
+        # Every line contains the number, so a payload of two writes is recognised.
         line = b"%07d " % self.payload
         text = line * (SIZES[self.payload % len(SIZES)] // len(line))
         return Record(b'{"text":"%s"}' % text, YEAR_2100 + timedelta(seconds=self.expiry))
@@ -64,29 +64,29 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_after_each_kill_every_record_is_as_its_last_write_left_it(store: Store) -> None:
+def test_after_each_kill_every_record_is_the_one_last_written(store: Store) -> None:
     known: dict[str, State | None] = dict.fromkeys(KEYS)
     interrupted = 0
     for seed in range(KILLS):
-        # Each stands there twice: when it began and when it was done.
+        # Every write is reported twice, when it begins and when it is done.
         told = killed_writer(store, seed, known)
         known.update(told[1::2])
         found = {key: store.load(key) for key in KEYS}
         if len(told) % 2:
             interrupted += 1
             key, after = told[-1]
-            # It may have been done with nobody left to tell, but as a whole or not at all.
+            # It may have been done without being reported, but only as a whole.
             if found[key] == (after and after.record):
                 known[key] = after
         assert found == {key: state and state.record for key, state in known.items()}
 
-    # Otherwise the kills hit between two writes, and show little.
+    # Otherwise most kills hit between two writes and prove little.
     assert interrupted > KILLS / 4
 
 
 def killed_writer(store: Store, seed: int, known: dict[str, State | None]) -> list[Write]:
-    """Have a process write until it is killed at some moment; return what it told."""
-    # The writer is then the only one who has the file open, and nobody tidies up after it.
+    """Have a process write until it is killed at a random moment; return what it reported."""
+    # No other process then has the file open and could clean up after the writer.
     if isinstance(store, SupportsClose):
         store.close()
     moment = random.Random(seed)
@@ -114,7 +114,7 @@ def write_on(store: Store, seed: int, known: dict[str, State | None], parent: Co
         key = chance.choice(KEYS)
         verb, after = chosen(known[key], number, chance)
         write = Write(key, after)
-        # So short a message reaches the pipe as a whole or not at all.
+        # A message this short is written to the pipe as a whole or not at all.
         parent.send(write)
         carry_out(store, verb, write)
         parent.send(write)

@@ -1,4 +1,4 @@
-"""A server that dies, or hangs: nobody waits without end and nobody is logged out."""
+"""While a server is down or hangs, requests end in time and nobody is logged out."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .visitor import Visitor
 from .visitor import wait_for_outage
 
 
-def test_on_a_healthy_server_an_update_is_answered_with_a_cookie(member: Visitor) -> None:
-    """Or the tests below, which look for none, could not fail."""
+def test_on_a_healthy_server_an_update_sets_a_cookie(member: Visitor) -> None:
+    """Otherwise the tests below, which expect no cookie, could not fail."""
     assert len(member.counts().cookies) == 1
 
 
-def test_in_the_middle_of_traffic_every_request_ends_in_time_and_leaves_the_cookie(
+def test_every_request_under_traffic_ends_in_time_and_leaves_the_cookie_alone(
     site: Site, strike: Strike
 ) -> None:
     visitors = site.crowd()
@@ -31,7 +31,7 @@ def test_in_the_middle_of_traffic_every_request_ends_in_time_and_leaves_the_cook
     assert [visitor.sid for visitor in visitors] == ids
 
 
-def test_a_visitor_gets_the_handlers_page_in_time_and_keeps_the_cookie(
+def test_a_visitor_gets_the_error_handlers_page_in_time_and_keeps_the_cookie(
     member: Visitor, strike: Strike
 ) -> None:
     sid = member.sid
@@ -42,7 +42,7 @@ def test_a_visitor_gets_the_handlers_page_in_time_and_keeps_the_cookie(
     assert member.sid == sid
 
 
-def test_a_session_that_cannot_be_created_leaves_no_cookie(site: Site, strike: Strike) -> None:
+def test_a_session_that_cannot_be_created_sets_no_cookie(site: Site, strike: Strike) -> None:
     site.visitor().counts()
     newcomer = site.visitor()
     strike()
@@ -51,7 +51,7 @@ def test_a_session_that_cannot_be_created_leaves_no_cookie(site: Site, strike: S
     assert newcomer.sid is None
 
 
-def test_a_request_that_ignores_its_session_is_answered_as_ever(
+def test_a_request_that_ignores_its_session_is_answered_as_usual(
     member: Visitor, strike: Strike
 ) -> None:
     strike()
@@ -61,7 +61,7 @@ def test_a_request_that_ignores_its_session_is_answered_as_ever(
     assert (answer.status, answer.text, answer.calls) == (200, "hello", [])
 
 
-def test_a_server_that_goes_between_load_and_save_is_asked_once_more_and_no_cookie_is_set(
+def test_an_outage_between_load_and_save_costs_one_failed_save_and_sets_no_cookie(
     member: Visitor, strike: Strike
 ) -> None:
     sid = member.sid
@@ -75,7 +75,7 @@ def test_a_server_that_goes_between_load_and_save_is_asked_once_more_and_no_cook
     assert member.sid == sid
 
 
-def test_a_logout_during_an_outage_is_reported_and_leaves_the_cookie(
+def test_a_logout_during_an_outage_is_reported_and_leaves_the_cookie_alone(
     member: Visitor, strike: Strike
 ) -> None:
     sid = member.sid
@@ -85,7 +85,7 @@ def test_a_logout_during_an_outage_is_reported_and_leaves_the_cookie(
     assert member.sid == sid
 
 
-def test_a_server_that_hung_is_used_again_and_no_acknowledged_update_is_lost(
+def test_after_a_hang_the_server_is_used_again_and_no_acknowledged_update_is_lost(
     site: Site, server: Server
 ) -> None:
     visitors = site.crowd()

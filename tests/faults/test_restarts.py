@@ -1,4 +1,4 @@
-"""A server that was killed and started again: what is there, and who notices."""
+"""After a server was killed and restarted, an app keeps working with what survived."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from .visitor import Visitor
 from .visitor import wait_for_outage
 
 
-def test_the_same_application_serves_again_without_being_touched(
-    site: Site, server: Server
-) -> None:
+def test_the_app_recovers_without_a_restart_of_its_own(site: Site, server: Server) -> None:
     visitors = site.crowd()
     with traffic(visitors):
         pass  # fills the pool
@@ -45,7 +43,7 @@ def test_no_update_that_was_acknowledged_before_the_kill_is_lost(
 
 
 @pytest.mark.parametrize("only_server", FORGETFUL, ids=name_of, indirect=True)
-def test_a_session_that_died_with_its_server_is_followed_by_one_with_a_new_id(
+def test_a_session_lost_with_its_server_is_replaced_by_one_with_a_new_id(
     site: Site, server: Server, member: Visitor
 ) -> None:
     old = member.sid

@@ -1,4 +1,4 @@
-"""A user of an application, whose every request says how long it took and what it cost."""
+"""A user of an app. Each answer tells the time it took and the store calls it made."""
 
 from __future__ import annotations
 
@@ -26,41 +26,41 @@ from ..flask.browser import session
 from ..flask.browser import View
 from ..flask.counting import CountingStore
 
-#: Seconds that the stores are told to wait.
+#: The stores' timeout, in seconds.
 TIMEOUT = 0.5
-#: Seconds after which a request counts as hanging, on a slow and busy machine too.
+#: Seconds after which a request counts as hanging, even on a slow and busy machine.
 LONGEST = 4 * TIMEOUT + 2
-#: Visitors at a time, each with a connection of the pool.
+#: Simultaneous visitors, each with its own connection from the pool.
 CROWD = 3
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a request."""
+    """The response to a request, and how it came about."""
 
     status: int
     text: str
     cookies: list[str]
-    #: What the store was asked meanwhile, for other visitors too.
+    #: The store calls in that time, including those of other visitors.
     calls: list[str]
     seconds: float
 
     @property
     def is_served(self) -> bool:
-        """Whether it succeeded, in time."""
+        """Whether the request succeeded in time."""
         return self.status == 200 and self.seconds < LONGEST
 
     @property
     def is_outage(self) -> bool:
-        """Whether the view or the end of the request failed, in time and without a cookie."""
+        """Whether the request failed in time and without a cookie."""
         return self.status in (500, 503) and not self.cookies and self.seconds < LONGEST
 
 
 class Site:
-    """An application that sends its cookie with every change and says when its store is out.
+    """An app that sends its cookie with every change and answers an outage with an error.
 
-    A 503 is its handler's, who sees only what a view raises; what fails while the response
-    is saved is a 500.
+    A failure in the view is a 503 from the app's error handler. A failure while the session
+    is saved is a 500, because Flask's error handlers do not see it.
     """
 
     def __init__(self, url: str, **options: Any) -> None:
@@ -85,7 +85,7 @@ class Visitor:
     def __init__(self, site: Site) -> None:
         self._browser = browser_of(site.app)
         self._asked = site.asked
-        #: The last count that the application said was stored.
+        #: The last count in a successful response: the app promised that it was stored.
         self.acknowledged = 0
 
     @property
@@ -93,7 +93,7 @@ class Visitor:
         return self._browser.sid
 
     def sends(self, view: View) -> Answer:
-        """Send a request that ``view`` answers."""
+        """Send a request to ``view``."""
         before = len(self._asked.calls)
         started = time.monotonic()
         response = self._browser.run(view)
@@ -103,31 +103,31 @@ class Visitor:
         return Answer(response.status_code, response.text, cookies, calls, seconds)
 
     def counts(self) -> Answer:
-        """Send a request that changes the session."""
+        """Send a request that increments the count in the session."""
         answer = self.sends(_count)
         if answer.status == 200:
             self.acknowledged = int(answer.text)
         return answer
 
     def reads(self) -> Answer:
-        """Send a request that shows the count."""
+        """Send a request that returns the count."""
         return self.sends(lambda: str(session.get("count")))
 
     def writes(self, text: str) -> Answer:
-        """Send a request that stores a text."""
+        """Send a request that stores a text in the session."""
         return self.sends(lambda: session.update(text=text))
 
     def has(self, text: str) -> bool:
-        """Whether the store has that text."""
+        """Whether a request finds that text in the session."""
         return self.sends(lambda: session.get("text", "nothing")).text == text
 
     def ignores_the_session(self) -> Answer:
         return self.sends(lambda: "hello")
 
     def has_lost_nothing(self) -> bool:
-        """Whether the store has the last acknowledged count.
+        """Whether the store has the last acknowledged count, or the one after it.
 
-        Or the one after that: what was under way may have been stored without an answer.
+        A request that was interrupted may have stored its count without an answer.
         """
         answer = self.reads()
         assert answer.status == 200
@@ -136,9 +136,9 @@ class Visitor:
 
 @contextmanager
 def traffic(visitors: Sequence[Visitor]) -> Iterator[list[Answer]]:
-    """Have visitors change their sessions without a pause; give the growing list of answers.
+    """Have visitors change their sessions without a pause; yield the growing list of answers.
 
-    Enters once each has been served a few times.
+    The block begins once each visitor has been served a few times.
     """
     answers: list[Answer] = []
     over = threading.Event()
@@ -159,7 +159,7 @@ def traffic(visitors: Sequence[Visitor]) -> Iterator[list[Answer]]:
 
 
 def wait_for_outage(answers: Sequence[Answer]) -> None:
-    """Wait until as many requests as there are visitors have met it."""
+    """Wait until as many requests have failed as there are visitors."""
     wait_until(lambda: sum(not answer.is_served for answer in answers) >= CROWD)
 
 
@@ -171,21 +171,21 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def failures_before_success(visitor: Visitor) -> list[Answer]:
-    """Return the requests that fail before one is served; raise if they go on and on."""
+    """Send requests until one is served; return those that failed before it."""
     failures: list[Answer] = []
     for _ in range(10 * CROWD):
         answer = visitor.counts()
         if answer.is_served:
             return failures
         failures.append(answer)
-    raise AssertionError("the server is back, and not used")
+    raise AssertionError("the server is back, but requests still fail")
 
 
 def _application(store: Store) -> Flask:
     app = Flask(__name__)
     app.config.update(SECRET_KEY="keyboard cat", SESSION_STORE=store)
     app.config.update(SESSION_COOKIE_MAX_AGE=3600, PROPAGATE_EXCEPTIONS=False)
-    app.logger.disabled = True  # each of hundreds of failures would be shown in full
+    app.logger.disabled = True  # otherwise it prints hundreds of tracebacks
     ServerSession(app)
     serve_browsers(app)
     app.register_error_handler(StoreUnavailable, lambda error: ("Come back later", 503))

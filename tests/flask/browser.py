@@ -1,4 +1,4 @@
-"""A test client whose requests bring their own view, so a test reads from top to bottom."""
+"""A test client that takes the view along with the request, so a test reads top to bottom."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from werkzeug.test import TestResponse
 from flask_serversession import Session
 from flask_serversession.cookies.signing import cookie_values
 
-#: ``flask.session``, typed as what it is here.
+#: ``flask.session``, typed as this package's session.
 session = cast(Session, flask.session)
 
 T = TypeVar("T")
 View = Callable[[], ResponseReturnValue | None]
 
-#: Where the application answers; everything else is a 404.
+#: The paths the application serves. Any other path is a 404.
 PATHS = ["/", "/shop", "/shop/cart", "/shopping"]
 
 _VIEW = "tests.view"
@@ -36,19 +36,19 @@ class Browser(FlaskClient):
     def run(self, view: View, path: str = "/", **options: Any) -> TestResponse:
         """Send a request that ``view`` answers, with an empty page if it returns None.
 
-        The whole response is read, also one that is streamed.
+        Reads the whole response, even if it is streamed.
         """
         environ = {_VIEW: view, **options.pop("environ_overrides", {})}
         return self.open(path, environ_overrides=environ, buffered=True, **options)
 
     def see(self, look: Callable[[], T]) -> T:
-        """Return what ``look`` finds during a request."""
+        """Return what ``look`` returns when called during a request."""
         found: list[T] = []
         self.run(lambda: found.append(look()))
         return found[0]
 
     def data(self) -> dict[str, Any]:
-        """Return what is in this browser's session."""
+        """Return the data of this browser's session."""
         return self.see(lambda: session.copy())
 
     @property
@@ -57,16 +57,16 @@ class Browser(FlaskClient):
 
     @property
     def sid(self) -> str | None:
-        """The id in this browser's cookie; None without a cookie."""
+        """The session id in this browser's cookie, or None if it has no cookie."""
         cookie = self.get_cookie(self.cookie_name)
         return sid_of(f"{self.cookie_name}={cookie.value}") if cookie else None
 
     def hold(self, sid: str) -> None:
-        """Take a well-signed cookie for an id."""
+        """Store a cookie with a valid signature for an id."""
         self.set_cookie(self.cookie_name, signed(self.application, sid))
 
     def twin(self) -> Browser:
-        """Return another browser with the same session: a second tab, or a parallel request."""
+        """Return another browser with the same session: a second tab or a parallel request."""
         twin = browser_of(self.application)
         if self.sid is not None:
             twin.hold(self.sid)
@@ -80,7 +80,7 @@ def browser_of(app: Flask) -> Browser:
 
 
 def serve_browsers(app: Flask) -> None:
-    """Have an application answer with the views that browsers bring."""
+    """Make an application answer with the views that browsers bring along."""
     app.test_client_class = Browser
     for path in PATHS:
         app.add_url_rule(path, path, _answer, methods=["GET", "POST"])
@@ -92,7 +92,7 @@ def _answer() -> ResponseReturnValue:
 
 
 def signed(app: Flask, sid: str) -> str:
-    """Return the value of a cookie for an id, as it travels."""
+    """Return the signed, percent-encoded cookie value for an id."""
     return quote(app.extensions["serversession"].signer.sign(sid), safe="")
 
 

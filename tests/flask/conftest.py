@@ -1,4 +1,4 @@
-"""An application on a store that counts, and a browser to visit it with."""
+"""An application on a store that counts its calls, and a browser to visit it with."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from flask_serversession.stores.memory import MemoryStore
 from .browser import Browser
 from .browser import browser_of
 from .browser import serve_browsers
+from .browser import session
 from .counting import CountingStore
 
 MakeApp = Callable[..., Flask]
@@ -47,8 +48,21 @@ def make_app(store: CountingStore) -> MakeApp:
 
 @pytest.fixture
 def make_browser(make_app: MakeApp) -> MakeBrowser:
-    """Make an application of these config keys and return a browser to visit it with."""
+    """Make an application with these config keys and return a browser to visit it with."""
     return lambda **config: browser_of(make_app(**config))
+
+
+@pytest.fixture
+def make_member(make_browser: MakeBrowser, store: CountingStore) -> MakeBrowser:
+    """Like ``make_browser``, but the browser has a session, whose cost is not counted."""
+
+    def make_member(**config: Any) -> Browser:
+        browser = make_browser(**config)
+        browser.run(lambda: session.update(user="ada"))
+        store.calls.clear()
+        return browser
+
+    return make_member
 
 
 @pytest.fixture
@@ -63,7 +77,7 @@ def browser(app: Flask) -> Browser:
 
 @pytest.fixture
 def let_pass(memory: MemoryStore) -> LetPass:
-    """Have a browser's session end earlier, as if so much time had gone by."""
+    """Make a browser's session expire earlier, as if this much time had passed."""
 
     def let_pass(browser: Browser, time: timedelta) -> None:
         sid = browser.sid

@@ -1,4 +1,4 @@
-"""A store that remembers what it was asked."""
+"""A store that records the calls it gets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask_serversession import Store
 
 
 class CountingStore:
-    """Another store, with a list of the calls it got; the five verbs and nothing else."""
+    """Passes the five verbs on to another store and records them. Has no optional ability."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""Cookies nobody signed and records nobody can read: never an error, never a store call."""
+"""Forged cookies and unreadable records are ignored. They never fail a request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def shared_store() -> CountingStore:
 
 @pytest.fixture(scope="module")
 def cookieless(shared_store: CountingStore) -> Browser:
-    """A client that sends the Cookie header it is told to send."""
+    """A client without a cookie jar, which sends the Cookie header of the test."""
     app = Flask(__name__)
     app.config.update(SECRET_KEY="keyboard cat", TESTING=True, SESSION_STORE=shared_store)
     ServerSession(app)
@@ -46,7 +46,7 @@ def cookieless(shared_store: CountingStore) -> Browser:
 
 
 def wsgi(text: str) -> str:
-    """Return a header as a WSGI server hands it over: its bytes, each as one character."""
+    """Return a header as a WSGI server passes it on: each byte as one character."""
     return text.encode().decode("latin-1")
 
 
@@ -72,83 +72,83 @@ class TestCookie:
             pytest.param("s:\udcff.AAAA", id="lone surrogate"),
             pytest.param("s:" + "a" * 100_000 + ".AAAA", id="100 kB"),
             pytest.param('"', id="one quote"),
-            pytest.param('""', id="quoted nothing"),
-            pytest.param("a; session=b; session=c", id="three bad ones"),
+            pytest.param('""', id="empty quotes"),
+            pytest.param("a; session=b; session=c", id="three bad cookies"),
             pytest.param("../../etc/passwd", id="path"),
         ],
     )
-    def test_a_bad_one_is_as_if_absent(
+    def test_an_invalid_cookie_is_ignored(
         self, cookieless: Browser, shared_store: CountingStore, value: str
     ) -> None:
-        assert_as_if_absent(cookieless, shared_store, f"session={value}")
+        assert_ignored(cookieless, shared_store, f"session={value}")
 
-    def test_one_signed_with_another_key_is_as_if_absent(
+    def test_a_cookie_signed_with_another_key_is_ignored(
         self, cookieless: Browser, shared_store: CountingStore
     ) -> None:
         other = Flask(__name__)
         other.config.update(SECRET_KEY="another", TESTING=True)
         ServerSession(other)
 
-        assert_as_if_absent(cookieless, shared_store, f"session={signed(other, SID)}")
+        assert_ignored(cookieless, shared_store, f"session={signed(other, SID)}")
 
-    def test_one_with_a_changed_id_is_as_if_absent(
+    def test_a_cookie_with_a_changed_id_is_ignored(
         self, cookieless: Browser, shared_store: CountingStore
     ) -> None:
         value = signed(cookieless.application, SID).replace("aBc", "aBd")
 
-        assert_as_if_absent(cookieless, shared_store, f"session={value}")
+        assert_ignored(cookieless, shared_store, f"session={value}")
 
-    def test_one_whose_signature_has_padding_is_as_if_absent(
+    def test_a_cookie_whose_signature_is_padded_is_ignored(
         self, cookieless: Browser, shared_store: CountingStore
     ) -> None:
         value = signed(cookieless.application, SID)
 
-        assert_as_if_absent(cookieless, shared_store, f"session={value}%3D")
+        assert_ignored(cookieless, shared_store, f"session={value}%3D")
 
-    def test_a_signature_over_no_id_is_as_if_absent(
+    def test_a_signed_empty_id_is_ignored(
         self, cookieless: Browser, shared_store: CountingStore
     ) -> None:
         value = signed(cookieless.application, "")
 
-        assert_as_if_absent(cookieless, shared_store, f"session={value}")
+        assert_ignored(cookieless, shared_store, f"session={value}")
 
-    def test_a_signature_over_more_than_a_browser_keeps_is_as_if_absent(
+    def test_a_signed_id_longer_than_browsers_keep_is_ignored(
         self, cookieless: Browser, shared_store: CountingStore
     ) -> None:
         value = signed(cookieless.application, "a" * 4096)
 
-        assert_as_if_absent(cookieless, shared_store, f"session={value}")
+        assert_ignored(cookieless, shared_store, f"session={value}")
 
     @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
     @example("session")
     @example("session=")
     @example("=session=;;=")
-    def test_any_header_is_answered_without_asking_the_store(
+    def test_no_random_header_causes_an_error_or_a_store_call(
         self, cookieless: Browser, shared_store: CountingStore, header: str
     ) -> None:
-        assert_as_if_absent(cookieless, shared_store, header)
+        assert_ignored(cookieless, shared_store, header)
 
     @given(st.text(), st.sampled_from(["", "s:", "s%3A", '"s:']), st.text(max_size=50))
-    def test_any_value_is_answered_without_asking_the_store(
+    def test_no_random_cookie_value_causes_an_error_or_a_store_call(
         self, cookieless: Browser, shared_store: CountingStore, sid: str, prefix: str, end: str
     ) -> None:
-        assert_as_if_absent(cookieless, shared_store, f"session={prefix}{sid}.{end}")
+        assert_ignored(cookieless, shared_store, f"session={prefix}{sid}.{end}")
 
 
 class TestRecord:
     @pytest.fixture(
         params=[
-            pytest.param(b"", id="nothing"),
+            pytest.param(b"", id="empty"),
             pytest.param(b"not JSON, secret", id="not JSON"),
             pytest.param(b"\x80\x04secret.", id="a pickle"),
             pytest.param(b'["secret"]', id="a JSON list"),
             pytest.param(b'"secret"', id="a JSON string"),
             pytest.param(b"null", id="null"),
             pytest.param(b'{"user":"secret"}', id="no cookie object"),
-            pytest.param(b'{"cookie":"secret"}', id="a cookie that is no object"),
+            pytest.param(b'{"cookie":"secret"}', id="a cookie that is not an object"),
             pytest.param(COOKIE.encode() + b',"id":{" uuid":"secret"}}', id="a bad tag"),
-            pytest.param(COOKIE.encode() + b',"user":"secret"', id="cut short"),
-            pytest.param(b"[" * 100_000, id="nested without end"),
+            pytest.param(COOKIE.encode() + b',"user":"secret"', id="truncated"),
+            pytest.param(b"[" * 100_000, id="endless nesting"),
         ]
     )
     def payload(self, request: pytest.FixtureRequest) -> bytes:
@@ -157,19 +157,19 @@ class TestRecord:
 
     @pytest.fixture
     def visitor(self, app: Flask, memory: MemoryStore, payload: bytes) -> Browser:
-        """A browser whose session cannot be read."""
+        """A browser whose stored session is unreadable."""
         memory.create(SID, Record(payload, utc_now() + timedelta(hours=1)))
         browser = browser_of(app)
         browser.hold(SID)
         return browser
 
-    def test_an_unreadable_one_is_as_if_absent(self, visitor: Browser) -> None:
+    def test_an_unreadable_record_reads_as_a_new_session(self, visitor: Browser) -> None:
         data, sid, new = visitor.see(lambda: (session.copy(), session.id, session.new))
 
         assert (data, new) == ({}, True)
         assert sid != SID
 
-    def test_an_unreadable_one_is_one_line_in_the_log_that_quotes_nothing(
+    def test_an_unreadable_record_is_logged_once_without_its_contents(
         self, visitor: Browser, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.DEBUG):
@@ -180,7 +180,7 @@ class TestRecord:
         assert "secret" not in caplog.text
         assert SID not in caplog.text
 
-    def test_an_unreadable_one_is_not_overwritten(
+    def test_an_unreadable_record_is_not_overwritten(
         self, visitor: Browser, memory: MemoryStore, payload: bytes
     ) -> None:
         response = visitor.run(lambda: session.update(user="ada"))
@@ -191,10 +191,27 @@ class TestRecord:
         assert len(cookie_lines(response)) == 1
         assert visitor.see(lambda: session["user"]) == "ada"
 
-    def test_an_unreadable_one_may_be_ended(self, visitor: Browser, memory: MemoryStore) -> None:
+    def test_an_unreadable_record_can_be_destroyed(
+        self, visitor: Browser, memory: MemoryStore
+    ) -> None:
         visitor.run(lambda: session.destroy())
 
         assert memory.count() == 0
+
+
+def test_destroy_deletes_a_record_found_unreadable(browser: Browser, memory: MemoryStore) -> None:
+    browser.run(lambda: session.update(user="ada"))
+    sid = browser.sid
+    assert sid is not None
+    memory.save(sid, Record(b"unreadable", utc_now() + timedelta(hours=1)))
+
+    def read_and_destroy() -> None:
+        session.get("user")
+        session.destroy()
+
+    browser.run(read_and_destroy)
+
+    assert memory.count() == 0
 
 
 @pytest.mark.parametrize(
@@ -206,7 +223,7 @@ class TestRecord:
         '{"httpOnly":"maybe","secure":[],"partitioned":{}}',
     ],
 )
-def test_a_readable_session_with_an_odd_cookie_is_served(
+def test_a_stored_cookie_with_invalid_attributes_does_not_lose_the_session(
     browser: Browser, memory: MemoryStore, cookie: str
 ) -> None:
     payload = f'{{"cookie":{cookie},"user":"ada"}}'.encode()
@@ -218,7 +235,7 @@ def test_a_readable_session_with_an_odd_cookie_is_served(
     assert browser.data() == {"user": "ada", "seen": True}
 
 
-def assert_as_if_absent(cookieless: Browser, store: CountingStore, header: str) -> None:
+def assert_ignored(cookieless: Browser, store: CountingStore, header: str) -> None:
     store.calls.clear()
 
     response = cookieless.run(

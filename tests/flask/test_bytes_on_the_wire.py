@@ -1,4 +1,4 @@
-"""What each kind of request sends to a server and gets from it, in trips and in bytes."""
+"""How many round trips and bytes each kind of request exchanges with a server."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from benchmarks.performance.proxy import counting
 from benchmarks.performance.proxy import Proxy
 from benchmarks.performance.proxy import Traffic
 
-#: Bytes of the payload that travels; it is far more than what travels with it.
+#: Bytes of the payload, far more than everything sent along with it.
 SIZE = 20_000
-#: What a request may send or get beside payloads: commands, keys, the cookie's attributes.
+#: The bytes allowed beside payloads: commands, keys, the cookie's attributes.
 SMALL = 2_000
 
 SERVERS = {
@@ -45,7 +45,7 @@ LENGTHENED = {"MariaDB": 2}
 
 
 class Cost(NamedTuple):
-    """What a kind of request costs: trips, and payloads each way."""
+    """The round trips a kind of request takes, and the payloads sent and received."""
 
     view: View
     trips: int
@@ -93,7 +93,7 @@ def server(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def make_wire(server: str, request: pytest.FixtureRequest) -> Iterator[MakeWire]:
-    """Make an application whose server is reached through a proxy that counts."""
+    """Make an application that reaches its server through a counting proxy."""
     fixture, option = SERVERS[server]
     with ExitStack() as stack:
 
@@ -111,7 +111,7 @@ def make_wire(server: str, request: pytest.FixtureRequest) -> Iterator[MakeWire]
             stack.callback(app.extensions["serversession"].close)
             serve_browsers(app)
             browser = browser_of(app)
-            # Connected, its statements known and its scripts loaded.
+            # Warm up: connect, prepare the statements, load the scripts.
             for view in [log_in, *(cost.view for cost in COSTS.values())]:
                 browser.run(lambda: session.update(n=0, text="x" * SIZE))
                 for _ in range(2):
@@ -121,14 +121,16 @@ def make_wire(server: str, request: pytest.FixtureRequest) -> Iterator[MakeWire]
         yield make_wire
 
 
-def test_a_request_costs_so_many_trips_and_payloads(make_wire: MakeWire, server: str) -> None:
+def test_each_kind_of_request_costs_its_trips_and_payloads(
+    make_wire: MakeWire, server: str
+) -> None:
     wire = make_wire()
     for kind, cost in COSTS.items():
         wire.browser.run(lambda: session.update(n=0, text="x" * SIZE))
 
         trips, sent, received = wire.measure(cost.view)
 
-        # memcached compares by a token of its own, so the old payload need not travel.
+        # memcached compares by its own CAS token, so the old payload is not sent.
         payloads = min(cost.sent, 1) if server == "memcached" else cost.sent
         least = payloads * SIZE * LENGTHENED.get(server, 1)
         assert trips == cost.trips, kind
@@ -136,7 +138,7 @@ def test_a_request_costs_so_many_trips_and_payloads(make_wire: MakeWire, server:
         assert cost.received * SIZE <= received < cost.received * SIZE + SMALL, kind
 
 
-def test_a_write_that_overwrites_sends_the_payload_once(make_wire: MakeWire, server: str) -> None:
+def test_an_overwriting_save_sends_the_payload_once(make_wire: MakeWire, server: str) -> None:
     wire = make_wire(SESSION_CONCURRENCY="overwrite")
     wire.browser.run(lambda: session.update(n=0, text="x" * SIZE))
 

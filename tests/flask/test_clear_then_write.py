@@ -29,8 +29,8 @@ from .browser import session
 from .browser import sid_of
 from .conftest import MakeBrowser
 from .counting import CountingStore
-from .test_parallel_requests import log_out
-from .test_parallel_requests import while_another
+from .overlap import log_out
+from .overlap import while_another
 
 Member = Callable[..., Browser]
 

@@ -1,4 +1,4 @@
-"""The Set-Cookie line, the Cookie header, and the headers that speak about them."""
+"""The Set-Cookie line, the Cookie header, and the caching headers that go with them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from .browser import Browser
 from .browser import browser_of
 from .browser import cookie_lines
 from .browser import session
+from .browser import sid_of
 from .browser import signed
 from .browser import View
 from .conftest import MakeApp
@@ -50,8 +51,10 @@ def attributes_of(line: str) -> str:
 
 
 class TestSetCookie:
-    def test_the_line_is_expresss_to_the_byte(self, make_browser: MakeBrowser) -> None:
-        # From the golden vectors of npm's cookie-signature.
+    def test_the_line_equals_that_of_express_byte_for_byte(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        # The signature is a test vector of npm's cookie-signature.
         browser = make_browser(
             SESSION_PROFILE="express",
             SESSION_SECRET="keyboard cat",
@@ -80,14 +83,14 @@ class TestSetCookie:
             ({"SESSION_COOKIE_PRIORITY": "high"}, "Path=/; HttpOnly; Priority=High"),
         ],
     )
-    def test_each_key_has_its_attribute(
+    def test_each_config_key_sets_its_attribute(
         self, make_browser: MakeBrowser, config: dict[str, Any], attributes: str
     ) -> None:
         [line] = cookie_lines(make_browser(**config).run(write, "/shop", **HTTPS))
 
         assert attributes_of(line) == attributes
 
-    def test_all_of_them_come_in_expresss_order(self, make_browser: MakeBrowser) -> None:
+    def test_the_attributes_have_the_order_of_express(self, make_browser: MakeBrowser) -> None:
         browser = make_browser(
             SESSION_COOKIE_DOMAIN="localhost",
             SESSION_COOKIE_MAX_AGE=60,
@@ -112,7 +115,7 @@ class TestSetCookie:
         ]
 
     @pytest.mark.parametrize("value", [60, 60.0, timedelta(minutes=1)])
-    def test_a_max_age_travels_as_expires(self, make_browser: MakeBrowser, value: object) -> None:
+    def test_a_max_age_is_sent_as_expires(self, make_browser: MakeBrowser, value: object) -> None:
         before = datetime.now(timezone.utc).replace(microsecond=0)
 
         [line] = cookie_lines(make_browser(SESSION_COOKIE_MAX_AGE=value).run(write))
@@ -131,7 +134,7 @@ class TestSetCookie:
             ({"SESSION_PROFILE": "express", "SESSION_COOKIE_NAME": "sid"}, "sid"),
         ],
     )
-    def test_it_has_the_name_of_the_config_or_the_profile(
+    def test_the_name_comes_from_the_config_or_the_profile(
         self, make_browser: MakeBrowser, config: dict[str, Any], name: str
     ) -> None:
         browser = make_browser(**config)
@@ -150,7 +153,7 @@ class TestSetCookie:
             {"SESSION_COOKIE_SAMESITE": "none", "SESSION_COOKIE_PRIORITY": "low"},
         ],
     )
-    def test_the_line_that_removes_it_has_the_same_attributes(
+    def test_the_removal_line_has_the_configured_attributes(
         self, make_browser: MakeBrowser, config: dict[str, Any]
     ) -> None:
         browser = make_browser(**config)
@@ -161,9 +164,7 @@ class TestSetCookie:
         assert removal.startswith(f"{browser.cookie_name}=; ")
         assert attributes_of(removal).replace(f"{EXPIRED}; ", "") == attributes_of(line)
 
-    def test_the_line_that_removes_it_has_the_attributes_it_was_set_with(
-        self, browser: Browser
-    ) -> None:
+    def test_the_removal_line_has_attributes_set_for_this_session(self, browser: Browser) -> None:
         def be_strict() -> None:
             session["user"] = "ada"
             session.cookie.samesite = "strict"
@@ -178,7 +179,29 @@ class TestSetCookie:
 
         assert removal.endswith("; SameSite=Strict")
 
-    def test_a_cookie_of_an_encrypted_site_is_not_sent_over_plain_http(
+    @pytest.mark.parametrize("verb", ["destroy", "regenerate"])
+    def test_the_removal_line_keeps_its_attributes_after_two_verbs(
+        self, browser: Browser, verb: str
+    ) -> None:
+        def begin() -> None:
+            session["user"] = "ada"
+            session.cookie.path = "/shop"
+            session.cookie.domain = "localhost.example"
+
+        [line] = cookie_lines(browser.run(begin, path="/shop"))
+        browser.hold(sid_of(line))
+
+        def end() -> None:
+            session.get("user")
+            getattr(session, verb)()
+            session.destroy()
+
+        [removal] = cookie_lines(browser.run(end, path="/shop"))
+
+        assert "Path=/shop;" in removal
+        assert "Domain=localhost.example;" in removal
+
+    def test_a_secure_cookie_is_not_sent_over_plain_http(
         self, make_browser: MakeBrowser, memory: MemoryStore, caplog: pytest.LogCaptureFixture
     ) -> None:
         browser = make_browser(SESSION_COOKIE_SECURE=True)
@@ -189,7 +212,9 @@ class TestSetCookie:
         assert (cookie_lines(response), memory.count()) == ([], 1)
         assert "SESSION_PROXY" in caplog.text
 
-    def test_auto_is_decided_when_the_session_is_made(self, make_browser: MakeBrowser) -> None:
+    def test_auto_is_decided_once_when_the_session_is_created(
+        self, make_browser: MakeBrowser
+    ) -> None:
         browser = make_browser(SESSION_COOKIE_SECURE="auto", SESSION_COOKIE_SAMESITE="auto")
 
         [line] = cookie_lines(browser.run(write))
@@ -197,7 +222,7 @@ class TestSetCookie:
 
         assert attributes_of(line) == attributes_of(later) == "Path=/; HttpOnly; SameSite=Lax"
 
-    def test_the_stored_attributes_win_over_a_config_that_changed(self, make_app: MakeApp) -> None:
+    def test_stored_attributes_win_over_a_changed_config(self, make_app: MakeApp) -> None:
         before = browser_of(make_app())
         before.run(write)
         browser = browser_of(make_app(SESSION_COOKIE_SAMESITE="lax", SESSION_ROLLING=True))
@@ -209,9 +234,9 @@ class TestSetCookie:
 
 
 class TestCookieOptions:
-    """``SESSION_COOKIE_OPTIONS``: the attributes as a function of the request."""
+    """``SESSION_COOKIE_OPTIONS`` computes the attributes for each request."""
 
-    def test_each_request_gets_its_own(self, make_app: MakeApp) -> None:
+    def test_each_request_gets_its_own_attributes(self, make_app: MakeApp) -> None:
         app = make_app(
             SESSION_COOKIE_OPTIONS=lambda request: {
                 "samesite": "none" if request.is_secure else "lax",
@@ -227,7 +252,7 @@ class TestCookieOptions:
         assert encrypted.endswith("; HttpOnly; Secure; SameSite=None")
         assert "Expires=" in plain
 
-    def test_it_is_asked_once_a_request(self, make_browser: MakeBrowser) -> None:
+    def test_the_function_is_called_once_a_request(self, make_browser: MakeBrowser) -> None:
         asked: list[str] = []
 
         def options(request: Request) -> dict[str, Any]:
@@ -238,7 +263,7 @@ class TestCookieOptions:
 
         assert asked == ["/"]
 
-    def test_its_path_says_where_there_is_a_session(self, make_browser: MakeBrowser) -> None:
+    def test_a_returned_path_limits_where_sessions_exist(self, make_browser: MakeBrowser) -> None:
         browser = make_browser(SESSION_COOKIE_OPTIONS=lambda request: {"path": "/shop"})
 
         assert cookie_lines(browser.run(write, "/shop")) != []
@@ -254,7 +279,7 @@ class TestCookieOptions:
             {"max_age": float("inf")},
         ],
     )
-    def test_attributes_that_cannot_work_are_refused(
+    def test_invalid_attributes_are_refused(
         self, make_browser: MakeBrowser, options: dict[str, Any]
     ) -> None:
         browser = make_browser(SESSION_COOKIE_OPTIONS=lambda request: options)
@@ -262,7 +287,7 @@ class TestCookieOptions:
         with pytest.raises(ConfigError, match="SESSION_COOKIE_OPTIONS returned"):
             browser.run(write)
 
-    def test_one_that_fails_is_a_500_and_no_more(
+    def test_invalid_attributes_are_a_500_without_a_cookie(
         self, make_browser: MakeBrowser, caplog: pytest.LogCaptureFixture
     ) -> None:
         browser = make_browser(
@@ -279,7 +304,7 @@ class TestPath:
     @pytest.mark.parametrize(
         "config", [{"SESSION_COOKIE_PATH": "/shop"}, {"SESSION_COOKIE_PATH": "/shop/"}]
     )
-    def test_below_it_there_is_a_session(
+    def test_a_session_exists_below_the_cookie_path(
         self, make_browser: MakeBrowser, config: dict[str, Any]
     ) -> None:
         browser = make_browser(**config)
@@ -291,7 +316,7 @@ class TestPath:
         assert found == ["ada"]
 
     @pytest.mark.parametrize("path", ["/", "/shopping"])
-    def test_outside_it_the_session_reads_as_empty(
+    def test_the_session_reads_as_empty_outside_the_cookie_path(
         self, make_browser: MakeBrowser, store: CountingStore, path: str
     ) -> None:
         browser = make_browser(SESSION_COOKIE_PATH="/shop")
@@ -317,21 +342,21 @@ class TestPath:
             lambda: setattr(session, "permanent", True),
         ],
     )
-    def test_outside_it_a_write_is_refused_and_explained(
+    def test_a_write_outside_the_cookie_path_is_refused(
         self, make_browser: MakeBrowser, change: View
     ) -> None:
         with pytest.raises(SessionError, match="outside SESSION_COOKIE_PATH"):
             make_browser(SESSION_COOKIE_PATH="/shop").run(change)
 
-    def test_an_application_below_a_root_has_sessions_there(self, make_app: MakeApp) -> None:
-        # The server strips the root from the path and gives it as SCRIPT_NAME.
+    def test_a_session_exists_below_the_application_root(self, make_app: MakeApp) -> None:
+        # The server moves the root from the path to SCRIPT_NAME.
         browser = browser_of(make_app(APPLICATION_ROOT="/shop"))
 
         browser.run(write)
 
         assert browser.run(lambda: session.get("user", "nobody")).text == "ada"
 
-    def test_an_application_that_is_reached_outside_its_root_has_none(
+    def test_the_session_is_empty_outside_the_application_root(
         self, make_app: MakeApp, store: CountingStore
     ) -> None:
         browser = browser_of(make_app(APPLICATION_ROOT="/shop"))
@@ -340,7 +365,7 @@ class TestPath:
 
         assert (response.text, cookie_lines(response), store.calls) == ("0", [], [])
 
-    def test_in_the_express_profile_a_request_outside_it_is_left_alone(
+    def test_the_express_profile_sends_no_cookie_outside_the_cookie_path(
         self, make_browser: MakeBrowser, store: CountingStore
     ) -> None:
         browser = make_browser(SESSION_PROFILE="express", SESSION_COOKIE_PATH="/shop")
@@ -354,15 +379,19 @@ class TestProxy:
     @pytest.mark.parametrize(
         ("config", "forwarded", "is_sent"),
         [
-            pytest.param({}, "https", False, id="None without ProxyFix trusts no header"),
+            pytest.param({}, "https", False, id="None, no ProxyFix"),
             pytest.param({"SESSION_PROXY": True}, "https", True, id="True"),
-            pytest.param({"SESSION_PROXY": True}, " HTTPS , http", True, id="True, first of two"),
-            pytest.param({"SESSION_PROXY": True}, "http, https", False, id="True, second of two"),
-            pytest.param({"SESSION_PROXY": True}, "", False, id="True, header empty"),
+            pytest.param(
+                {"SESSION_PROXY": True}, " HTTPS , http", True, id="True, https first of two"
+            ),
+            pytest.param(
+                {"SESSION_PROXY": True}, "http, https", False, id="True, https second of two"
+            ),
+            pytest.param({"SESSION_PROXY": True}, "", False, id="True, empty header"),
             pytest.param({"SESSION_PROXY": False}, "https", False, id="False"),
         ],
     )
-    def test_whether_a_secure_cookie_is_sent(
+    def test_session_proxy_decides_if_a_secure_cookie_is_sent(
         self, make_browser: MakeBrowser, config: dict[str, Any], forwarded: str, is_sent: bool
     ) -> None:
         browser = make_browser(SESSION_COOKIE_SECURE=True, **config)
@@ -372,7 +401,7 @@ class TestProxy:
         assert bool(cookie_lines(response)) is is_sent
 
     @pytest.mark.parametrize(("proxy", "is_sent"), [(None, True), (True, True), (False, False)])
-    def test_whether_a_secure_cookie_is_sent_behind_proxy_fix(
+    def test_session_proxy_decides_behind_proxy_fix_too(
         self, make_app: MakeApp, proxy: bool | None, is_sent: bool
     ) -> None:
         app = make_app(SESSION_COOKIE_SECURE=True, SESSION_PROXY=proxy)
@@ -383,21 +412,23 @@ class TestProxy:
         assert bool(cookie_lines(response)) is is_sent
 
     @pytest.mark.parametrize("proxy", [None, True, False])
-    def test_over_direct_tls_a_secure_cookie_is_always_sent(
+    def test_a_secure_cookie_is_always_sent_over_direct_tls(
         self, make_browser: MakeBrowser, proxy: bool | None
     ) -> None:
         browser = make_browser(SESSION_COOKIE_SECURE=True, SESSION_PROXY=proxy)
 
         assert len(cookie_lines(browser.run(write, **HTTPS))) == 1
 
-    def test_auto_sees_through_a_proxy_that_is_trusted(self, make_browser: MakeBrowser) -> None:
+    def test_auto_follows_the_header_of_a_trusted_proxy(self, make_browser: MakeBrowser) -> None:
         browser = make_browser(SESSION_COOKIE_SECURE="auto", SESSION_PROXY=True)
 
         [line] = cookie_lines(browser.run(write, headers={"X-Forwarded-Proto": "https"}))
 
         assert line.endswith("; Secure")
 
-    def test_auto_believes_no_proxy_that_is_not(self, make_browser: MakeBrowser) -> None:
+    def test_auto_ignores_the_header_of_an_untrusted_proxy(
+        self, make_browser: MakeBrowser
+    ) -> None:
         browser = make_browser(SESSION_COOKIE_SECURE="auto")
 
         [line] = cookie_lines(browser.run(write, headers={"X-Forwarded-Proto": "https"}))
@@ -406,28 +437,28 @@ class TestProxy:
 
 
 class TestCookieHeader:
-    def test_of_several_the_one_that_verifies_counts(self, app: Flask) -> None:
+    def test_the_first_cookie_with_a_valid_signature_is_used(self, app: Flask) -> None:
         sid = sid_of_new_session(app)
 
         assert user_seen(app, f"session=stale; session={signed(app, sid)}") == "ada"
 
-    def test_a_quoted_value_counts(self, app: Flask) -> None:
+    def test_a_quoted_value_is_accepted(self, app: Flask) -> None:
         sid = sid_of_new_session(app)
 
         assert user_seen(app, f'session="{signed(app, sid)}"') == "ada"
 
-    def test_a_value_that_is_not_percent_encoded_counts(self, app: Flask) -> None:
+    def test_a_value_that_is_not_percent_encoded_is_accepted(self, app: Flask) -> None:
         sid = sid_of_new_session(app)
         value = app.extensions["serversession"].signer.sign(sid)
 
         assert user_seen(app, f"session={value}") == "ada"
 
-    def test_spaces_around_it_do_not_count(self, app: Flask) -> None:
+    def test_spaces_around_name_and_value_are_ignored(self, app: Flask) -> None:
         sid = sid_of_new_session(app)
 
         assert user_seen(app, f"other=1;  session = {signed(app, sid)} ; more=2") == "ada"
 
-    def test_a_name_that_only_ends_alike_is_another_cookie(self, app: Flask) -> None:
+    def test_a_cookie_whose_name_only_ends_alike_is_ignored(self, app: Flask) -> None:
         sid = sid_of_new_session(app)
 
         assert user_seen(app, f"my-session={signed(app, sid)}") is None
@@ -452,8 +483,8 @@ class TestVary:
             "item", "get", "in", "len", "iter", "bool", "items", "copy", "pop", "setdefault",
         ],
     )  # fmt: skip
-    def test_whoever_looks_makes_the_response_vary(self, app: Flask, look: Any) -> None:
-        # Without Flask's proxy, which notes the access by itself since 3.1.3.
+    def test_any_read_makes_the_response_vary_by_cookie(self, app: Flask, look: Any) -> None:
+        # Not through Flask's proxy, which records the access itself since 3.1.3.
         sid = sid_of_new_session(app)
         response = Response()
         with app.test_request_context(headers={"Cookie": f"session={signed(app, sid)}"}):
@@ -469,12 +500,14 @@ class TestVary:
 
         assert "Vary" not in browser.run(lambda: "hello").headers
 
-    def test_a_response_that_sets_a_cookie_unasked_varies(self, make_browser: MakeBrowser) -> None:
+    def test_a_response_that_sets_a_cookie_varies_even_if_the_view_reads_nothing(
+        self, make_browser: MakeBrowser
+    ) -> None:
         browser = make_browser(SESSION_PROFILE="express")
 
         assert "Cookie" in browser.run(lambda: "hello").vary
 
-    def test_what_the_application_varies_by_stays(self, browser: Browser) -> None:
+    def test_the_applications_own_vary_header_is_kept(self, browser: Browser) -> None:
         def vary() -> ResponseReturnValue:
             write()
             return "hello", {"Vary": "Accept"}
@@ -485,10 +518,10 @@ class TestVary:
 
 
 class TestCacheControl:
-    def test_a_shared_cache_is_told_to_leave_the_cookie_out(self, browser: Browser) -> None:
+    def test_a_new_cookie_is_kept_out_of_shared_caches(self, browser: Browser) -> None:
         assert browser.run(write).headers["Cache-Control"] == 'no-cache="Set-Cookie"'
 
-    def test_what_the_application_says_stays(self, browser: Browser) -> None:
+    def test_the_applications_own_cache_control_is_kept(self, browser: Browser) -> None:
         def keep_private() -> ResponseReturnValue:
             write()
             return "hello", {"Cache-Control": "private"}
@@ -497,14 +530,14 @@ class TestCacheControl:
 
         assert response.headers["Cache-Control"] == "private"
 
-    def test_nothing_is_said_without_a_cookie(self, browser: Browser) -> None:
+    def test_a_response_without_a_cookie_gets_no_cache_control(self, browser: Browser) -> None:
         browser.run(write)
 
         assert "Cache-Control" not in browser.run(lambda: session["user"]).headers
 
 
 class TestSeveralLines:
-    def test_the_applications_own_cookies_stay_first(self, browser: Browser) -> None:
+    def test_the_applications_own_cookies_come_first(self, browser: Browser) -> None:
         def set_another() -> Response:
             write()
             response = Response()
@@ -515,7 +548,7 @@ class TestSeveralLines:
 
         assert [line.partition("=")[0] for line in lines] == ["theme", "session"]
 
-    def test_saving_twice_replaces_the_line(self, app: Flask) -> None:
+    def test_saving_a_session_twice_replaces_its_set_cookie_line(self, app: Flask) -> None:
         response = Response()
         response.set_cookie("theme", "dark")
         with app.test_request_context():

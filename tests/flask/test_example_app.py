@@ -1,4 +1,4 @@
-"""The example shop, driven as a visitor's browser would drive it."""
+"""The example shop, visited with a browser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OpenShop = Callable[[], Flask]
 
 @pytest.fixture
 def sqlite_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenShop:
-    """Open the shop as somebody who configured nothing: on a SQLite file."""
+    """Open the shop without any configuration, which means on a SQLite file."""
     monkeypatch.delenv("SESSION_STORE", raising=False)
     monkeypatch.delenv("SECRET_KEY", raising=False)
     return lambda: create_app(instance_path=str(tmp_path / "instance"))
@@ -48,7 +48,7 @@ def visitor(shop: Flask) -> FlaskClient:
 
 
 def submit(visitor: FlaskClient, path: str, **fields: str | int) -> str:
-    """Open the page that has the form, send it, and return the page that follows."""
+    """Submit a form with the token of its page, and return the page that follows."""
     form_page = "/login" if path == "/login" else "/"
     token = re.search('name="csrf_token" value="(.+?)"', visitor.get(form_page).text)
     assert token is not None
@@ -79,7 +79,7 @@ def test_a_login_changes_the_id_and_keeps_the_cart(visitor: FlaskClient) -> None
     assert data_of(visitor)["cart"] == {"cup": {"iron": 1}}
 
 
-def test_the_id_from_before_a_login_is_worth_nothing_after_it(
+def test_an_id_planted_before_a_login_is_useless_after_it(
     shop: Flask, visitor: FlaskClient
 ) -> None:
     visitor.get("/")
@@ -93,7 +93,7 @@ def test_the_id_from_before_a_login_is_worth_nothing_after_it(
     assert "Ada" not in attacker.get("/").text
 
 
-def test_a_login_renews_the_token_of_the_forms(visitor: FlaskClient) -> None:
+def test_a_login_renews_the_csrf_token(visitor: FlaskClient) -> None:
     visitor.get("/")
     before = data_of(visitor)["csrf_token"]
 
@@ -107,7 +107,7 @@ def test_a_login_needs_a_name(visitor: FlaskClient) -> None:
     assert "name" not in data_of(visitor)
 
 
-def test_a_visitor_who_wants_to_be_remembered_gets_a_lasting_cookie(
+def test_remember_me_gives_the_cookie_an_expiry(
     visitor: FlaskClient,
 ) -> None:
     submit(visitor, "/login", name="Ada")
@@ -121,7 +121,7 @@ def test_a_visitor_who_wants_to_be_remembered_gets_a_lasting_cookie(
     assert cookie.expires is not None
 
 
-def test_a_logout_ends_the_session_and_says_bye_in_a_new_one(
+def test_a_logout_ends_the_session_and_flashes_bye_in_a_new_one(
     shop: Flask, visitor: FlaskClient
 ) -> None:
     submit(visitor, "/cart/cup", glaze="iron")
@@ -137,7 +137,7 @@ def test_a_logout_ends_the_session_and_says_bye_in_a_new_one(
     assert "cart" not in data_of(visitor)
 
 
-def test_changes_deep_in_the_cart_are_kept(visitor: FlaskClient) -> None:
+def test_nested_changes_to_the_cart_are_stored(visitor: FlaskClient) -> None:
     submit(visitor, "/cart/cup", glaze="iron")
     submit(visitor, "/cart/cup", glaze="iron")
     submit(visitor, "/cart/cup", glaze="chalk")
@@ -151,7 +151,7 @@ def test_changes_deep_in_the_cart_are_kept(visitor: FlaskClient) -> None:
     assert "€120" in page
 
 
-def test_nobody_orders_more_than_a_dozen_of_a_kind(visitor: FlaskClient) -> None:
+def test_a_cart_holds_at_most_a_dozen_of_a_kind(visitor: FlaskClient) -> None:
     submit(visitor, "/cart/cup/iron", quantity=1000)
     submit(visitor, "/cart/cup", glaze="iron")
 
@@ -167,7 +167,7 @@ def test_nobody_orders_more_than_a_dozen_of_a_kind(visitor: FlaskClient) -> None
         ("/cart/cup/iron", {"quantity": "many"}, 400),
     ],
 )
-def test_an_order_that_makes_no_sense_changes_nothing(
+def test_an_invalid_order_changes_nothing(
     visitor: FlaskClient, path: str, fields: dict[str, str], status: int
 ) -> None:
     visitor.get("/")
@@ -181,7 +181,7 @@ def test_an_order_that_makes_no_sense_changes_nothing(
 
 @pytest.mark.parametrize("path", ["/login", "/logout", "/cart/cup", "/cart/cup/iron"])
 @pytest.mark.parametrize("fields", [{}, {"csrf_token": ""}, {"csrf_token": "gue\u00dfed"}])
-def test_a_form_without_the_token_is_refused(
+def test_a_form_without_a_valid_csrf_token_is_refused(
     visitor: FlaskClient, path: str, fields: dict[str, str]
 ) -> None:
     submit(visitor, "/login", name="Ada")
@@ -193,7 +193,7 @@ def test_a_form_without_the_token_is_refused(
     assert data_of(visitor) == before
 
 
-def test_a_form_from_nowhere_is_refused_and_starts_no_session(visitor: FlaskClient) -> None:
+def test_a_form_sent_without_a_session_is_refused_and_starts_none(visitor: FlaskClient) -> None:
     answer = visitor.post("/login", data={"csrf_token": "", "name": "Eve"})
 
     assert answer.status_code == 400
@@ -218,7 +218,9 @@ def test_counter_cart_and_login_survive_a_restart(sqlite_shop: OpenShop) -> None
     assert data_of(after)["cart"] == {"bowl": {"celadon": 1}}
 
 
-def test_the_kept_secret_is_its_owners_alone(sqlite_shop: OpenShop, tmp_path: Path) -> None:
+def test_the_generated_secret_is_readable_only_by_its_owner(
+    sqlite_shop: OpenShop, tmp_path: Path
+) -> None:
     key = sqlite_shop().secret_key
     file = tmp_path / "instance" / "secret_key"
 
@@ -227,7 +229,7 @@ def test_the_kept_secret_is_its_owners_alone(sqlite_shop: OpenShop, tmp_path: Pa
     assert file.read_text() == key == sqlite_shop().secret_key
 
 
-def test_with_both_variables_set_nothing_is_written_to_the_instance_folder(
+def test_nothing_is_written_to_disk_if_store_and_secret_are_configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SESSION_STORE", "memory")
@@ -247,7 +249,7 @@ def test_with_both_variables_set_nothing_is_written_to_the_instance_folder(
         ("file://{folder}/sessions", FileSystemStore, "FileSystemStore (file)"),
     ],
 )
-def test_one_variable_chooses_the_store(
+def test_session_store_chooses_the_store(
     sqlite_shop: OpenShop,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -267,7 +269,7 @@ def test_one_variable_chooses_the_store(
     assert str(tmp_path) not in page
 
 
-def test_the_panel_shows_neither_the_whole_id_nor_the_token_beside_its_forms(
+def test_the_panel_shows_neither_the_whole_id_nor_the_csrf_token(
     visitor: FlaskClient,
 ) -> None:
     page = submit(visitor, "/login", name="Ada")
@@ -281,14 +283,14 @@ def test_the_panel_shows_neither_the_whole_id_nor_the_token_beside_its_forms(
     assert token not in panel
 
 
-def test_the_panel_tells_how_long_the_session_had_left(visitor: FlaskClient) -> None:
+def test_the_panel_shows_how_long_the_session_had_left(visitor: FlaskClient) -> None:
     assert "It begins with this visit" in visitor.get("/").text
     assert "1 h, renewed by this visit" in visitor.get("/").text
 
     assert "30 d, renewed by this visit" in submit(visitor, "/login", name="A", remember="on")
 
 
-def test_the_panel_names_what_the_cookie_is_protected_by(visitor: FlaskClient) -> None:
+def test_the_panel_shows_the_attributes_of_the_cookie(visitor: FlaskClient) -> None:
     assert "HttpOnly · SameSite=Lax · Path=/" in visitor.get("/").text
 
     visitor.delete_cookie("session")
@@ -296,14 +298,14 @@ def test_the_panel_names_what_the_cookie_is_protected_by(visitor: FlaskClient) -
     assert "HttpOnly · Secure · SameSite=Lax · Path=/" in page
 
 
-def test_names_are_shown_as_text(visitor: FlaskClient) -> None:
+def test_a_name_is_escaped(visitor: FlaskClient) -> None:
     page = submit(visitor, "/login", name="<b>Ada</b>")
 
     assert "<b>" not in page
     assert "&lt;b&gt;Ada" in page
 
 
-def test_styles_pictures_and_missing_pages_open_no_session(visitor: FlaskClient) -> None:
+def test_static_files_and_missing_pages_open_no_session(visitor: FlaskClient) -> None:
     for path in ("/static/style.css", "/static/vessels.svg", "/nowhere"):
         answer = visitor.get(path)
         assert "Cookie" not in answer.vary
@@ -313,7 +315,7 @@ def test_styles_pictures_and_missing_pages_open_no_session(visitor: FlaskClient)
 
 
 @pytest.mark.parametrize("path", ["/", "/login"])
-def test_a_store_that_does_not_answer_is_explained(
+def test_an_unreachable_store_gives_an_explaining_503_page(
     sqlite_shop: OpenShop, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setenv("SESSION_STORE", "sqlite:////nowhere/at/all.db")

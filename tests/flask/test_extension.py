@@ -1,4 +1,4 @@
-"""``ServerSession``: what it takes, what it keeps, what it refuses and what it warns of."""
+"""``ServerSession``: the config it accepts, refuses and warns about."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .counting import CountingStore
 
 
 def flask_app(**config: Any) -> Flask:
-    """Return an application that has no sessions yet."""
+    """Return an application without the extension."""
     app = Flask(__name__)
     app.config.update(SECRET_KEY="keyboard cat", TESTING=True)
     app.config.update(config)
@@ -36,7 +36,7 @@ def flask_app(**config: Any) -> Flask:
 
 
 class TestInitApp:
-    def test_one_extension_serves_applications_of_different_configs(self) -> None:
+    def test_one_extension_serves_applications_with_different_configs(self) -> None:
         extension = ServerSession()
         one = flask_app(SESSION_PROFILE="flask")
         other = flask_app(SESSION_PROFILE="express")
@@ -47,29 +47,27 @@ class TestInitApp:
         assert cookie_lines(browser_of(one).run(lambda: None)) == []
         assert cookie_lines(browser_of(other).run(lambda: None))[0].startswith("connect.sid=")
 
-    def test_nothing_of_an_application_is_kept_on_the_extension(self) -> None:
+    def test_the_extension_keeps_no_state_of_an_application(self) -> None:
         assert vars(ServerSession(flask_app())) == {}
 
-    def test_the_manager_is_found_at_the_application(
-        self, app: Flask, store: CountingStore
-    ) -> None:
+    def test_the_manager_is_in_app_extensions(self, app: Flask, store: CountingStore) -> None:
         manager = app.extensions["serversession"]
 
         assert isinstance(manager, SessionManager)
         assert manager.store is store
 
-    def test_a_second_init_is_refused(self, app: Flask) -> None:
+    def test_a_second_init_app_is_refused(self, app: Flask) -> None:
         with pytest.raises(ConfigError, match="already"):
             ServerSession(app)
 
-    def test_config_is_read_once(self, app: Flask) -> None:
+    def test_config_is_read_only_by_init_app(self, app: Flask) -> None:
         app.config["SESSION_COOKIE_NAME"] = "too-late"
 
         response = browser_of(app).run(lambda: session.update(user="ada"))
 
         assert cookie_lines(response)[0].startswith("session=")
 
-    def test_the_log_says_why_no_browser_keeps_the_cookie(
+    def test_a_cookie_that_browsers_reject_is_logged_with_the_reason(
         self, make_app: MakeApp, caplog: pytest.LogCaptureFixture
     ) -> None:
         make_app(SESSION_COOKIE_SAMESITE="None")
@@ -82,18 +80,18 @@ class TestInitApp:
         [
             {"SESSION_COOKIE_SECURE": "auto"},
             {"SESSION_COOKIE_OPTIONS": lambda request: {"secure": True}},
-            {"SESSION_STORE": "cookie"},  # where the connection says whether it is secure
+            {"SESSION_STORE": "cookie"},  # secure as soon as the connection is
         ],
         ids=lambda config: next(iter(config)),
     )
-    def test_the_log_says_nothing_of_a_cookie_that_may_be_kept(
+    def test_a_cookie_that_browsers_may_accept_is_not_logged(
         self, make_app: MakeApp, caplog: pytest.LogCaptureFixture, config: dict[str, Any]
     ) -> None:
         make_app(SESSION_COOKIE_SAMESITE="None", **config)
 
         assert caplog.messages == []
 
-    def test_nothing_connects(self) -> None:
+    def test_init_app_does_not_connect(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.setblocking(False)
             ServerSession(flask_app(SESSION_STORE=f"redis://127.0.0.1:{_port(server)}"))
@@ -103,7 +101,7 @@ class TestInitApp:
 
 
 class TestSecret:
-    def test_it_may_be_set_after_the_extension(self, make_app: MakeApp) -> None:
+    def test_the_secret_may_be_set_after_the_extension(self, make_app: MakeApp) -> None:
         app = make_app(SECRET_KEY=None)
         app.secret_key = "set in the next line"
         browser = browser_of(app)
@@ -112,17 +110,13 @@ class TestSecret:
 
         assert browser.see(lambda: session["user"]) == "ada"
 
-    def test_without_one_the_view_that_writes_is_told_what_to_set(
-        self, make_browser: MakeBrowser
-    ) -> None:
+    def test_a_write_without_a_secret_says_what_to_set(self, make_browser: MakeBrowser) -> None:
         browser = make_browser(SECRET_KEY=None)
 
         with pytest.raises(ConfigError, match=r"Set app\.secret_key"):
             browser.run(lambda: session.update(user="ada"))
 
-    def test_without_one_the_failure_is_raised_in_the_view(
-        self, make_browser: MakeBrowser
-    ) -> None:
+    def test_a_write_without_a_secret_raises_in_the_view(self, make_browser: MakeBrowser) -> None:
         def write() -> str:
             with pytest.raises(ConfigError):
                 session["user"] = "ada"
@@ -130,19 +124,19 @@ class TestSecret:
 
         assert make_browser(SECRET_KEY=None).run(write).text == "caught"
 
-    def test_without_one_a_request_that_ignores_its_session_is_answered(
+    def test_a_request_that_ignores_its_session_needs_no_secret(
         self, make_browser: MakeBrowser
     ) -> None:
         assert make_browser(SECRET_KEY=None).run(lambda: "hello").text == "hello"
 
-    def test_a_cookie_of_an_older_key_is_accepted(self, make_app: MakeApp) -> None:
+    def test_a_cookie_signed_with_a_fallback_key_is_accepted(self, make_app: MakeApp) -> None:
         browser = visitor_of_two(
             make_app(SECRET_KEY="old"), make_app(SECRET_KEY="new", SECRET_KEY_FALLBACKS=["old"])
         )
 
         assert browser.see(lambda: session["user"]) == "ada"
 
-    def test_a_cookie_of_an_older_key_is_signed_anew_when_it_is_next_sent(
+    def test_a_cookie_signed_with_a_fallback_key_is_next_sent_with_the_new_one(
         self, make_app: MakeApp
     ) -> None:
         only_new = make_app(SECRET_KEY="new")
@@ -153,37 +147,42 @@ class TestSecret:
 
         assert after_moving(browser, only_new).see(lambda: session["user"]) == "ada"
 
-    def test_a_cookie_of_a_key_that_is_no_fallback_is_as_if_absent(
-        self, make_app: MakeApp
-    ) -> None:
+    def test_a_cookie_signed_with_an_unknown_key_is_ignored(self, make_app: MakeApp) -> None:
         browser = visitor_of_two(make_app(SECRET_KEY="old"), make_app(SECRET_KEY="new"))
 
         assert browser.data() == {}
 
-    def test_session_secret_comes_before_secret_key(self, make_app: MakeApp) -> None:
+    def test_session_secret_takes_precedence_over_secret_key(self, make_app: MakeApp) -> None:
         browser = visitor_of_two(
             make_app(SESSION_SECRET="own", SECRET_KEY="flask's"), make_app(SECRET_KEY="own")
         )
 
         assert browser.see(lambda: session["user"]) == "ada"
 
-    def test_of_several_the_first_signs(self, make_app: MakeApp) -> None:
+    def test_the_first_of_several_secrets_signs(self, make_app: MakeApp) -> None:
         browser = visitor_of_two(
             make_app(SESSION_SECRET=["first", b"second"]), make_app(SESSION_SECRET=b"first")
         )
 
         assert browser.see(lambda: session["user"]) == "ada"
 
-    def test_of_several_each_verifies(self, make_app: MakeApp) -> None:
+    def test_each_of_several_secrets_verifies(self, make_app: MakeApp) -> None:
         browser = visitor_of_two(
             make_app(SESSION_SECRET="second"), make_app(SESSION_SECRET=["first", "second"])
         )
 
         assert browser.see(lambda: session["user"]) == "ada"
 
+    @pytest.mark.parametrize("fallbacks", [[""], "old", [None], [b""]])
+    def test_an_unusable_fallback_is_refused(self, make_app: MakeApp, fallbacks: object) -> None:
+        browser = browser_of(make_app(SECRET_KEY_FALLBACKS=fallbacks))
+
+        with pytest.raises(ConfigError, match="SECRET_KEY_FALLBACKS"):
+            browser.run(lambda: session.get("user"))
+
 
 class TestStore:
-    def test_a_name_makes_a_store_of_the_given_options(self) -> None:
+    def test_a_name_makes_a_store_with_the_given_options(self) -> None:
         app = flask_app(SESSION_STORE="memory", SESSION_STORE_OPTIONS={"max_records": 1})
         ServerSession(app)
         serve_browsers(app)
@@ -194,7 +193,7 @@ class TestStore:
         assert first.data() == {}
         assert second.see(lambda: session["user"]) == "bob"
 
-    def test_a_url_makes_a_store_that_outlives_the_application(self, tmp_path: Path) -> None:
+    def test_a_url_makes_a_store_that_two_applications_share(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path / 'sessions.db'}"
         one, other = flask_app(SESSION_STORE=url), flask_app(SESSION_STORE=url)
         for app in (one, other):
@@ -206,7 +205,7 @@ class TestStore:
         for app in (one, other):
             app.extensions["serversession"].close()
 
-    def test_a_store_of_somebody_elses_is_taken_as_it_is(
+    def test_any_object_with_the_five_verbs_is_used_as_the_store(
         self, make_browser: MakeBrowser, store: CountingStore
     ) -> None:
         browser = make_browser(SESSION_STORE=store)
@@ -222,7 +221,7 @@ class TestStore:
 
         assert browser_of(app).data() == {}
 
-    def test_the_sqlalchemy_object_of_the_application_is_taken(self, tmp_path: Path) -> None:
+    def test_the_applications_sqlalchemy_object_is_used_as_the_store(self, tmp_path: Path) -> None:
         db = SQLAlchemy()
         app = flask_app(
             SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path / 'app.db'}", SESSION_STORE=db
@@ -251,13 +250,13 @@ class TestStore:
             ),
         ],
     )
-    def test_what_is_no_store_is_refused_with_advice(
+    def test_an_invalid_store_is_refused_with_advice(
         self, config: dict[str, Any], advice: str
     ) -> None:
         with pytest.raises(ConfigError, match=advice):
             ServerSession(flask_app(**config))
 
-    def test_memory_is_warned_of_once_in_production(
+    def test_the_default_memory_store_is_warned_about_once_in_production(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.WARNING):
@@ -267,7 +266,7 @@ class TestStore:
         assert "Set SESSION_STORE" in record.getMessage()
 
     @pytest.mark.parametrize("config", [{"TESTING": True}, {"TESTING": False, "DEBUG": True}])
-    def test_memory_is_nothing_to_warn_of_while_developing(
+    def test_the_default_memory_store_is_not_warned_about_in_development(
         self, config: dict[str, Any], caplog: pytest.LogCaptureFixture
     ) -> None:
         ServerSession(flask_app(**config))
@@ -276,11 +275,11 @@ class TestStore:
 
 
 class TestUnknownKeys:
-    def test_a_misspelled_key_is_warned_of_with_the_nearest_one(self) -> None:
+    def test_the_warning_about_a_misspelled_key_suggests_the_nearest(self) -> None:
         with pytest.warns(UserWarning, match=r"SESSION_COOKIE_MAXAGE.*SESSION_COOKIE_MAX_AGE\?"):
             ServerSession(flask_app(SESSION_COOKIE_MAXAGE=60))
 
-    def test_a_key_like_no_other_is_warned_of_without_a_guess(self) -> None:
+    def test_the_warning_about_a_key_unlike_any_other_suggests_none(self) -> None:
         with pytest.warns(UserWarning, match=r"SESSION_ZZZZZZZZZZZZ means nothing here\.$"):
             ServerSession(flask_app(SESSION_ZZZZZZZZZZZZ=1))
 
@@ -312,7 +311,7 @@ class TestUnknownKeys:
             ("SESSION_DYNAMODB_TABLE", r"a store of your own"),
         ],
     )
-    def test_a_key_of_flask_session_is_warned_of_with_its_equivalent(
+    def test_the_warning_about_a_key_of_flask_session_names_its_equivalent(
         self, key: str, advice: str
     ) -> None:
         with pytest.warns(UserWarning, match=rf"{key} is Flask-Session's; .*{advice}"):
@@ -333,12 +332,12 @@ class TestUnknownKeys:
         assert [warning.filename for warning in caught] == [__file__]
 
 
-def test_a_value_that_makes_no_sense_is_refused_at_once() -> None:
+def test_an_invalid_value_is_refused_by_init_app() -> None:
     with pytest.raises(ConfigError, match=r"SESSION_PROFILE is 'django'.*'flask' or 'express'"):
         ServerSession(flask_app(SESSION_PROFILE="django"))
 
 
-def test_a_refusal_of_a_secret_does_not_show_it() -> None:
+def test_the_error_about_an_invalid_secret_does_not_show_secrets() -> None:
     with pytest.raises(ConfigError) as caught:
         ServerSession(flask_app(SESSION_SECRET=["hunter2", ""]))
 
@@ -346,14 +345,14 @@ def test_a_refusal_of_a_secret_does_not_show_it() -> None:
 
 
 def visitor_of_two(one: Flask, other: Flask) -> Browser:
-    """Return a browser at the other application, with the session that one gave it."""
+    """Return a browser of the other application with a session of the first one."""
     browser = browser_of(one)
     browser.run(lambda: session.update(user="ada"))
     return after_moving(browser, other)
 
 
 def after_moving(browser: Browser, app: Flask) -> Browser:
-    """Return a browser at another application, with this one's cookie as it is."""
+    """Return a browser of another application with the unchanged cookie of this one."""
     moved = browser_of(app)
     cookie = browser.get_cookie(browser.cookie_name)
     assert cookie is not None

@@ -1,4 +1,4 @@
-"""What Flask and its neighbours expect of a session."""
+"""What Flask and its extensions expect of a session."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write() -> None:
 
 
 class TestSessionTransaction:
-    def test_what_it_writes_a_view_reads(self, browser: Browser) -> None:
+    def test_a_view_reads_what_it_wrote(self, browser: Browser) -> None:
         with browser.session_transaction() as opened:
             opened["user"] = "ada"
 
@@ -63,7 +63,7 @@ class TestSessionTransaction:
 
         assert browser.see(lambda: session["cart"]) == ["tea", "milk"]
 
-    def test_one_that_does_nothing_costs_nothing(
+    def test_an_unused_one_makes_no_store_call(
         self, browser: Browser, store: CountingStore
     ) -> None:
         browser.run(write)
@@ -74,7 +74,7 @@ class TestSessionTransaction:
 
         assert store.calls == []
 
-    def test_a_view_may_be_visited_within_it(self, browser: Browser) -> None:
+    def test_a_request_within_it_is_merged(self, browser: Browser) -> None:
         browser.run(write)
 
         with browser.session_transaction() as opened:
@@ -83,9 +83,7 @@ class TestSessionTransaction:
 
         assert browser.data() == {"user": "bob", "theme": "dark"}
 
-    def test_outside_the_cookies_path_it_cannot_be_written(
-        self, make_browser: MakeBrowser
-    ) -> None:
+    def test_it_cannot_be_opened_outside_the_cookie_path(self, make_browser: MakeBrowser) -> None:
         browser = make_browser(SESSION_COOKIE_PATH="/shop")
 
         with (
@@ -96,14 +94,14 @@ class TestSessionTransaction:
 
 
 class TestHooks:
-    def test_a_change_before_the_request_is_saved(self, app: Flask) -> None:
+    def test_a_change_in_before_request_is_saved(self, app: Flask) -> None:
         app.before_request(write)
         browser = browser_of(app)
 
         assert browser.see(lambda: session["user"]) == "ada"
         assert browser.see(lambda: session.new) is False
 
-    def test_a_change_after_the_request_is_saved(self, app: Flask) -> None:
+    def test_a_change_in_after_request_is_saved(self, app: Flask) -> None:
         @app.after_request
         def count(response: Response) -> Response:
             session["views"] = session.get("views", 0) + 1
@@ -114,7 +112,7 @@ class TestHooks:
 
         assert browser.see(lambda: session["views"]) == 1
 
-    def test_a_change_after_this_request_is_saved(self, browser: Browser) -> None:
+    def test_a_change_in_after_this_request_is_saved(self, browser: Browser) -> None:
         def write_later() -> None:
             @after_this_request
             def change(response: Response) -> Response:
@@ -125,7 +123,7 @@ class TestHooks:
 
         assert browser.see(lambda: session["user"]) == "ada"
 
-    def test_a_change_at_teardown_is_warned_of(
+    def test_a_change_at_teardown_is_warned_about(
         self, app: Flask, caplog: pytest.LogCaptureFixture
     ) -> None:
         app.teardown_request(lambda error: write())
@@ -134,7 +132,7 @@ class TestHooks:
 
         assert "session.save()" in caplog.text
 
-    def test_a_template_reads_it(self, browser: Browser) -> None:
+    def test_a_template_reads_the_session(self, browser: Browser) -> None:
         browser.run(write)
 
         response = browser.run(lambda: render_template_string("Hello {{ session.user }}"))
@@ -160,7 +158,7 @@ class TestErrors:
 
         assert browser.see(lambda: session["user"]) == "ada"
 
-    def test_a_change_before_a_500_is_saved_as_flask_does(self, make_browser: MakeBrowser) -> None:
+    def test_a_change_before_a_500_is_saved_as_in_flask(self, make_browser: MakeBrowser) -> None:
         browser = make_browser(PROPAGATE_EXCEPTIONS=False)
 
         def write_and_fail() -> None:
@@ -195,12 +193,30 @@ class TestErrors:
         assert (response.status_code, cookie_lines(response), store.calls) == (500, [], [])
         assert len(caplog.records) == 1
 
-    def test_a_value_that_cannot_be_stored_does_not_touch_what_was(self, browser: Browser) -> None:
+    def test_a_value_that_cannot_be_stored_leaves_the_stored_data_as_they_were(
+        self, browser: Browser
+    ) -> None:
         browser.run(write)
 
         with pytest.raises(SessionSerializationError):
             browser.run(lambda: session.update(user=object(), theme="dark"))
 
+        assert browser.data() == {"user": "ada"}
+
+    def test_a_serialization_error_that_the_view_handled_is_not_raised_again(
+        self, browser: Browser
+    ) -> None:
+        browser.run(write)
+
+        def save_and_handle() -> tuple[str, int]:
+            session["user"] = object()
+            try:
+                session.save()
+            except SessionSerializationError:
+                return "", 400
+            return "", 200
+
+        assert browser.run(save_and_handle).status_code == 400
         assert browser.data() == {"user": "ada"}
 
 
@@ -214,7 +230,7 @@ class TestResponses:
 
         assert browser.see(lambda: session["user"]) == "ada"
 
-    def test_a_stream_reads_what_was_loaded_before(self, browser: Browser) -> None:
+    def test_a_stream_reads_the_session(self, browser: Browser) -> None:
         browser.run(write)
 
         def pages() -> Iterator[str]:
@@ -225,7 +241,9 @@ class TestResponses:
 
         assert response.text == "Hello ada"
 
-    def test_a_stream_is_the_first_to_read(self, browser: Browser, store: CountingStore) -> None:
+    def test_a_stream_loads_the_session_if_the_view_did_not(
+        self, browser: Browser, store: CountingStore
+    ) -> None:
         browser.run(write)
         store.calls.clear()
 
@@ -233,7 +251,7 @@ class TestResponses:
 
         assert store.calls == ["load"]
 
-    def test_a_cached_response_leaks_no_cookie(self, app: Flask) -> None:
+    def test_a_cached_response_object_carries_no_cookie(self, app: Flask) -> None:
         @lru_cache
         def page() -> Response:
             return make_response("the same for all")
@@ -297,7 +315,7 @@ class TestContexts:
 
         assert browser.see(lambda: session["seen by thread"]) == "ada"
 
-    def test_after_the_response_a_thread_is_warned(
+    def test_a_change_by_a_thread_after_the_response_is_warned_about(
         self, browser: Browser, caplog: pytest.LogCaptureFixture
     ) -> None:
         threads: list[Any] = []
@@ -311,7 +329,7 @@ class TestContexts:
 
         assert "session.save()" in caplog.text
 
-    def test_the_client_that_keeps_its_context_still_knows_the_session(
+    def test_a_client_that_preserves_its_context_can_read_the_session(
         self, browser: Browser
     ) -> None:
         with browser:
@@ -320,9 +338,7 @@ class TestContexts:
             assert session["user"] == "ada"
             assert session.id == browser.sid
 
-    def test_an_application_may_process_a_response_by_hand(
-        self, app: Flask, memory: MemoryStore
-    ) -> None:
+    def test_process_response_stores_the_session(self, app: Flask, memory: MemoryStore) -> None:
         with app.test_request_context():
             write()
             response = app.process_response(Response())
@@ -332,10 +348,10 @@ class TestContexts:
 
 
 class TestMixin:
-    def test_it_is_flasks_session(self, browser: Browser) -> None:
+    def test_the_session_is_a_session_mixin(self, browser: Browser) -> None:
         assert browser.see(lambda: isinstance(session, SessionMixin))
 
-    def test_accessed_may_be_taken_back(self, app: Flask) -> None:
+    def test_setting_accessed_to_false_removes_the_vary_header(self, app: Flask) -> None:
         response = Response()
         with app.test_request_context():
             opened = app.session_interface.open_session(app, request)
@@ -346,7 +362,16 @@ class TestMixin:
 
         assert "Vary" not in response.headers
 
-    def test_a_null_session_is_recognised(self, make_app: MakeApp) -> None:
+    def test_the_update_operator_changes_the_session_in_place(self, browser: Browser) -> None:
+        def update() -> None:
+            current = session
+            current |= {"theme": "dark"}
+
+        browser.run(update)
+
+        assert browser.data()["theme"] == "dark"
+
+    def test_a_null_session_is_recognised_and_refuses_writes(self, make_app: MakeApp) -> None:
         interface = make_app().session_interface
         app = make_app(SESSION_COOKIE_PATH="/shop")
 
@@ -356,7 +381,7 @@ class TestMixin:
         with pytest.raises(SessionError):
             null["user"] = "ada"
 
-    def test_a_session_of_another_interface_is_left_alone(self, app: Flask) -> None:
+    def test_saving_a_null_session_changes_no_header(self, app: Flask) -> None:
         response = Response()
 
         interface = app.session_interface

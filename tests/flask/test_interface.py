@@ -1,9 +1,8 @@
-"""What each option does to a request, in both profiles."""
+"""What each config key does to a request, in both profiles."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -37,35 +36,22 @@ def ignore() -> None:
 
 
 def life_left(memory: MemoryStore, browser: Browser) -> timedelta:
-    """Return how long the store keeps a browser's session, to the second."""
+    """Return how long the store will keep a browser's session, to the second."""
     record = memory.load(browser.sid or "")
     assert record is not None
     assert record.expires_at is not None
     return timedelta(seconds=round((record.expires_at - utc_now()).total_seconds()))
 
 
-@pytest.fixture
-def member(make_browser: MakeBrowser, store: CountingStore) -> Callable[..., Browser]:
-    """Make a browser that has a session, whose cost is not counted."""
-
-    def member(**config: Any) -> Browser:
-        browser = make_browser(**config)
-        browser.run(lambda: session.update(user="ada"))
-        store.calls.clear()
-        return browser
-
-    return member
-
-
 class TestProfile:
-    def test_flasks_leaves_a_visitor_who_does_nothing_alone(
+    def test_the_flask_profile_stores_no_session_for_a_visitor_who_only_reads(
         self, make_browser: MakeBrowser, store: CountingStore
     ) -> None:
         response = make_browser().run(read)
 
         assert (cookie_lines(response), store.calls) == ([], [])
 
-    def test_expresss_gives_every_visitor_a_session(
+    def test_the_express_profile_gives_every_visitor_a_session(
         self, make_browser: MakeBrowser, store: CountingStore
     ) -> None:
         browser = make_browser(SESSION_PROFILE="express")
@@ -76,7 +62,7 @@ class TestProfile:
         assert line.endswith("; Path=/; HttpOnly")
         assert store.calls == ["create"]
 
-    def test_a_key_of_the_application_wins_over_the_profile(
+    def test_a_key_in_the_config_wins_over_the_profile(
         self, make_browser: MakeBrowser, store: CountingStore
     ) -> None:
         browser = make_browser(SESSION_PROFILE="express", SESSION_SAVE_UNINITIALIZED=False)
@@ -85,32 +71,32 @@ class TestProfile:
 
         assert (cookie_lines(response), store.calls) == ([], [])
 
-    def test_expresss_loads_a_session_once_before_the_view(
-        self, member: Callable[..., Browser], store: CountingStore
+    def test_the_express_profile_loads_the_session_once_before_the_view(
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        browser = member(SESSION_PROFILE="express")
+        browser = make_member(SESSION_PROFILE="express")
 
         assert browser.see(lambda: list(store.calls)) == ["load"]
 
 
 class TestResave:
-    def test_it_saves_what_did_not_change(
-        self, member: Callable[..., Browser], store: CountingStore
+    def test_true_saves_an_unchanged_session(
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        member(SESSION_RESAVE=True).run(ignore)
+        make_member(SESSION_RESAVE=True).run(ignore)
 
         assert store.calls == ["load", "save"]
 
-    def test_without_it_express_touches_instead(
-        self, member: Callable[..., Browser], store: CountingStore
+    def test_false_touches_an_unchanged_session_in_the_express_profile(
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        member(SESSION_PROFILE="express", SESSION_RESAVE=False).run(ignore)
+        make_member(SESSION_PROFILE="express", SESSION_RESAVE=False).run(ignore)
 
         assert store.calls == ["load", "touch"]
 
 
 class TestSaveUninitialized:
-    def test_it_stores_a_session_nobody_wrote_to(
+    def test_true_stores_a_session_that_nothing_was_written_to(
         self, make_browser: MakeBrowser, store: CountingStore
     ) -> None:
         browser = make_browser(SESSION_SAVE_UNINITIALIZED=True)
@@ -122,70 +108,68 @@ class TestSaveUninitialized:
 
 
 class TestRolling:
-    def test_it_sends_the_cookie_with_every_response(self, member: Callable[..., Browser]) -> None:
-        response = member(SESSION_ROLLING=True).run(ignore)
+    def test_true_sends_the_cookie_with_every_response(self, make_member: MakeBrowser) -> None:
+        response = make_member(SESSION_ROLLING=True).run(ignore)
 
         assert len(cookie_lines(response)) == 1
 
-    def test_false_sends_a_lasting_cookie_only_after_a_change(
-        self, member: Callable[..., Browser]
+    def test_false_sends_a_cookie_with_an_expiry_only_after_a_change(
+        self, make_member: MakeBrowser
     ) -> None:
-        browser = member(
+        browser = make_member(
             SESSION_ROLLING=False, SESSION_COOKIE_MAX_AGE=60, SESSION_TOUCH_INTERVAL=0
         )
 
         assert cookie_lines(browser.run(read)) == []
         assert len(cookie_lines(browser.run(lambda: session.update(user="bob")))) == 1
 
-    def test_none_sends_a_lasting_cookie_whenever_its_life_is_extended(
-        self, member: Callable[..., Browser], let_pass: LetPass
+    def test_none_sends_a_cookie_with_an_expiry_whenever_it_is_extended(
+        self, make_member: MakeBrowser, let_pass: LetPass
     ) -> None:
-        browser = member(SESSION_COOKIE_MAX_AGE=60)
+        browser = make_member(SESSION_COOKIE_MAX_AGE=60)
 
         assert cookie_lines(browser.run(read)) == []
         let_pass(browser, timedelta(seconds=6))
         assert len(cookie_lines(browser.run(read))) == 1
 
-    def test_none_never_sends_a_browser_session_cookie_again(
-        self, member: Callable[..., Browser]
+    def test_none_sends_a_cookie_without_an_expiry_only_once(
+        self, make_member: MakeBrowser
     ) -> None:
-        browser = member(SESSION_TOUCH_INTERVAL=0)
+        browser = make_member(SESSION_TOUCH_INTERVAL=0)
 
         assert cookie_lines(browser.run(read)) == []
         assert cookie_lines(browser.run(lambda: session.update(user="bob"))) == []
 
 
 class TestIdleTimeout:
-    def test_it_is_a_day_unless_set(
-        self, member: Callable[..., Browser], memory: MemoryStore
-    ) -> None:
-        assert life_left(memory, member()) == timedelta(days=1)
+    def test_the_default_is_a_day(self, make_member: MakeBrowser, memory: MemoryStore) -> None:
+        assert life_left(memory, make_member()) == timedelta(days=1)
 
     @pytest.mark.parametrize("value", [90, timedelta(seconds=90)])
-    def test_it_is_the_life_in_the_store_of_a_browser_session(
-        self, member: Callable[..., Browser], memory: MemoryStore, value: object
+    def test_it_is_the_ttl_of_a_session_without_a_max_age(
+        self, make_member: MakeBrowser, memory: MemoryStore, value: object
     ) -> None:
-        assert life_left(memory, member(SESSION_IDLE_TIMEOUT=value)) == timedelta(seconds=90)
+        assert life_left(memory, make_member(SESSION_IDLE_TIMEOUT=value)) == timedelta(seconds=90)
 
-    def test_a_max_age_comes_before_it(
-        self, member: Callable[..., Browser], memory: MemoryStore
+    def test_a_max_age_takes_precedence(
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
-        browser = member(SESSION_IDLE_TIMEOUT=90, SESSION_COOKIE_MAX_AGE=30)
+        browser = make_member(SESSION_IDLE_TIMEOUT=90, SESSION_COOKIE_MAX_AGE=30)
 
         assert life_left(memory, browser) == timedelta(seconds=30)
 
-    def test_a_session_that_has_run_out_is_as_if_absent(
-        self, member: Callable[..., Browser], let_pass: LetPass
+    def test_an_expired_session_reads_as_empty(
+        self, make_member: MakeBrowser, let_pass: LetPass
     ) -> None:
-        browser = member(SESSION_IDLE_TIMEOUT=90)
+        browser = make_member(SESSION_IDLE_TIMEOUT=90)
         let_pass(browser, timedelta(seconds=90))
 
         assert browser.data() == {}
 
-    def test_using_the_session_starts_it_again(
-        self, member: Callable[..., Browser], memory: MemoryStore, let_pass: LetPass
+    def test_reading_the_session_restarts_the_timeout(
+        self, make_member: MakeBrowser, memory: MemoryStore, let_pass: LetPass
     ) -> None:
-        browser = member(SESSION_IDLE_TIMEOUT=90)
+        browser = make_member(SESSION_IDLE_TIMEOUT=90)
         let_pass(browser, timedelta(seconds=80))
 
         browser.run(read)
@@ -195,9 +179,9 @@ class TestIdleTimeout:
 
 class TestTouch:
     def test_accessed_extends_only_for_a_request_that_uses_the_session(
-        self, member: Callable[..., Browser], store: CountingStore
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        browser = member(SESSION_TOUCH="accessed", SESSION_TOUCH_INTERVAL=0)
+        browser = make_member(SESSION_TOUCH="accessed", SESSION_TOUCH_INTERVAL=0)
 
         browser.run(ignore)
         assert store.calls == []
@@ -205,9 +189,9 @@ class TestTouch:
         assert store.calls == ["load", "touch"]
 
     def test_always_extends_for_every_request(
-        self, member: Callable[..., Browser], store: CountingStore
+        self, make_member: MakeBrowser, store: CountingStore
     ) -> None:
-        member(SESSION_TOUCH="always", SESSION_TOUCH_INTERVAL=0).run(ignore)
+        make_member(SESSION_TOUCH="always", SESSION_TOUCH_INTERVAL=0).run(ignore)
 
         assert store.calls == ["load", "touch"]
 
@@ -217,8 +201,8 @@ class TestTouchInterval:
         ("config", "interval"),
         [
             pytest.param({}, 60, id="a minute"),
-            pytest.param({"SESSION_IDLE_TIMEOUT": 100}, 10, id="a tenth of a short life"),
-            pytest.param({"SESSION_TOUCH_INTERVAL": 300}, 300, id="as set"),
+            pytest.param({"SESSION_IDLE_TIMEOUT": 100}, 10, id="a tenth of a short timeout"),
+            pytest.param({"SESSION_TOUCH_INTERVAL": 300}, 300, id="set in seconds"),
             pytest.param(
                 {"SESSION_TOUCH_INTERVAL": timedelta(minutes=5)}, 300, id="set as a timedelta"
             ),
@@ -226,13 +210,13 @@ class TestTouchInterval:
     )
     def test_a_fresher_session_is_not_touched_again(
         self,
-        member: Callable[..., Browser],
+        make_member: MakeBrowser,
         store: CountingStore,
         let_pass: LetPass,
         config: dict[str, Any],
         interval: int,
     ) -> None:
-        browser = member(**config)
+        browser = make_member(**config)
 
         let_pass(browser, timedelta(seconds=interval - 2))
         browser.run(read)
@@ -245,26 +229,26 @@ class TestTouchInterval:
 
 
 class TestDestroyEmpty:
-    def test_an_emptied_session_is_destroyed(
-        self, member: Callable[..., Browser], memory: MemoryStore
+    def test_a_cleared_session_is_destroyed(
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
-        browser = member()
+        browser = make_member()
 
         browser.run(lambda: session.clear())
 
         assert (memory.count(), browser.sid) == (0, None)
 
     def test_a_session_that_loses_its_last_key_is_destroyed(
-        self, member: Callable[..., Browser], memory: MemoryStore
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
-        member().run(lambda: session.pop("user"))
+        make_member().run(lambda: session.pop("user"))
 
         assert memory.count() == 0
 
-    def test_an_empty_session_is_not_destroyed_for_being_read(
-        self, member: Callable[..., Browser], memory: MemoryStore
+    def test_reading_an_empty_session_does_not_destroy_it(
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
-        browser = member(SESSION_SAVE_UNINITIALIZED=True)
+        browser = make_member(SESSION_SAVE_UNINITIALIZED=True)
         visitor = browser_of(browser.application)
         visitor.run(ignore)
 
@@ -272,10 +256,10 @@ class TestDestroyEmpty:
 
         assert visitor.sid in list(memory.keys())
 
-    def test_false_keeps_it_empty(
-        self, member: Callable[..., Browser], memory: MemoryStore
+    def test_false_keeps_the_empty_session(
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
-        browser = member(SESSION_DESTROY_EMPTY=False)
+        browser = make_member(SESSION_DESTROY_EMPTY=False)
         before = browser.sid
 
         browser.run(lambda: session.clear())
@@ -283,7 +267,7 @@ class TestDestroyEmpty:
         assert list(memory.keys()) == [before]
         assert browser.sid == before
 
-    def test_filled_and_emptied_in_one_request_a_session_is_not_stored(
+    def test_a_session_filled_and_cleared_in_one_request_is_not_stored(
         self, make_browser: MakeBrowser, store: CountingStore
     ) -> None:
         def fill_and_empty() -> None:
@@ -296,28 +280,28 @@ class TestDestroyEmpty:
 
 
 class TestClearCookie:
-    def test_false_leaves_the_browser_its_cookie(self, member: Callable[..., Browser]) -> None:
-        browser = member(SESSION_CLEAR_COOKIE=False)
+    def test_false_sends_no_removal_line(self, make_member: MakeBrowser) -> None:
+        browser = make_member(SESSION_CLEAR_COOKIE=False)
 
         assert cookie_lines(browser.run(lambda: session.destroy())) == []
 
-    def test_true_removes_it_in_the_express_profile_too(
-        self, member: Callable[..., Browser]
+    def test_true_removes_the_cookie_in_the_express_profile_too(
+        self, make_member: MakeBrowser
     ) -> None:
-        browser = member(SESSION_PROFILE="express", SESSION_CLEAR_COOKIE=True)
+        browser = make_member(SESSION_PROFILE="express", SESSION_CLEAR_COOKIE=True)
 
         assert cookie_lines(browser.run(lambda: session.destroy())) == [
             "connect.sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly"
         ]
 
-    def test_a_cookie_that_the_browser_never_had_is_not_removed(
+    def test_no_removal_line_is_sent_to_a_browser_without_a_cookie(
         self, make_browser: MakeBrowser
     ) -> None:
         assert cookie_lines(make_browser().run(lambda: session.destroy())) == []
 
 
 class TestGenid:
-    def test_it_is_asked_with_the_request(self, make_browser: MakeBrowser) -> None:
+    def test_it_is_called_with_the_request(self, make_browser: MakeBrowser) -> None:
         numbers = itertools.count()
 
         def genid(request: Request) -> str:
@@ -330,13 +314,15 @@ class TestGenid:
         assert browser.see(lambda: session["user"]) == "ada"
 
     @pytest.mark.parametrize("sid", ["", None, 7, b"bytes"])
-    def test_what_is_no_id_is_refused(self, make_browser: MakeBrowser, sid: object) -> None:
+    def test_a_return_value_that_is_not_an_id_is_refused(
+        self, make_browser: MakeBrowser, sid: object
+    ) -> None:
         browser = make_browser(SESSION_GENID=lambda request: sid)
 
         with pytest.raises(ConfigError, match="SESSION_GENID must return a non-empty str"):
             browser.run(lambda: session.update(user="ada"))
 
-    def test_a_generator_that_failed_is_asked_again(self, make_browser: MakeBrowser) -> None:
+    def test_it_is_called_again_after_a_failure(self, make_browser: MakeBrowser) -> None:
         ids = iter(["", "id"])
         browser = make_browser(SESSION_GENID=lambda request: next(ids))
 
@@ -347,7 +333,7 @@ class TestGenid:
 
         assert browser.run(view).text == "id"
 
-    def test_a_taken_id_is_not_taken_over(self, make_app: MakeApp) -> None:
+    def test_a_new_session_does_not_take_over_an_existing_id(self, make_app: MakeApp) -> None:
         ids = iter(["one", "one", "two"])
         app = make_app(SESSION_GENID=lambda request: next(ids))
         ada, bob = browser_of(app), browser_of(app)
@@ -358,7 +344,7 @@ class TestGenid:
         assert (ada.sid, bob.sid) == ("one", "two")
         assert ada.see(lambda: session["user"]) == "ada"
 
-    def test_a_taken_id_is_not_taken_over_by_regenerate(self, make_app: MakeApp) -> None:
+    def test_regenerate_does_not_take_over_an_existing_id(self, make_app: MakeApp) -> None:
         ids = iter(["one", "two", "one", "three"])
         app = make_app(SESSION_GENID=lambda request: next(ids))
         ada, bob = browser_of(app), browser_of(app)
@@ -371,7 +357,7 @@ class TestGenid:
         assert ada.see(lambda: session["user"]) == "ada"
         assert bob.see(lambda: session["user"]) == "bob"
 
-    def test_one_that_gives_the_same_id_over_and_over_is_to_blame(self, make_app: MakeApp) -> None:
+    def test_returning_taken_ids_repeatedly_is_an_error(self, make_app: MakeApp) -> None:
         app = make_app(SESSION_GENID=lambda request: "one")
         browser_of(app).run(lambda: session.update(user="ada"))
 
@@ -380,21 +366,21 @@ class TestGenid:
 
 
 class TestManager:
-    """``app.extensions["serversession"]``, with no request."""
+    """``app.extensions["serversession"]``, used without a request."""
 
-    def test_it_loads_a_session_by_its_id(self, member: Callable[..., Browser]) -> None:
-        browser = member()
+    def test_load_returns_a_session_by_its_id(self, make_member: MakeBrowser) -> None:
+        browser = make_member()
 
         found = manager_of(browser).load(browser.sid)
 
         assert found is not None
         assert found["user"] == "ada"
 
-    def test_it_says_so_when_there_is_none(self, app: Flask) -> None:
+    def test_load_returns_none_for_an_unknown_id(self, app: Flask) -> None:
         assert app.extensions["serversession"].load("nothing") is None
 
-    def test_what_it_loaded_may_be_changed_and_saved(self, member: Callable[..., Browser]) -> None:
-        browser = member()
+    def test_a_loaded_session_can_be_changed_and_saved(self, make_member: MakeBrowser) -> None:
+        browser = make_member()
 
         found: Session = manager_of(browser).load(browser.sid)
         found["user"] = "bob"
@@ -402,8 +388,8 @@ class TestManager:
 
         assert browser.see(lambda: session["user"]) == "bob"
 
-    def test_what_it_loaded_may_be_regenerated(self, member: Callable[..., Browser]) -> None:
-        browser = member()
+    def test_a_loaded_session_can_be_regenerated(self, make_member: MakeBrowser) -> None:
+        browser = make_member()
         thief = browser.twin()
 
         found: Session = manager_of(browser).load(browser.sid)
@@ -411,8 +397,8 @@ class TestManager:
 
         assert thief.data() == {}
 
-    def test_it_ends_a_session_by_its_id(self, member: Callable[..., Browser]) -> None:
-        browser = member()
+    def test_destroy_ends_a_session_by_its_id(self, make_member: MakeBrowser) -> None:
+        browser = make_member()
         manager = manager_of(browser)
 
         assert manager.destroy(browser.sid) is True
@@ -424,9 +410,7 @@ def manager_of(browser: Browser) -> Any:
     return browser.application.extensions["serversession"]
 
 
-def test_opening_and_ignoring_a_request_context_has_no_effect(
-    app: Flask, store: CountingStore
-) -> None:
+def test_an_unused_request_context_makes_no_store_call(app: Flask, store: CountingStore) -> None:
     with app.test_request_context():
         assert request.path == "/"
 

@@ -1,4 +1,4 @@
-"""A store that does not answer: the view learns of it, once, and nobody is logged out."""
+"""A store that does not answer: the view gets an error, and nobody is logged out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class HangUp(socketserver.BaseRequestHandler):
 
 
 class DeadServer(socketserver.TCPServer):
-    """Accepts every connection, hangs up and counts."""
+    """Closes every connection at once and counts them."""
 
     attempts = 0
 
@@ -60,7 +60,7 @@ def server() -> Iterator[DeadServer]:
 
 @pytest.fixture
 def make_dead_app(make_app: MakeApp, server: DeadServer) -> Iterator[MakeApp]:
-    """Make an application whose store is dead and which shows its errors as pages."""
+    """Make an application whose store is down. Its errors are 500 responses."""
     apps: list[Flask] = []
 
     def make_dead_app(**config: Any) -> Flask:
@@ -80,13 +80,13 @@ def app(request: pytest.FixtureRequest, make_dead_app: MakeApp) -> Flask:
 
 @pytest.fixture
 def member(app: Flask) -> Browser:
-    """A browser that has a session, if only the store could be asked."""
+    """A browser with a valid cookie."""
     browser = browser_of(app)
     browser.hold(SID)
     return browser
 
 
-def test_a_view_that_reads_its_session_is_told(make_dead_app: MakeApp) -> None:
+def test_reading_the_session_raises_in_the_view(make_dead_app: MakeApp) -> None:
     browser = browser_of(make_dead_app())
     browser.hold(SID)
 
@@ -98,7 +98,7 @@ def test_a_view_that_reads_its_session_is_told(make_dead_app: MakeApp) -> None:
     assert browser.run(read).text == "caught"
 
 
-def test_an_error_handler_of_the_application_answers(app: Flask, member: Browser) -> None:
+def test_an_error_handler_of_the_application_can_answer(app: Flask, member: Browser) -> None:
     app.register_error_handler(StoreUnavailable, apologise)
 
     response = member.run(lambda: session.get("user"))
@@ -115,11 +115,11 @@ def test_the_browser_keeps_its_cookie(app: Flask, member: Browser) -> None:
     assert member.sid == SID
 
 
-def test_without_a_handler_the_answer_is_a_500_without_a_cookie(member: Browser) -> None:
+def test_the_response_without_a_handler_is_a_500_without_a_cookie(member: Browser) -> None:
     assert_failed_without_cookie(member.run(lambda: session.get("user")))
 
 
-def test_the_store_is_asked_once_a_request(
+def test_the_store_is_called_once_a_request(
     app: Flask, member: Browser, server: DeadServer
 ) -> None:
     def apologise_with_a_session(error: Exception) -> ResponseReturnValue:
@@ -135,7 +135,7 @@ def test_the_store_is_asked_once_a_request(
     assert (response.status_code, server.attempts) == (503, 1)
 
 
-def test_the_next_request_tries_again(member: Browser, server: DeadServer) -> None:
+def test_the_next_request_calls_the_store_again(member: Browser, server: DeadServer) -> None:
     member.run(lambda: session.get("user"))
     member.run(lambda: session.get("user"))
 
@@ -178,7 +178,7 @@ def test_the_signal_is_sent_once_a_request(app: Flask, member: Browser) -> None:
     ],
 )
 class TestVerbs:
-    def test_each_says_so(self, make_dead_app: MakeApp, verb: Callable[[], object]) -> None:
+    def test_each_verb_raises(self, make_dead_app: MakeApp, verb: Callable[[], object]) -> None:
         browser = browser_of(make_dead_app())
         browser.hold(SID)
 
@@ -189,7 +189,7 @@ class TestVerbs:
 
         assert browser.run(use).text == "caught"
 
-    def test_each_says_so_again(
+    def test_each_verb_raises_again_without_a_second_call(
         self, make_dead_app: MakeApp, server: DeadServer, verb: Callable[[], object]
     ) -> None:
         browser = browser_of(make_dead_app())
@@ -204,7 +204,7 @@ class TestVerbs:
         assert (browser.run(use_twice).text, server.attempts) == ("caught", 1)
 
 
-def test_in_the_flask_profile_a_request_that_ignores_its_session_is_answered(
+def test_the_flask_profile_answers_a_request_that_ignores_its_session(
     make_dead_app: MakeApp, server: DeadServer
 ) -> None:
     browser = browser_of(make_dead_app())
@@ -215,7 +215,7 @@ def test_in_the_flask_profile_a_request_that_ignores_its_session_is_answered(
     assert (response.text, server.attempts) == ("hello", 0)
 
 
-def test_in_the_express_profile_the_failure_comes_before_the_view(
+def test_the_express_profile_fails_before_the_view(
     make_dead_app: MakeApp, server: DeadServer
 ) -> None:
     browser = browser_of(make_dead_app(SESSION_PROFILE="express"))
@@ -228,7 +228,7 @@ def test_in_the_express_profile_the_failure_comes_before_the_view(
 
 
 class TestSaveOfALoadedSession:
-    """The store answers when the request begins, and fails when it ends."""
+    """The store answers when the request starts and fails when it ends."""
 
     @pytest.fixture
     def database(self, tmp_path: Path) -> Path:
@@ -242,14 +242,16 @@ class TestSaveOfALoadedSession:
         yield browser
         app.extensions["serversession"].close()
 
-    def test_the_answer_is_a_500_without_a_cookie(self, member: Browser, database: Path) -> None:
+    def test_a_failure_at_the_end_of_the_request_is_a_500_without_a_cookie(
+        self, member: Browser, database: Path
+    ) -> None:
         def change_and_lose_the_table() -> None:
             session["user"] = "bob"
             drop_tables(database)
 
         assert_failed_without_cookie(member.run(change_and_lose_the_table))
 
-    def test_an_explicit_save_fails_in_the_view(self, member: Browser, database: Path) -> None:
+    def test_an_explicit_save_raises_in_the_view(self, member: Browser, database: Path) -> None:
         def save_and_catch() -> str:
             session["user"] = "bob"
             drop_tables(database)
@@ -278,7 +280,7 @@ def assert_failed_without_cookie(response: TestResponse) -> None:
 
 
 class TestNull:
-    """``SESSION_STORE_ERROR = "null"``: what only reads its session is answered."""
+    """``SESSION_STORE_ERROR = "null"``: requests that only read are answered."""
 
     @pytest.fixture(params=PROFILES, ids=["flask", "express"])
     def app(self, request: pytest.FixtureRequest, make_dead_app: MakeApp) -> Flask:
@@ -316,22 +318,22 @@ class TestNull:
             lambda: session.id,
         ],
     )
-    def test_what_needs_the_store_raises(
+    def test_each_verb_that_needs_the_store_raises(
         self, member: Browser, server: DeadServer, write: Callable[[], object]
     ) -> None:
         def view() -> str:
             session.get("user")
             with pytest.raises(StoreUnavailable):
                 write()
-            return "told"
+            return "caught"
 
         response = member.run(view)
 
-        assert response.text == "told"
+        assert response.text == "caught"
         assert cookie_lines(response) == []
         assert server.attempts == 1
 
-    def test_a_write_that_nobody_catches_is_a_500_and_no_logout(self, member: Browser) -> None:
+    def test_an_unhandled_write_is_a_500_and_no_logout(self, member: Browser) -> None:
         response = member.run(lambda: session.update(user="eve"))
 
         assert response.status_code == 500
@@ -339,7 +341,7 @@ class TestNull:
         assert member.sid == SID
 
 
-def test_a_reader_is_answered_where_its_touch_fails_and_reads_may(make_app: MakeApp) -> None:
+def test_a_failing_touch_fails_a_request_unless_reads_may_fail(make_app: MakeApp) -> None:
     class Fading(MemoryStore):
         def touch(self, key: str, expires_at: datetime) -> bool:
             raise StoreUnavailable("not any more")

@@ -1,4 +1,4 @@
-"""Flask's ``session.permanent``, on express-session's cookie."""
+"""``session.permanent``, as Flask defines it, and the expiry of the cookie."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def log_in() -> None:
 
 
 def end_of(line: str) -> datetime:
-    """Return the moment at which a Set-Cookie line ends its cookie."""
+    """Return the expiry in a Set-Cookie line."""
     return parsedate_to_datetime(line.partition("Expires=")[2].partition(";")[0])
 
 
 @pytest.fixture
 def member(make_app: MakeApp, store: CountingStore) -> Browser:
-    """A browser with a permanent session of a week."""
+    """A browser with a permanent session that lasts a week."""
     browser = browser_of(make_app(PERMANENT_SESSION_LIFETIME=WEEK))
     browser.run(log_in)
     store.calls.clear()
     return browser
 
 
-def test_a_session_is_not_permanent_unless_asked(browser: Browser) -> None:
+def test_a_session_is_not_permanent_by_default(browser: Browser) -> None:
     [line] = cookie_lines(browser.run(lambda: session.update(user="ada")))
 
     assert "Expires" not in line
@@ -56,7 +56,7 @@ def test_a_session_is_not_permanent_unless_asked(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("lifetime", [WEEK, int(WEEK.total_seconds())])
-def test_a_permanent_sessions_cookie_lasts_its_lifetime(
+def test_the_cookie_of_a_permanent_session_lasts_its_lifetime(
     make_browser: MakeBrowser, lifetime: object
 ) -> None:
     before = datetime.now(timezone.utc).replace(microsecond=0)
@@ -76,16 +76,16 @@ def test_a_permanent_session_lasts_its_lifetime_in_the_store(
     assert WEEK - timedelta(minutes=1) < record.expires_at - utc_now() <= WEEK
 
 
-def test_it_stays_permanent(member: Browser) -> None:
+def test_a_permanent_session_is_still_permanent_in_the_next_request(member: Browser) -> None:
     assert member.see(lambda: session.permanent) is True
     assert member.see(lambda: session.cookie.original_max_age) == WEEK.total_seconds()
 
 
-def test_it_is_no_member_of_the_data(member: Browser) -> None:
+def test_permanent_is_not_a_key_of_the_data(member: Browser) -> None:
     assert member.data() == {"user": "ada"}
 
 
-def test_false_makes_it_end_with_the_browser(member: Browser) -> None:
+def test_setting_permanent_to_false_removes_the_expiry(member: Browser) -> None:
     [line] = cookie_lines(member.run(lambda: setattr(session, "permanent", False)))
 
     assert "Expires" not in line
@@ -99,9 +99,7 @@ def test_a_configured_max_age_makes_every_session_permanent(make_browser: MakeBr
     assert browser.see(lambda: session.permanent) is True
 
 
-def test_before_every_request_it_stores_no_session_of_a_visitor_who_does_nothing(
-    app: Flask, store: CountingStore
-) -> None:
+def test_setting_permanent_alone_stores_no_session(app: Flask, store: CountingStore) -> None:
     app.before_request(make_permanent)
 
     response = browser_of(app).run(lambda: "hello")
@@ -109,15 +107,13 @@ def test_before_every_request_it_stores_no_session_of_a_visitor_who_does_nothing
     assert (cookie_lines(response), store.calls) == ([], [])
 
 
-def test_before_every_request_it_is_not_written_again_and_again(
-    member: Browser, store: CountingStore
-) -> None:
+def test_setting_permanent_again_writes_nothing(member: Browser, store: CountingStore) -> None:
     response = member.run(make_permanent)
 
     assert (cookie_lines(response), store.calls) == ([], ["load"])
 
 
-def test_made_permanent_later_a_session_gets_its_cookie_anew(browser: Browser) -> None:
+def test_making_a_stored_session_permanent_sends_its_cookie_again(browser: Browser) -> None:
     browser.run(lambda: session.update(user="ada"))
 
     [line] = cookie_lines(browser.run(make_permanent))
@@ -126,7 +122,7 @@ def test_made_permanent_later_a_session_gets_its_cookie_anew(browser: Browser) -
     assert browser.see(lambda: session.permanent) is True
 
 
-def test_each_time_the_store_extends_it_the_browser_learns_the_new_end(
+def test_the_cookie_is_sent_whenever_the_session_is_extended(
     member: Browser, let_pass: LetPass
 ) -> None:
     assert cookie_lines(member.run(lambda: session.get("user"))) == []
@@ -134,13 +130,15 @@ def test_each_time_the_store_extends_it_the_browser_learns_the_new_end(
     assert len(cookie_lines(member.run(lambda: session.get("user")))) == 1
 
 
-def test_ignoring_it_extends_nothing(member: Browser, let_pass: LetPass) -> None:
+def test_a_request_that_ignores_its_session_sends_no_cookie(
+    member: Browser, let_pass: LetPass
+) -> None:
     let_pass(member, timedelta(days=1))
 
     assert cookie_lines(member.run(lambda: "hello")) == []
 
 
-def test_after_a_touch_it_knows_its_new_end(
+def test_the_cookie_expires_with_the_record_after_a_touch(
     member: Browser, let_pass: LetPass, memory: MemoryStore
 ) -> None:
     let_pass(member, timedelta(days=1))
@@ -151,7 +149,7 @@ def test_after_a_touch_it_knows_its_new_end(
     assert member.see(lambda: session.cookie.expires) == record.expires_at
 
 
-def test_saved_by_hand_it_tells_the_browser_its_new_end_too(member: Browser) -> None:
+def test_an_explicit_save_sends_the_cookie_once(member: Browser) -> None:
     def save_by_hand() -> None:
         session["user"] = "bob"
         session.save()
@@ -159,7 +157,7 @@ def test_saved_by_hand_it_tells_the_browser_its_new_end_too(member: Browser) -> 
     assert len(cookie_lines(member.run(save_by_hand))) == 1
 
 
-def test_without_refreshing_each_request_its_cookie_is_sent_only_after_a_change(
+def test_the_cookie_is_sent_only_after_a_change_unless_refreshed_each_request(
     make_browser: MakeBrowser, let_pass: LetPass
 ) -> None:
     browser = make_browser(SESSION_REFRESH_EACH_REQUEST=False)
@@ -170,7 +168,7 @@ def test_without_refreshing_each_request_its_cookie_is_sent_only_after_a_change(
     assert len(cookie_lines(browser.run(lambda: session.update(user="bob")))) == 1
 
 
-def test_the_express_profile_knows_it_too(make_browser: MakeBrowser) -> None:
+def test_permanent_works_in_the_express_profile(make_browser: MakeBrowser) -> None:
     browser = make_browser(SESSION_PROFILE="express")
 
     [line] = cookie_lines(browser.run(log_in))

@@ -1,4 +1,4 @@
-"""What a request costs, in calls to the store."""
+"""How many store calls each kind of request makes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .counting import CountingStore
 
 @pytest.fixture
 def browser(app: Flask, store: CountingStore) -> Browser:
-    """A browser with a session, the cost of which is not counted."""
+    """A browser with a session, whose cost is not counted."""
     browser = browser_of(app)
     browser.run(lambda: session.update(user="ada", cart=[]))
     store.calls.clear()
@@ -56,7 +56,7 @@ def test_a_static_file_costs_nothing(browser: Browser, store: CountingStore) -> 
         assert (response.status_code, store.calls) == (200, [])
 
 
-def test_a_page_that_is_not_there_costs_nothing(browser: Browser, store: CountingStore) -> None:
+def test_a_missing_page_costs_nothing(browser: Browser, store: CountingStore) -> None:
     response = browser.get("/nowhere")
 
     assert (response.status_code, store.calls) == (404, [])
@@ -74,23 +74,19 @@ def test_reading_costs_one_call(browser: Browser, store: CountingStore) -> None:
     assert store.calls == ["load"]
 
 
-def test_reading_often_costs_one_call(browser: Browser, store: CountingStore) -> None:
+def test_reading_repeatedly_costs_one_call(browser: Browser, store: CountingStore) -> None:
     browser.see(lambda: ("user" in session, session["user"], len(session), session.id))
 
     assert store.calls == ["load"]
 
 
-def test_looking_into_a_nested_value_costs_one_call(
-    browser: Browser, store: CountingStore
-) -> None:
+def test_reading_a_nested_value_costs_one_call(browser: Browser, store: CountingStore) -> None:
     browser.run(lambda: str(session["cart"].count("tea")))
 
     assert store.calls == ["load"]
 
 
-def test_assigning_what_is_there_already_costs_one_call(
-    browser: Browser, store: CountingStore
-) -> None:
+def test_assigning_an_equal_value_costs_one_call(browser: Browser, store: CountingStore) -> None:
     browser.run(lambda: session.update(user="ada"))
 
     assert store.calls == ["load"]
@@ -144,7 +140,7 @@ def test_creating_costs_one_call(app: Flask, store: CountingStore) -> None:
     assert store.calls == ["create"]
 
 
-def test_a_conflict_costs_one_call_more(browser: Browser, store: CountingStore) -> None:
+def test_a_conflict_costs_one_more_save(browser: Browser, store: CountingStore) -> None:
     def change_while_another_does() -> None:
         session["user"] = "bob"
         browser.twin().run(lambda: session.update(theme="dark"))
@@ -169,13 +165,13 @@ def test_destroying_without_reading_costs_one_call(browser: Browser, store: Coun
     assert store.calls == ["delete"]
 
 
-def test_emptying_costs_two_calls(browser: Browser, store: CountingStore) -> None:
+def test_clearing_costs_two_calls(browser: Browser, store: CountingStore) -> None:
     browser.run(lambda: session.clear())
 
     assert store.calls == ["load", "delete"]
 
 
-def test_a_logout_that_says_goodbye_costs_two_calls(
+def test_a_logout_that_flashes_a_message_costs_two_calls(
     browser: Browser, store: CountingStore
 ) -> None:
     def log_out() -> None:
@@ -198,9 +194,7 @@ def test_showing_the_only_message_costs_two_calls(app: Flask, store: CountingSto
     assert store.load(browser.sid) is None
 
 
-def test_an_id_that_the_store_does_not_know_costs_one_call(
-    app: Flask, store: CountingStore
-) -> None:
+def test_an_unknown_id_costs_one_call(app: Flask, store: CountingStore) -> None:
     stranger = browser_of(app)
     stranger.hold("nobody-knows-this-id")
 
@@ -209,7 +203,9 @@ def test_an_id_that_the_store_does_not_know_costs_one_call(
     assert store.calls == ["load"]
 
 
-def test_an_explicit_save_is_not_repeated(browser: Browser, store: CountingStore) -> None:
+def test_an_explicit_save_is_not_repeated_at_the_end(
+    browser: Browser, store: CountingStore
+) -> None:
     def change_and_save() -> None:
         session["user"] = "bob"
         session.save()
@@ -227,7 +223,7 @@ def test_an_explicit_save_is_not_repeated(browser: Browser, store: CountingStore
         pytest.param(lambda: session.update(user="bob"), ["load", "save"], id="changing"),
     ],
 )
-def test_in_the_express_profile_every_request_costs_two_calls(
+def test_every_request_costs_two_calls_in_the_express_profile(
     make_browser: MakeBrowser, store: CountingStore, view: View, calls: list[str]
 ) -> None:
     browser = make_browser(SESSION_PROFILE="express")

@@ -1,4 +1,4 @@
-"""The round-trip table again, by the commands that the servers really received."""
+"""How many commands each kind of request sends, as logged by the servers themselves."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from flask_serversession import ServerSession
 from ..servers.mariadb import mysql_log
 from ..servers.postgresql import postgresql_log
 
-#: Opens a block; what it yields holds, after it, each command the server received in it.
+#: A block that fills the list it yields with the commands the server received.
 Log = Callable[[], AbstractContextManager[list[str]]]
 
-#: What a request does, and the commands it costs on Redis and on SQL. What follows
-#: "evalsha" the script does inside the server.
+#: The commands of each request on Redis and on SQL. Those after "evalsha" are run by
+#: the script inside Redis.
 TABLE = {
     "/ignore": ("", ""),
     "/read": ("get pttl", "SELECT"),
@@ -49,7 +49,7 @@ def redis_log(redis_url: str) -> Log:
         before = calls()
         yield received
         spent = calls() - before
-        # Not counted: this fixture's own, and what a new connection says first.
+        # Leave out the commands of this fixture and of new connections.
         for name in ("info", "client|setinfo", "client|maint_notifications", "hello", "auth"):
             del spent[name]
         received += spent.elements()
@@ -102,14 +102,14 @@ def _add_views(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("path", TABLE)
-def test_redis_receives_what_the_table_says_and_nothing_else(
+def test_redis_receives_exactly_the_commands_of_the_table(
     path: str, redis_url: str, redis_log: Log, make_client: Callable[..., FlaskClient]
 ) -> None:
     client = make_client(redis_url, {"prefix": f"{uuid4().hex}:"})
     client.get("/change")
     client.get("/change")
     client.get("/regenerate")
-    client.get("/read")  # the scripts are known to the server from here on
+    client.get("/read")  # from here on the scripts are loaded
 
     with redis_log() as received:
         assert client.get(path).status_code == 200
@@ -119,7 +119,7 @@ def test_redis_receives_what_the_table_says_and_nothing_else(
 
 @pytest.mark.parametrize("path", TABLE)
 @pytest.mark.parametrize("server", ["postgresql", "mysql"])
-def test_sql_servers_receive_what_the_table_says_and_nothing_else(
+def test_sql_servers_receive_exactly_the_statements_of_the_table(
     path: str,
     server: str,
     request: pytest.FixtureRequest,
@@ -136,7 +136,7 @@ def test_sql_servers_receive_what_the_table_says_and_nothing_else(
     assert received == TABLE[path][1].split()
 
 
-def test_a_touch_that_is_due_costs_redis_one_command(
+def test_a_due_touch_adds_one_redis_command(
     redis_url: str, redis_log: Log, make_client: Callable[..., FlaskClient]
 ) -> None:
     client = make_client(redis_url, {"prefix": f"{uuid4().hex}:"}, SESSION_TOUCH_INTERVAL=0)
@@ -149,7 +149,7 @@ def test_a_touch_that_is_due_costs_redis_one_command(
     assert sorted(received) == ["get", "pexpire", "pttl"]
 
 
-def test_a_new_visitor_costs_one_command(
+def test_a_new_session_costs_one_redis_command(
     redis_url: str, redis_log: Log, make_client: Callable[..., FlaskClient]
 ) -> None:
     make_client(redis_url, options := {"prefix": f"{uuid4().hex}:"}).get("/change")

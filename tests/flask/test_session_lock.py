@@ -1,4 +1,4 @@
-"""``session.lock()`` and ``@session_lock``: one request at a time, of those that ask for it."""
+"""``session.lock()`` and ``@session_lock``: only one request at a time holds the lock."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def locked(view: View = count, **options: Any) -> View:
     return session_lock(**options)(view)
 
 
-def test_a_counter_is_exact_however_many_count_at_once(browser: Browser) -> None:
+def test_no_increment_under_the_lock_is_lost(browser: Browser) -> None:
     def count_five_times(browser: Browser) -> None:
         for _ in range(5):
             browser.run(locked(timeout=60))
@@ -52,7 +52,7 @@ def test_a_counter_is_exact_however_many_count_at_once(browser: Browser) -> None
     assert browser.data() == {"n": 40}
 
 
-def test_whoever_waits_too_long_is_told(browser: Browser) -> None:
+def test_waiting_longer_than_the_timeout_raises(browser: Browser) -> None:
     def slow() -> None:
         with pytest.raises(SessionLocked, match="timeout="):
             browser.twin().run(locked(timeout=0))
@@ -63,13 +63,13 @@ def test_whoever_waits_too_long_is_told(browser: Browser) -> None:
     assert browser.data() == {"n": 1}
 
 
-def test_it_may_be_written_without_parentheses(browser: Browser) -> None:
+def test_the_decorator_works_without_parentheses(browser: Browser) -> None:
     browser.run(session_lock(count))
 
     assert browser.data() == {"n": 1}
 
 
-def test_the_view_keeps_its_name_and_its_arguments() -> None:
+def test_the_view_keeps_its_name_and_docstring() -> None:
     @session_lock
     def view(one: int, *, two: int) -> str:
         """Say something."""
@@ -79,7 +79,7 @@ def test_the_view_keeps_its_name_and_its_arguments() -> None:
     assert view.__doc__ == "Say something."
 
 
-def test_a_coroutine_may_be_locked(app: Flask) -> None:
+def test_an_async_view_holds_the_lock(app: Flask) -> None:
     @app.get("/async")
     @session_lock
     async def view() -> str:
@@ -95,7 +95,7 @@ def test_a_coroutine_may_be_locked(app: Flask) -> None:
     assert browser.data() == {"n": 1}
 
 
-def test_what_a_view_did_before_it_raised_is_stored_and_its_lock_released(
+def test_a_view_that_raises_stores_its_changes_and_releases_the_lock(
     browser: Browser,
 ) -> None:
     def fail() -> None:
@@ -109,7 +109,7 @@ def test_what_a_view_did_before_it_raised_is_stored_and_its_lock_released(
     assert browser.data() == {"n": 2}
 
 
-def test_what_was_read_before_the_lock_is_read_again(browser: Browser) -> None:
+def test_the_session_is_reloaded_when_the_block_begins(browser: Browser) -> None:
     def look_and_count() -> None:
         assert session["n"] == 0
         session["seen"] = True
@@ -123,7 +123,7 @@ def test_what_was_read_before_the_lock_is_read_again(browser: Browser) -> None:
     assert browser.data() == {"n": 2, "seen": True}
 
 
-def test_a_session_that_ended_before_the_lock_is_a_new_one_under_it(
+def test_a_session_that_ended_before_the_block_is_new_and_empty_in_it(
     browser: Browser, memory: MemoryStore
 ) -> None:
     def look_and_lock() -> None:
@@ -150,7 +150,7 @@ def test_locks_may_be_nested(browser: Browser) -> None:
     assert browser.data() == {"n": 1}
 
 
-def test_a_new_session_needs_no_lock(make_browser: MakeBrowser, store: CountingStore) -> None:
+def test_a_new_session_is_not_locked(make_browser: MakeBrowser, store: CountingStore) -> None:
     browser = make_browser()
 
     browser.run(locked(lambda: session.update(n=1)))
@@ -159,24 +159,22 @@ def test_a_new_session_needs_no_lock(make_browser: MakeBrowser, store: CountingS
     assert store.calls == ["create", "load"]
 
 
-def test_a_reader_writes_nothing(browser: Browser, store: CountingStore) -> None:
+def test_a_view_that_only_reads_under_the_lock_writes_no_session(
+    browser: Browser, store: CountingStore
+) -> None:
     browser.run(locked(lambda: str(session["n"])))
 
     assert store.calls.count("load") == 1
     assert [call for call in store.calls if call not in ("load", "create", "save")] == []
 
 
-def test_what_is_stored_under_the_lock_is_not_stored_again(
-    browser: Browser, store: CountingStore
-) -> None:
+def test_a_change_under_the_lock_is_stored_once(browser: Browser, store: CountingStore) -> None:
     browser.run(locked())
-    # The lock of a store with five verbs: a record of its own, created, renewed and ended.
+    # A store with only five verbs locks with a record of its own: create, renew, end.
     assert store.calls == ["create", "load", "save", "save", "save"]
 
 
-def test_a_lost_lock_is_noticed_before_anything_is_stored(
-    browser: Browser, memory: MemoryStore
-) -> None:
+def test_a_lost_lock_raises_and_stores_nothing(browser: Browser, memory: MemoryStore) -> None:
     sid = str(browser.sid)
 
     def lose_it() -> None:
@@ -189,7 +187,7 @@ def test_a_lost_lock_is_noticed_before_anything_is_stored(
     assert browser.data() == {"n": 0}
 
 
-def test_a_lost_lock_does_not_hide_what_the_view_raised(
+def test_a_lost_lock_does_not_hide_the_exception_of_the_view(
     browser: Browser, memory: MemoryStore
 ) -> None:
     sid = str(browser.sid)
@@ -205,9 +203,7 @@ def test_a_lost_lock_does_not_hide_what_the_view_raised(
     assert browser.data() == {"n": 0}
 
 
-def test_a_new_id_is_stored_under_the_lock_of_the_old_one(
-    browser: Browser, memory: MemoryStore
-) -> None:
+def test_a_login_under_the_lock_gives_a_new_id(browser: Browser, memory: MemoryStore) -> None:
     old = str(browser.sid)
 
     def log_in() -> None:
@@ -221,20 +217,20 @@ def test_a_new_id_is_stored_under_the_lock_of_the_old_one(
     assert browser.data() == {"n": 1}
 
 
-def test_a_logout_under_the_lock_is_a_logout(browser: Browser, memory: MemoryStore) -> None:
+def test_a_logout_under_the_lock_ends_the_session(browser: Browser, memory: MemoryStore) -> None:
     browser.run(locked(lambda: session.destroy()))
 
     assert memory.count() == 0
     assert browser.sid is None
 
 
-def test_what_is_unset_under_the_lock_is_not_stored(browser: Browser) -> None:
+def test_changes_under_the_lock_are_not_stored_after_unset(browser: Browser) -> None:
     browser.run(locked(lambda: (count(), session.unset())[1]))
 
     assert browser.data() == {"n": 0}
 
 
-def test_changes_of_requests_without_a_lock_are_merged(browser: Browser) -> None:
+def test_changes_by_a_request_without_the_lock_are_merged(browser: Browser) -> None:
     def count_while_another_writes() -> None:
         count()
         browser.twin().run(lambda: session.update(theme="dark"))
@@ -245,12 +241,12 @@ def test_changes_of_requests_without_a_lock_are_merged(browser: Browser) -> None
 
 
 @pytest.mark.parametrize("options", [{"timeout": -1}, {"ttl": 0}])
-def test_times_that_cannot_work_are_refused_at_once(options: dict[str, float]) -> None:
+def test_an_invalid_timeout_or_ttl_is_refused_by_the_decorator(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="session_lock"):
         session_lock(**options)
 
 
-def test_it_needs_a_server_side_session() -> None:
+def test_the_decorator_needs_the_extension() -> None:
     app = Flask(__name__)
     app.secret_key = "key"
 
@@ -258,7 +254,7 @@ def test_it_needs_a_server_side_session() -> None:
         session_lock(lambda: "")()
 
 
-def test_a_session_that_travels_in_its_cookie_cannot_be_locked() -> None:
+def test_a_session_stored_in_its_cookie_cannot_be_locked() -> None:
     app = Flask(__name__)
     app.config.update(SECRET_KEY="key", SESSION_STORE="cookie")
     ServerSession(app)
@@ -267,14 +263,14 @@ def test_a_session_that_travels_in_its_cookie_cannot_be_locked() -> None:
         flask.session.lock()  # type: ignore[attr-defined]
 
 
-def test_outside_the_cookies_path_there_is_nothing_to_lock(make_browser: MakeBrowser) -> None:
+def test_locking_outside_the_cookie_path_raises(make_browser: MakeBrowser) -> None:
     browser = make_browser(SESSION_COOKIE_PATH="/shop")
 
     with pytest.raises(SessionError, match="SESSION_COOKIE_PATH"):
         browser.run(locked(), "/")
 
 
-def test_a_session_that_is_gone_is_not_revived_by_its_lock(
+def test_a_session_that_ends_during_the_block_is_not_stored_again(
     browser: Browser, memory: MemoryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     def count_while_another_logs_out() -> None:

@@ -1,4 +1,4 @@
-"""Each signal: when it is sent, with which values, and what is already true then."""
+"""When each signal is sent, with which values, and in which state of the store."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ SIGNALS: dict[str, Signal] = {
 
 
 class Listener:
-    """Hears every signal of one application."""
+    """Records every signal."""
 
     def __init__(self) -> None:
-        #: Each as its name and its values.
+        #: The signals, each as its name and its values.
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.senders: set[object] = set()
 
@@ -76,7 +76,7 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture
 def member(browser: Browser, listener: Listener) -> Browser:
-    """A browser with a session, whose creation was heard and forgotten."""
+    """A browser with a session. The signals of its creation are not recorded."""
     browser.run(lambda: session.update(user="ada"))
     listener.heard.clear()
     return browser
@@ -92,7 +92,7 @@ def change_elsewhere(browser: Browser) -> None:
     browser.twin().run(lambda: session.update(theme="dark"))
 
 
-def test_there_are_eight() -> None:
+def test_there_are_eight_signals() -> None:
     assert sorted(SIGNALS) == [
         "conflict",
         "created",
@@ -112,7 +112,9 @@ def test_the_sender_is_the_application(app: Flask, member: Browser, listener: Li
     assert all(isinstance(sender, Flask) for sender in listener.senders)
 
 
-def test_an_application_hears_its_own_alone(make_app: MakeApp, memory: MemoryStore) -> None:
+def test_a_receiver_hears_only_the_application_it_is_connected_to(
+    make_app: MakeApp, memory: MemoryStore
+) -> None:
     one, other = make_app(), make_app()
     heard: list[object] = []
 
@@ -141,7 +143,7 @@ def test_an_application_hears_its_own_alone(make_app: MakeApp, memory: MemorySto
         pytest.param(lambda: session.unset(), ["loaded"], id="unsetting"),
     ],
 )
-def test_what_a_request_does_is_what_is_heard(
+def test_each_kind_of_request_sends_its_signals(
     member: Browser, listener: Listener, view: View, names: list[str]
 ) -> None:
     member.run(view)
@@ -149,7 +151,7 @@ def test_what_a_request_does_is_what_is_heard(
     assert listener.names == names
 
 
-def test_created_when_the_record_is_in_the_store(
+def test_created_is_sent_when_the_record_is_in_the_store(
     browser: Browser, listener: Listener, memory: MemoryStore
 ) -> None:
     there: list[bool] = []
@@ -165,7 +167,7 @@ def test_created_when_the_record_is_in_the_store(
     assert listener.values("created")["session"].id == browser.sid
 
 
-def test_loaded_before_anything_of_it_is_handed_out(member: Browser) -> None:
+def test_loaded_is_sent_before_the_view_sees_the_data(member: Browser) -> None:
     def translate(sender: Flask, session: flask_serversession.Session, **extra: Any) -> None:
         session["user"] = session["user"].upper()
 
@@ -173,13 +175,13 @@ def test_loaded_before_anything_of_it_is_handed_out(member: Browser) -> None:
         assert member.see(lambda: session["user"]) == "ADA"
 
 
-def test_loaded_not_for_a_session_that_is_new(browser: Browser, listener: Listener) -> None:
+def test_loaded_is_not_sent_for_a_new_session(browser: Browser, listener: Listener) -> None:
     browser.run(lambda: session.get("user"))
 
     assert listener.names == []
 
 
-def test_saved_when_the_data_are_in_the_store(member: Browser) -> None:
+def test_saved_is_sent_when_the_data_are_in_the_store(member: Browser) -> None:
     seen: list[str] = []
 
     def hear(sender: Flask, session: flask_serversession.Session, **extra: Any) -> None:
@@ -192,7 +194,7 @@ def test_saved_when_the_data_are_in_the_store(member: Browser) -> None:
     assert seen == ["bob"]
 
 
-def test_touched_when_the_expiry_has_moved(
+def test_touched_is_sent_when_the_expiry_has_moved(
     member: Browser, memory: MemoryStore, let_pass: LetPass
 ) -> None:
     before = memory.load(member.sid or "")
@@ -215,7 +217,7 @@ def test_touched_when_the_expiry_has_moved(
 
 
 @pytest.mark.parametrize("keep_data", [True, False])
-def test_regenerated_with_the_id_given_up(
+def test_regenerated_carries_the_old_id_before_the_new_one_is_stored(
     member: Browser, listener: Listener, memory: MemoryStore, keep_data: bool
 ) -> None:
     old_id = member.sid
@@ -233,13 +235,15 @@ def test_regenerated_with_the_id_given_up(
     assert stored == [False]
 
 
-def test_regenerated_without_an_id_to_give_up(browser: Browser, listener: Listener) -> None:
+def test_regenerated_carries_no_old_id_for_a_new_session(
+    browser: Browser, listener: Listener
+) -> None:
     browser.run(lambda: session.regenerate(keep_data=True) or session.update(user="ada"))
 
     assert listener.values("regenerated")["old_id"] is None
 
 
-def test_destroyed_when_the_record_is_gone(
+def test_destroyed_is_sent_when_the_record_is_deleted(
     member: Browser, listener: Listener, memory: MemoryStore
 ) -> None:
     sid = member.sid
@@ -256,7 +260,9 @@ def test_destroyed_when_the_record_is_gone(
     assert listener.values("destroyed")["session"] is not None
 
 
-def test_destroyed_when_a_login_ends_the_old_record(member: Browser, listener: Listener) -> None:
+def test_destroyed_is_sent_when_a_login_ends_the_old_record(
+    member: Browser, listener: Listener
+) -> None:
     old_id = member.sid
 
     member.run(lambda: session.regenerate(keep_data=True))
@@ -265,13 +271,15 @@ def test_destroyed_when_a_login_ends_the_old_record(member: Browser, listener: L
     assert listener.values("destroyed")["id"] == old_id
 
 
-def test_destroyed_once_for_a_session_destroyed_twice(member: Browser, listener: Listener) -> None:
+def test_destroyed_is_sent_once_for_a_session_destroyed_twice(
+    member: Browser, listener: Listener
+) -> None:
     member.run(lambda: session.destroy() or session.destroy())
 
     assert listener.names == ["destroyed"]
 
 
-def test_destroyed_without_a_session_where_an_id_is_all_there_is(
+def test_destroyed_carries_no_session_when_the_manager_destroys_an_id(
     app: Flask, member: Browser, listener: Listener
 ) -> None:
     app.extensions["serversession"].destroy(member.sid)
@@ -279,13 +287,15 @@ def test_destroyed_without_a_session_where_an_id_is_all_there_is(
     assert listener.heard == [("destroyed", {"session": None, "id": member.sid})]
 
 
-def test_destroyed_not_for_an_id_that_nobody_has(app: Flask, listener: Listener) -> None:
+def test_destroyed_is_not_sent_for_an_unknown_id(app: Flask, listener: Listener) -> None:
     app.extensions["serversession"].destroy("nothing")
 
     assert listener.heard == []
 
 
-def test_conflict_merged_before_the_merge_is_stored(member: Browser, listener: Listener) -> None:
+def test_conflict_is_sent_as_merged_before_the_merge_is_saved(
+    member: Browser, listener: Listener
+) -> None:
     def change() -> None:
         change_elsewhere(member)
         listener.heard.clear()
@@ -297,7 +307,9 @@ def test_conflict_merged_before_the_merge_is_stored(member: Browser, listener: L
     assert listener.values("conflict")["outcome"] == "merged"
 
 
-def test_conflict_rejected_and_nothing_saved(make_app: MakeApp, listener: Listener) -> None:
+def test_conflict_is_sent_as_rejected_and_nothing_is_saved(
+    make_app: MakeApp, listener: Listener
+) -> None:
     browser = browser_of(make_app(SESSION_CONCURRENCY="reject"))
     browser.run(lambda: session.update(user="ada"))
 
@@ -313,7 +325,9 @@ def test_conflict_rejected_and_nothing_saved(make_app: MakeApp, listener: Listen
     assert listener.values("conflict")["outcome"] == "rejected"
 
 
-def test_conflict_gone_and_nothing_saved(member: Browser, listener: Listener) -> None:
+def test_conflict_is_sent_as_gone_and_nothing_is_saved(
+    member: Browser, listener: Listener
+) -> None:
     def change() -> None:
         log_out_elsewhere(member)
         listener.heard.clear()
@@ -325,7 +339,7 @@ def test_conflict_gone_and_nothing_saved(member: Browser, listener: Listener) ->
     assert listener.values("conflict")["outcome"] == "gone"
 
 
-def test_conflict_is_sent_while_the_changes_are_still_there(member: Browser) -> None:
+def test_conflict_is_sent_while_the_session_still_has_the_changes(member: Browser) -> None:
     seen: list[dict[str, Any]] = []
 
     def hear(sender: Flask, session: flask_serversession.Session, **extra: Any) -> None:
@@ -341,7 +355,9 @@ def test_conflict_is_sent_while_the_changes_are_still_there(member: Browser) -> 
     assert seen == [{"user": "bob"}]
 
 
-def test_store_error_before_the_error_is_raised(make_app: MakeApp, listener: Listener) -> None:
+def test_store_error_is_sent_before_the_error_is_raised(
+    make_app: MakeApp, listener: Listener
+) -> None:
     app = make_app(SESSION_STORE=f"redis://127.0.0.1:{free_port()}")
     browser = browser_of(app)
     browser.hold("aBcDeFgHiJkLmNoPqRsTuVwXyZ012345")
@@ -355,7 +371,7 @@ def test_store_error_before_the_error_is_raised(make_app: MakeApp, listener: Lis
     assert isinstance(listener.values("store_error")["error"], StoreError)
 
 
-def test_a_receiver_that_raises_makes_the_request_fail(member: Browser) -> None:
+def test_an_exception_in_a_receiver_fails_the_request(member: Browser) -> None:
     def refuse(sender: Flask, **extra: Any) -> None:
         raise PermissionError("not from this address")
 
@@ -363,7 +379,7 @@ def test_a_receiver_that_raises_makes_the_request_fail(member: Browser) -> None:
         member.run(lambda: session.get("user"))
 
 
-def test_store_error_is_not_for_a_record_that_cannot_be_read(
+def test_store_error_is_not_sent_for_an_unreadable_record(
     member: Browser, listener: Listener, memory: MemoryStore
 ) -> None:
     sid = member.sid or ""

@@ -1,4 +1,4 @@
-"""What an application may do with ``flask.session``, and what comes of it."""
+"""The methods and attributes of ``flask.session``."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from flask import request
 from flask import stream_with_context
 from markupsafe import Markup
 
+from flask_serversession import Record
 from flask_serversession import SessionError
 from flask_serversession import SessionGone
 from flask_serversession import SessionSerializationError
+from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -43,10 +45,10 @@ def browser(app: Flask) -> Browser:
 
 
 class TestMapping:
-    def test_what_one_request_writes_the_next_one_reads(self, browser: Browser) -> None:
+    def test_a_request_reads_what_an_earlier_one_wrote(self, browser: Browser) -> None:
         assert browser.data() == {"user": "ada", "cart": ["tea"]}
 
-    def test_it_reads_as_a_dict_does(self, browser: Browser) -> None:
+    def test_it_reads_like_a_dict(self, browser: Browser) -> None:
         look = browser.see(
             lambda: (
                 session["user"],
@@ -59,7 +61,7 @@ class TestMapping:
 
         assert look == ("ada", "default", True, 2, ["user", "cart"])
 
-    def test_a_key_that_is_not_there_is_a_key_error(self, browser: Browser) -> None:
+    def test_reading_a_missing_key_raises_key_error(self, browser: Browser) -> None:
         def look() -> None:
             with pytest.raises(KeyError):
                 session["nothing"]
@@ -71,12 +73,12 @@ class TestMapping:
 
         assert browser.data()["cart"] == ["tea", "milk"]
 
-    def test_a_deleted_key_is_gone(self, browser: Browser) -> None:
+    def test_a_deleted_key_is_removed_from_the_store(self, browser: Browser) -> None:
         browser.run(lambda: session.pop("cart"))
 
         assert browser.data() == {"user": "ada"}
 
-    def test_a_copy_is_a_dict_of_its_own(self, browser: Browser) -> None:
+    def test_changing_a_copy_changes_no_session(self, browser: Browser) -> None:
         browser.run(lambda: session.copy().update(user="bob"))
 
         assert browser.data()["user"] == "ada"
@@ -102,7 +104,10 @@ class TestMapping:
         assert "ada" not in text
         assert str(browser.sid) not in text
 
-    def test_pythons_types_come_back_equal(self, browser: Browser) -> None:
+    def test_the_repr_of_its_record_shows_no_data(self) -> None:
+        assert "secret" not in repr(Record(b'{"password":"secret"}', utc_now()))
+
+    def test_python_types_survive_a_round_trip(self, browser: Browser) -> None:
         values: dict[str, Any] = {
             "tuple": (1, ("two",)),
             "bytes": b"\0\xff",
@@ -127,7 +132,7 @@ class TestMapping:
             key: type(value) for key, value in values.items()
         }
 
-    def test_plain_data_are_stored_as_the_json_that_node_writes(
+    def test_plain_data_are_stored_as_the_same_json_that_express_writes(
         self, browser: Browser, memory: MemoryStore
     ) -> None:
         record = memory.load(browser.sid or "")
@@ -138,7 +143,7 @@ class TestMapping:
             b'"user":"ada","cart":["tea"]}'
         )
 
-    def test_a_value_that_cannot_be_stored_fails_by_name_before_the_response(
+    def test_the_error_about_an_unstorable_value_names_its_place(
         self, browser: Browser, store: CountingStore
     ) -> None:
         store.calls.clear()
@@ -165,15 +170,13 @@ class TestIdentity:
 
         assert "planted" not in cookie_lines(response)[0]
 
-    def test_it_is_new_until_it_has_been_stored(self, app: Flask) -> None:
+    def test_it_is_new_until_it_is_stored(self, app: Flask) -> None:
         browser = browser_of(app)
 
         assert browser.see(lambda: (session.new, session.update(a=1))) == (True, None)
         assert browser.see(lambda: session.new) is False
 
-    def test_it_is_modified_by_a_difference_and_not_by_an_assignment(
-        self, browser: Browser
-    ) -> None:
+    def test_modified_means_a_difference_from_the_stored_data(self, browser: Browser) -> None:
         def look() -> tuple[bool, ...]:
             untouched = session.modified
             session["user"] = "ada"
@@ -183,7 +186,7 @@ class TestIdentity:
 
         assert browser.see(look) == (False, False, True)
 
-    def test_calling_it_modified_has_it_saved(
+    def test_setting_modified_saves_the_session(
         self, browser: Browser, store: CountingStore
     ) -> None:
         store.calls.clear()
@@ -192,7 +195,7 @@ class TestIdentity:
 
         assert store.calls == ["load", "save"]
 
-    def test_it_is_accessed_once_somebody_looks(self, app: Flask) -> None:
+    def test_it_is_accessed_once_it_is_read(self, app: Flask) -> None:
         with app.test_request_context():
             opened = app.session_interface.open_session(app, request)
             assert opened is not None
@@ -211,7 +214,9 @@ class TestRegenerate:
         assert browser.sid != before
         assert browser.data() == {}
 
-    def test_the_old_record_is_gone_at_once(self, browser: Browser, memory: MemoryStore) -> None:
+    def test_the_old_record_is_deleted_at_once(
+        self, browser: Browser, memory: MemoryStore
+    ) -> None:
         before = browser.sid or ""
 
         assert browser.see(lambda: (session.regenerate(), memory.load(before))) == (None, None)
@@ -224,14 +229,14 @@ class TestRegenerate:
         assert browser.sid != before
         assert browser.data() == {"user": "ada", "cart": ["tea"]}
 
-    def test_with_keep_data_the_old_id_is_worth_nothing_afterwards(self, browser: Browser) -> None:
+    def test_with_keep_data_the_old_id_finds_nothing_afterwards(self, browser: Browser) -> None:
         thief = browser.twin()
 
         browser.run(lambda: session.regenerate(keep_data=True))
 
         assert thief.data() == {}
 
-    def test_with_keep_data_the_old_record_outlives_a_request_that_fails(
+    def test_with_keep_data_the_old_record_is_kept_if_the_request_fails(
         self, browser: Browser
     ) -> None:
         def log_in_badly() -> None:
@@ -243,7 +248,7 @@ class TestRegenerate:
 
         assert browser.data()["user"] == "ada"
 
-    def test_twice_in_one_request_leaves_one_session(
+    def test_regenerating_twice_leaves_one_session(
         self, browser: Browser, memory: MemoryStore
     ) -> None:
         def regenerate_twice() -> None:
@@ -254,7 +259,7 @@ class TestRegenerate:
 
         assert list(memory.keys()) == [browser.sid]
 
-    def test_after_keep_data_a_destroy_ends_the_old_record_too(
+    def test_destroy_after_keep_data_ends_the_old_record_too(
         self, browser: Browser, memory: MemoryStore
     ) -> None:
         def change_ones_mind() -> None:
@@ -265,7 +270,7 @@ class TestRegenerate:
 
         assert memory.count() == 0
 
-    def test_what_is_written_afterwards_belongs_to_the_new_session(self, browser: Browser) -> None:
+    def test_data_written_afterwards_are_stored_in_the_new_session(self, browser: Browser) -> None:
         def regenerate_and_write() -> None:
             session.regenerate()
             session["user"] = "bob"
@@ -274,7 +279,7 @@ class TestRegenerate:
 
         assert browser.data() == {"user": "bob"}
 
-    def test_a_visitor_without_a_session_may_log_in_so(self, app: Flask) -> None:
+    def test_a_visitor_without_a_session_can_regenerate(self, app: Flask) -> None:
         visitor = browser_of(app)
 
         def log_in() -> None:
@@ -287,10 +292,10 @@ class TestRegenerate:
 
 
 class TestDestroy:
-    def test_the_record_is_gone_at_once(self, browser: Browser, memory: MemoryStore) -> None:
+    def test_the_record_is_deleted_at_once(self, browser: Browser, memory: MemoryStore) -> None:
         assert browser.see(lambda: (session.destroy(), memory.count())) == (None, 0)
 
-    def test_the_cookie_goes_with_the_response(self, browser: Browser) -> None:
+    def test_the_response_removes_the_cookie(self, browser: Browser) -> None:
         response = browser.run(lambda: session.destroy())
 
         assert cookie_lines(response) == [
@@ -301,7 +306,7 @@ class TestDestroy:
     def test_the_session_is_empty_afterwards(self, browser: Browser) -> None:
         assert browser.see(lambda: (session.destroy(), session.copy())) == (None, {})
 
-    def test_a_goodbye_starts_a_new_session(self, browser: Browser) -> None:
+    def test_flashing_a_message_afterwards_starts_a_new_session(self, browser: Browser) -> None:
         before = browser.sid
 
         def log_out() -> None:
@@ -313,7 +318,9 @@ class TestDestroy:
         assert browser.sid not in (before, None)
         assert browser.see(get_flashed_messages) == ["Bye"]
 
-    def test_twice_is_as_good_as_once(self, browser: Browser, memory: MemoryStore) -> None:
+    def test_destroying_twice_has_the_effect_of_once(
+        self, browser: Browser, memory: MemoryStore
+    ) -> None:
         def destroy_twice() -> None:
             session.destroy()
             session.destroy()
@@ -322,7 +329,7 @@ class TestDestroy:
 
         assert (memory.count(), browser.sid) == (0, None)
 
-    def test_where_there_is_none_nothing_happens(self, app: Flask, store: CountingStore) -> None:
+    def test_destroying_a_new_session_does_nothing(self, app: Flask, store: CountingStore) -> None:
         response = browser_of(app).run(lambda: session.destroy())
 
         assert (cookie_lines(response), store.calls) == ([], [])
@@ -339,7 +346,7 @@ class TestDestroy:
 
 
 class TestReload:
-    def test_it_drops_this_requests_changes(self, browser: Browser) -> None:
+    def test_it_drops_the_changes_of_this_request(self, browser: Browser) -> None:
         def change_and_reload() -> dict[str, Any]:
             session["user"] = "bob"
             session.reload()
@@ -348,7 +355,7 @@ class TestReload:
         assert browser.see(change_and_reload)["user"] == "ada"
         assert browser.data()["user"] == "ada"
 
-    def test_it_shows_what_another_request_wrote(self, browser: Browser) -> None:
+    def test_it_reads_what_another_request_wrote(self, browser: Browser) -> None:
         def reload_after_another() -> object:
             assert session["user"] == "ada"
             browser.twin().run(lambda: session.update(user="bob"))
@@ -357,7 +364,7 @@ class TestReload:
 
         assert browser.see(reload_after_another) == "bob"
 
-    def test_what_was_saved_before_it_stays_saved(self, browser: Browser) -> None:
+    def test_changes_saved_before_it_stay_saved(self, browser: Browser) -> None:
         def save_change_and_reload() -> object:
             session["user"] = "bob"
             session.save()
@@ -368,7 +375,7 @@ class TestReload:
         assert browser.see(save_change_and_reload) == "bob"
         assert browser.data()["user"] == "bob"
 
-    def test_what_was_saved_before_it_counts_as_changed_however_often_it_is_read(
+    def test_two_reloads_after_a_save_do_not_stop_the_cookie_from_being_sent(
         self, make_browser: MakeBrowser
     ) -> None:
         browser = make_browser(SESSION_COOKIE_MAX_AGE=60)
@@ -382,7 +389,7 @@ class TestReload:
 
         assert cookie_lines(browser.run(save_and_reload_twice)) != []
 
-    def test_all_taken_out_before_it_is_not_taken_out_after_it(self, browser: Browser) -> None:
+    def test_a_clear_before_it_is_forgotten(self, browser: Browser) -> None:
         def empty_twice() -> None:
             session.clear()
             session.reload()
@@ -394,7 +401,7 @@ class TestReload:
 
         assert browser.data() == {"theme": "dark"}
 
-    def test_without_a_record_it_fails_and_leaves_the_session_as_it_is(
+    def test_reloading_a_session_that_ended_raises_and_keeps_the_data(
         self, browser: Browser
     ) -> None:
         def reload_after_a_logout() -> object:
@@ -406,7 +413,7 @@ class TestReload:
 
         assert browser.see(reload_after_a_logout) == "ada"
 
-    def test_after_it_failed_a_write_brings_nothing_back(
+    def test_a_write_after_a_failed_reload_does_not_undo_the_logout(
         self, browser: Browser, memory: MemoryStore
     ) -> None:
         def write_after_a_logout() -> None:
@@ -431,7 +438,7 @@ class TestReload:
 
 
 class TestSave:
-    def test_others_see_it_before_the_request_ends(self, browser: Browser) -> None:
+    def test_other_requests_see_the_change_before_this_one_ends(self, browser: Browser) -> None:
         def save_and_ask_another() -> object:
             session["user"] = "bob"
             session.save()
@@ -439,7 +446,7 @@ class TestSave:
 
         assert browser.see(save_and_ask_another) == "bob"
 
-    def test_what_is_changed_afterwards_is_saved_too(self, browser: Browser) -> None:
+    def test_later_changes_are_saved_too(self, browser: Browser) -> None:
         def save_and_go_on() -> None:
             session["user"] = "bob"
             session.save()
@@ -468,7 +475,7 @@ class TestSave:
 
         assert store.calls == []
 
-    def test_after_a_logout_elsewhere_it_fails(
+    def test_saving_after_a_logout_elsewhere_raises(
         self, browser: Browser, memory: MemoryStore
     ) -> None:
         def save_after_a_logout() -> None:
@@ -481,7 +488,7 @@ class TestSave:
 
         assert memory.count() == 0
 
-    def test_a_stream_may_save_a_session_that_is_stored(self, browser: Browser) -> None:
+    def test_a_stream_can_save_a_stored_session(self, browser: Browser) -> None:
         def pages() -> Iterator[str]:
             yield "one"
             session["page"] = 1
@@ -519,7 +526,7 @@ class TestSave:
 
         assert memory.count() == 0
 
-    def test_a_change_in_a_stream_is_warned_of(
+    def test_an_unsaved_change_in_a_stream_is_warned_about(
         self, browser: Browser, caplog: pytest.LogCaptureFixture
     ) -> None:
         def pages() -> Iterator[str]:
@@ -533,7 +540,7 @@ class TestSave:
 
 
 class TestTouch:
-    def test_it_extends_a_session_that_is_fresh(
+    def test_it_extends_a_session_before_a_touch_is_due(
         self, browser: Browser, store: CountingStore
     ) -> None:
         store.calls.clear()
@@ -547,7 +554,7 @@ class TestTouch:
 
         assert browser.data() == {"user": "ada", "cart": ["tea"]}
 
-    def test_a_new_empty_session_stays_unstored(self, app: Flask, store: CountingStore) -> None:
+    def test_it_stores_no_new_empty_session(self, app: Flask, store: CountingStore) -> None:
         browser_of(app).run(lambda: session.touch())
 
         assert store.calls == []
@@ -589,7 +596,7 @@ class TestUnset:
 
 
 class TestCookie:
-    def test_a_changed_attribute_is_sent_and_sticks(
+    def test_a_changed_attribute_is_sent_and_stored(
         self, browser: Browser, memory: MemoryStore
     ) -> None:
         response = browser.run(lambda: setattr(session.cookie, "samesite", "strict"))
@@ -597,7 +604,7 @@ class TestCookie:
         assert cookie_lines(response)[0].endswith("; Path=/; HttpOnly; SameSite=Strict")
         assert browser.see(lambda: session.cookie.samesite) == "strict"
 
-    def test_an_attribute_that_is_assigned_what_it_was_is_not_sent(
+    def test_assigning_an_equal_attribute_sends_and_saves_nothing(
         self, browser: Browser, store: CountingStore
     ) -> None:
         store.calls.clear()
@@ -606,9 +613,7 @@ class TestCookie:
 
         assert (cookie_lines(response), store.calls) == ([], ["load"])
 
-    def test_a_max_age_sticks_and_is_what_later_requests_extend_it_to(
-        self, browser: Browser
-    ) -> None:
+    def test_later_requests_extend_the_session_by_the_max_age_set(self, browser: Browser) -> None:
         browser.run(lambda: setattr(session.cookie, "max_age", timedelta(hours=2)))
 
         age, original = browser.see(
@@ -619,14 +624,14 @@ class TestCookie:
         assert age is not None
         assert 7190 < age <= 7200
 
-    def test_a_change_of_a_new_session_alone_stores_nothing(
+    def test_changing_the_cookie_of_a_new_empty_session_stores_nothing(
         self, app: Flask, store: CountingStore
     ) -> None:
         response = browser_of(app).run(lambda: setattr(session.cookie, "samesite", "lax"))
 
         assert (cookie_lines(response), store.calls) == ([], [])
 
-    def test_in_the_express_profile_a_change_alone_is_stored_and_not_sent(
+    def test_in_the_express_profile_a_changed_attribute_is_stored_but_not_sent(
         self, make_browser: MakeBrowser, memory: MemoryStore
     ) -> None:
         browser = make_browser(SESSION_PROFILE="express")
@@ -639,7 +644,7 @@ class TestCookie:
         assert cookie_lines(response) == []
         assert orjson.loads(record.payload)["cookie"]["sameSite"] == "strict"
 
-    def test_in_the_express_profile_without_resave_a_touch_does_not_lose_it(
+    def test_in_the_express_profile_without_resave_a_changed_max_age_is_stored(
         self, make_browser: MakeBrowser
     ) -> None:
         browser = make_browser(SESSION_PROFILE="express", SESSION_RESAVE=False)

@@ -1,9 +1,9 @@
 """One login, shared by an Express app and a Flask app that run side by side.
 
-Both answer the same requests: a list of actions on the session in, what it held before
-and after them out. ``express_app.js`` does so on express-session and a store of npm
-(``stores.js``), :mod:`.flask_app` on this package. :mod:`.program` makes up random
-requests, :mod:`.walk` sends each to one of the two, with one cookie jar, and compares.
+Both accept the same requests: a list of actions on the session. They answer with what the session
+held before and after the actions. ``express_app.js`` uses express-session and a store from npm
+(``stores.js``); :mod:`.flask_app` uses this package. :mod:`.program` generates random requests.
+:mod:`.walk` sends each to one of the two apps, with one cookie jar, and compares what they say.
 """
 
 import pytest

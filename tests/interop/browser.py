@@ -1,4 +1,4 @@
-"""A browser: it keeps what it is told to, as RFC 6265 has it, and sends it to either app."""
+"""A browser that keeps cookies as RFC 6265 says, and sends them to both apps."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from .program import Actions
 
 
 class Answer(NamedTuple):
-    """What an app says, and whether it sets a cookie."""
+    """An app's answer, and whether it sets a cookie."""
 
     body: Any
     sets_cookie: bool
 
 
 class Browser:
-    """One user's."""
+    """One user's browser."""
 
     def __init__(self) -> None:
         self._jar = CookieJar()
         self._opener = build_opener(HTTPCookieProcessor(self._jar))
 
     def send(self, url: str, options: Mapping[str, Any], actions: Actions) -> Answer:
-        """Have the app of these options carry out the actions."""
+        """Have an app, configured with these options, carry out the actions."""
         return _open(self._opener, _request(url, options, actions))
 
     def peek(self, url: str, options: Mapping[str, Any]) -> Answer:
-        """Ask an app what it finds in the session, and forget what it tells the browser."""
+        """Ask an app what it finds in the session, and ignore the cookies that it sets."""
         request = _request(url, options, actions=[])
         self._jar.add_cookie_header(request)
         return _open(build_opener(), request)
 
     def cookie(self, name: str) -> Cookie | None:
-        """Return a cookie that would be sent."""
+        """Return a cookie that has not expired."""
         kept = {cookie.name: cookie for cookie in self._jar if not cookie.is_expired()}
         return kept.get(name)
 
     def stop_the_clock(self) -> None:
-        """Go on sending what would be thrown away for its age."""
+        """Keep sending cookies after they expire."""
         for cookie in self._jar:
             cookie.expires = None
 
 
 def get(url: str, options: Mapping[str, Any]) -> Any:
-    """Return what an app answers to a visitor without cookies."""
+    """Return an app's answer to a request without cookies."""
     return _open(build_opener(), Request(url, headers=_headers(options))).body
 
 

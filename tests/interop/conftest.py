@@ -1,4 +1,4 @@
-"""Where the sessions of a walk are kept, and the two apps that keep them there."""
+"""Fixtures: an empty store for each test, and the Express app that shares it with Flask."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ StartExpress = Callable[[str, str], AbstractContextManager[str]]
 
 @pytest.fixture(scope="session")
 def node(request: pytest.FixtureRequest) -> str:
-    """The Node that runs Express."""
+    """The path of the Node that runs Express."""
     node = shutil.which("node")
     if node is None or not (FOLDER / "node_modules" / "express").is_dir():
         unavailable(request.config, "Express", "install Node 20, then npm ci in tests/interop")
@@ -45,16 +45,16 @@ def node(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def start_express(node: str, tmp_path: Path) -> StartExpress:
-    """Run the Express app over a store of npm until the block ends; give its URL."""
+    """Return a context manager that runs Express on a store from npm and yields its URL."""
 
     @contextmanager
     def start(store: str, place: str) -> Iterator[str]:
-        # A URL of SQLAlchemy's names the driver, too.
+        # Node's libraries do not accept the driver that SQLAlchemy's URLs name.
         given = {"store": store, "url": re.sub(r"^(\w+)\+\w+:", r"\1:", place)}
         command = [node, str(FOLDER / "express_app.js"), json.dumps(given)]
 
         def port() -> int:
-            # Node may have warnings, too.
+            # Node may print warnings besides the port.
             [line] = re.findall(r"^\d+$", (tmp_path / "server.log").read_text(), re.MULTILINE)
             return int(line)
 
@@ -66,7 +66,7 @@ def start_express(node: str, tmp_path: Path) -> StartExpress:
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty place on the ``server`` that a test names."""
+    """The URL of an empty store on the ``server`` that a test is parametrized with."""
     if server == "sqlite":
         yield f"sqlite:///{tmp_path}/sessions.db"
     elif server == "files":
@@ -77,14 +77,14 @@ def place(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> Iterat
 
 
 def npm_version(package: str) -> str:
-    """Return the version of a package that npm installed here."""
+    """Return the version of a package that npm installed in this folder."""
     manifest = FOLDER / "node_modules" / package / "package.json"
     return str(json.loads(manifest.read_text())["version"])
 
 
 @contextmanager
 def _shared(url: str) -> Iterator[str]:
-    # Ids are random, and what is left of them ends by itself.
+    # Ids are random, so tests do not meet each other's sessions, which expire by themselves.
     yield url
 
 
@@ -105,7 +105,7 @@ def _database(url: str) -> Iterator[str]:
     name = _new_name()
     admin = sa.create_engine(url, poolclass=sa.NullPool)
     with admin.connect() as connection:
-        # MySQL's own default. MariaDB's is latin1, in which no Node store can keep an emoji.
+        # This is MySQL's default. MariaDB's is latin1, in which no Node store can keep an emoji.
         connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
         try:
             yield sa.make_url(url).set(database=name).render_as_string(hide_password=False)

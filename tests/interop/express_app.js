@@ -1,9 +1,10 @@
 'use strict'
 
-// An Express app with express-session over a store of npm, or with cookie-session. Given as
-// JSON: the name of either, and the URL of where the store is. Prints the port it listens on.
+// An Express app with express-session on a store from npm, or with cookie-session. Its argument
+// is JSON: the name of the store, or "cookie-session", and the URL of the server. It prints the
+// port that it listens on.
 
-// Not the tests' own: what is stored by a local clock shows.
+// Another time zone than the tests', so that a time stored in local time is noticed.
 process.env.TZ = 'Asia/Tokyo'
 
 const cookieSession = require('cookie-session')
@@ -17,7 +18,7 @@ async function main (given) {
     app.use(sessions(({ secret }) => cookieSession({ keys: secret })))
   } else {
     const { store, left } = await openers[given.store](given.url)
-    // Some make their table when they are first asked.
+    // Some stores create their table on first use.
     await get(store, 'nobody')
     app.get('/look/:sid', async (req, res) => res.json(await look(store, left, req.params.sid)))
     app.use(sessions(options => session({ ...options, store })))
@@ -31,7 +32,7 @@ async function main (given) {
   const server = app.listen(0, '127.0.0.1', () => console.log(server.address().port))
 }
 
-// Every request brings the options of the app that it is for.
+// Each request names the options of the app that answers it.
 function sessions (make) {
   const made = {}
   return (req, res, next) => {
@@ -83,9 +84,9 @@ function promised (start) {
   return new Promise((resolve, reject) => start(error => error ? reject(error) : resolve()))
 }
 
-// What the store holds, as express-session reads it.
+// What the store holds under an id, as express-session reads it.
 async function look (store, left, sid) {
-  // The other way round it could end between the two.
+  // In this order: the session could expire between the two calls.
   const remaining = await left(sid)
   const stored = Number.isNaN(remaining) ? null : await get(store, sid)
   if (!stored) return null

@@ -1,4 +1,4 @@
-"""The Flask app: what ``express_app.js`` is on Node, line by line."""
+"""The Flask app, which does what ``express_app.js`` does on Node, line by line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from flask_serversession.cookie_session.session import CookieSession
 from flask_serversession.format.serializer import TypedJSON
 from flask_serversession.stores.base import milliseconds_left
 
-#: ``flask.session``, typed as what it is here.
+#: ``flask.session`` with the type that it has in these apps.
 session = cast(Session, flask.session)
 
 _OPTIONS = {
@@ -48,7 +48,7 @@ _ATTRIBUTES = {
 
 @contextmanager
 def serving(config: Mapping[str, Any]) -> Iterator[str]:
-    """Serve an application of this config until the block ends; give its URL."""
+    """Serve an app with this config until the block ends; yield its URL."""
     apps = _Apps(config)
     server = make_server("127.0.0.1", 0, apps, request_handler=_Silent)
     thread = Thread(target=server.serve_forever)
@@ -68,7 +68,7 @@ class _Silent(WSGIRequestHandler):
 
 
 class _Apps:
-    """Every request brings the options of the app that it is for."""
+    """A WSGI app that passes each request to the app with the options that the request names."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
@@ -99,7 +99,7 @@ def _translated(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _look(sid: str) -> ResponseReturnValue:
-    """Answer what the store holds, as this package reads it."""
+    """Return what the store holds under an id, as this package reads it."""
     manager = flask.current_app.extensions["serversession"]
     stored, record = manager.load(sid), manager.store.load(sid)
     if stored is None or record is None:
@@ -112,7 +112,7 @@ def _act() -> ResponseReturnValue:
     before = _see(session)
     for verb, *arguments in request.get_json():
         _ACTIONS[verb](*arguments)
-    # Where Express has no session any more, Flask has an empty one.
+    # After these, Express has no session and Flask has an empty one.
     ended = request.get_json()[-1:] in ([["destroy"]], [["unset"]])
     return {"before": before, "after": None if ended else _see(session)}
 

@@ -1,4 +1,4 @@
-"""Random requests, each for one of the two apps."""
+"""Generates random requests, each for one of the two apps."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from typing import Any
 
 SIDES = ["express", "flask"]
 
-#: A max age, in milliseconds, to wait for; some stores count in whole seconds.
+#: The max age, in milliseconds, of a session whose end the test awaits. It is not shorter because
+#: some stores count in whole seconds.
 SHORT = 5000
 
-#: Kinds that end the session: once on each side is enough.
+#: Kinds that end the session. They appear once per app, since the session is then empty.
 _RARE = {"destroy", "unset"}
 _FREQUENT = 2 * ["read", "nest"]
 
@@ -30,7 +31,12 @@ _ATTRIBUTES: dict[str, list[Any]] = {
     "sameSite": ["lax", "Strict", "none", True, False],
     "priority": ["low", "medium", "High"],
     "partitioned": [True, False],
-    "secure": [True, False, False, False],  # the apps are on plain http: no cookie is sent
+    "secure": [
+        True,
+        False,
+        False,
+        False,
+    ],  # True is rare: the apps use plain HTTP, where no such cookie is sent
 }
 
 
@@ -38,22 +44,22 @@ _ATTRIBUTES: dict[str, list[Any]] = {
 class Step:
     """One request."""
 
-    #: The app it goes to.
+    #: The app that answers it.
     side: str
-    #: express-session's options, as that app has them.
+    #: The app's options, as express-session names them.
     options: dict[str, Any]
     actions: Actions
-    #: Afterwards the session is to be kept alive for a while, and then left alone.
+    #: Whether the session is then read for a while, and after that left to expire.
     ages: bool = False
 
 
 def make_program(
     seed: str, length: int, kinds: Sequence[str], *, once: Sequence[str] = ()
 ) -> Iterator[Step]:
-    """Yield that many steps, the same ones for a seed.
+    """Yield ``length`` steps. The same seed gives the same steps.
 
-    :param kinds: what they do, each on both sides at least once.
-    :param once: what one of them does.
+    :param kinds: what the steps do. Each kind is used in both apps at least once.
+    :param once: kinds that are used exactly once.
     """
     random = Random(seed)
     cases = [*product(SIDES, kinds), *((random.choice(SIDES), kind) for kind in once)]
@@ -64,14 +70,14 @@ def make_program(
     secrets, next_secrets = ["one"], cycle(["two", "three", "one"])
     for side, kind in cases:
         if kind == "rotate":
-            # The one before stays good for a while.
+            # The secret before it remains valid until the next rotation.
             secrets = [next(next_secrets), secrets[0]]
         options = {"secret": secrets, **_options(kind)}
         yield Step(side, options, _ACTIONS[kind](random), ages=kind == "expire")
 
 
 def follow(program: Iterable[Step], take: Callable[[Step], object]) -> None:
-    """Take every step; if one fails, say what led there."""
+    """Take every step. If one fails, the error lists the requests before it."""
     taken = []
     for step in program:
         taken.append(step)
@@ -139,7 +145,7 @@ def _expire(random: Random) -> Actions:
 
 
 def _change(random: Random) -> Actions:
-    # Express stores a changed cookie only if the data have changed too.
+    # Express stores a changed cookie only if the data has changed, too.
     return [["put", ["changed"], random.random()]]
 
 

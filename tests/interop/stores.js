@@ -1,8 +1,8 @@
 'use strict'
 
-// The stores of npm, each opened as its own documentation says, with its own defaults. With
-// the store comes a function that says how many milliseconds a session has left, NaN if there
-// is none: read from the store's row, because no store tells.
+// Opens each store from npm as its documentation says, with its defaults. Returns the store, and
+// a function that tells how many milliseconds a session has left, NaN if there is none. It reads
+// the store's row, because no store has a method for it.
 
 const { readFile } = require('node:fs/promises')
 const net = require('node:net')
@@ -56,7 +56,7 @@ const openers = {
     const { Sequelize } = require('sequelize')
     const db = new Sequelize(url, { logging: false })
     const Store = require('connect-session-sequelize')(session.Store)
-    // It serves what has expired until its sweep, which comes every 15 minutes otherwise.
+    // The store returns expired sessions until its sweep, by default every 15 minutes.
     const store = new Store({ db, checkExpirationInterval: 200 })
     await store.sync()
     const left = async sid => (await store.sessionModel.findByPk(sid))?.expires - Date.now()
@@ -70,7 +70,7 @@ const openers = {
   async 'session-file-store' (url) {
     const path = new URL(url).pathname
     const Store = require('session-file-store')(session)
-    // It asks for a file five times before it believes that there is none.
+    // By default the store tries five times to read a file that does not exist.
     const store = new Store({ path, retries: 0, logFn () {} })
     const left = async sid => {
       const content = await readFile(`${path}/${sid}.json`).catch(() => '{"cookie":{}}')
@@ -114,7 +114,7 @@ function knexFor (url) {
   return { client: 'better-sqlite3', connection: { filename: new URL(url).pathname }, left }
 }
 
-// The client that connect-memcached uses has no command that tells an expiry.
+// The client of connect-memcached has no command that returns an expiry.
 function memcached (host, port, command) {
   return new Promise((resolve, reject) => {
     const socket = net.connect(port, host, () => socket.write(`${command}\r\nquit\r\n`))

@@ -1,4 +1,4 @@
-"""Express with npm's cookie-session, and Flask with its sessions in the cookie."""
+"""Express with npm's cookie-session and Flask with ``cookie`` as its store share a session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .program import Step
 CONFIG = {"SESSION_PROFILE": "express", "SESSION_STORE": "cookie"}
 KINDS = ["read", "write", "nest", "drop", "age", "rotate", "unset"]
 
-#: Longer ones make way, for browsers keep none of more than 4096 bytes.
+#: Longer cookies are emptied, since browsers keep none of more than 4096 bytes.
 LONG = 2500
 
 
@@ -40,7 +40,7 @@ def test_express_and_flask_agree_after_every_request(
 
 
 class CookieWalk:
-    """A browser that keeps the session itself, and both apps."""
+    """A browser whose cookie holds the session, and both apps."""
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = urls
@@ -63,18 +63,19 @@ class CookieWalk:
         self._make_room(step)
 
     def _agreed(self, options: Mapping[str, Any], *, settled: bool = False) -> Any:
-        """Return what both apps read in the cookie, which has to be the same.
+        """Return the data that both apps read in the cookie. Fails if they differ.
 
-        cookie-session sends it again if it would have spelled it in another way by a byte.
+        cookie-session sends the cookie again if it would have encoded a single byte otherwise.
 
-        :param settled: the cookie is as an app of these options left it.
+        :param settled: whether an app with these options wrote the cookie, so that neither app
+            has a reason to send it again.
         """
         express, flask = (self._browser.peek(url, options) for url in self._urls.values())
         data = express.body["before"]["data"]
         assert data == flask.body["before"]["data"]
         if settled:
             assert not flask.sets_cookie
-            # JavaScript, and no one else, puts a key like "1" before all others.
+            # Only JavaScript moves a key like "1" before all others.
             assert not express.sets_cookie or '"1"' in json.dumps(data)
         return data
 

@@ -1,4 +1,4 @@
-"""Express and Flask take turns with one browser's session, on every store of npm."""
+"""Express and Flask take turns with one browser's session, on every store from npm."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .program import Step
 from .walk import look
 from .walk import Walk
 
-#: Each store of npm with the servers that it is tried on.
+#: Each store from npm, with a server that it is tested on.
 STORES = [
     ("connect-redis", "redis"),
     ("connect-pg-simple", "postgresql"),
@@ -37,10 +37,10 @@ STORES = [
     ("connect-memcached", "memcached"),
 ]
 
-#: Those with a table or an index, which is made first.
+#: The stores that create a table or an index.
 TABLES = [(store, server) for store, server in STORES if "sql" in server or "mongo" in server]
 
-#: Seconds that a store of npm keeps a session without a max age, if it is not a day.
+#: Seconds that a store keeps a session without a max age, where it is not a day.
 IDLE = {
     "connect-mongo": 14 * 86400,
     "connect-mongo-subdocument": 14 * 86400,
@@ -60,7 +60,7 @@ Tidy = Callable[[str | None], object]
 
 @pytest.fixture
 def start(store: str, place: str, start_express: StartExpress) -> Iterator[Start]:
-    """Start both apps, one after the other, and give a browser."""
+    """Return a function that starts both apps in the given order and returns a browser."""
     idle = IDLE.get(store, 86400)
     config = {
         "SESSION_PROFILE": "express",
@@ -75,7 +75,7 @@ def start(store: str, place: str, start_express: StartExpress) -> Iterator[Start
             for side in sides:
                 app = start_express(store, place) if side == "express" else serving(config)
                 urls[side] = stack.enter_context(app)
-                # The first one makes the table.
+                # The first app to be asked creates the table.
                 look(urls[side], "nobody")
             return Walk(urls, idle=idle * 1000, flask_tells=store != "connect-memcached")
 
@@ -84,9 +84,9 @@ def start(store: str, place: str, start_express: StartExpress) -> Iterator[Start
 
 @pytest.fixture
 def tidy(server: str, place: str) -> Iterator[Tidy]:
-    """Leave of all documents only the one of an id, where the server needs that.
+    """Return a function that deletes all other sessions where the server is nx-27017.
 
-    connect-mongo asks with ``$or`` beside ``_id``; nx-27017 then forgets about the id.
+    connect-mongo's query has ``$or`` beside ``_id``, and nx-27017 then ignores the id.
     """
     if server != "mongodb" or not is_nx(place):
         yield lambda sid: None
@@ -111,11 +111,11 @@ def test_express_and_flask_agree_after_every_request(
     follow(make_program(name, steps, KINDS, once=["expire"]), take)
     assert walk.handed_over > steps / 5
     package = npm_version(store.removesuffix("-subdocument"))
-    report(name, f"{package}, {steps} requests, {walk.handed_over} to what the other app left")
+    report(name, f"{package}, {steps} requests, {walk.handed_over} handed over")
 
 
 @pytest.mark.parametrize(("store", "server"), TABLES)
-def test_express_takes_to_a_table_that_flask_made(
+def test_express_uses_a_table_that_flask_created(
     store: str, server: str, start: Start, tidy: Tidy
 ) -> None:
     walk = start("flask", "express")

@@ -1,4 +1,4 @@
-"""A browser that goes from one app to the other, and what has to hold wherever it goes."""
+"""A browser that moves between the two apps, and the checks after each request."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .browser import get
 from .program import SHORT
 from .program import Step
 
-#: Milliseconds by which the two may differ on how long a session has left.
+#: Milliseconds by which the apps may differ on how long a session has left.
 TOLERANCE = 2000
-#: One without a max age may be counted from when it was last saved, not last used.
+#: The idle time of a session without a max age may count from its last save, not its last use.
 LONGEST_WALK = 300_000
 
-#: Options of an app that changes nothing when it is looked at.
+#: Options of an app that only looks into the store and changes nothing.
 _QUIET = {"secret": ["any"], "resave": False, "saveUninitialized": False, "rolling": False}
 
-#: An attribute that is stored under another name.
+#: Attributes that are stored under another name.
 _STORED_AS = {"maxAge": "originalMaxAge"}
 
 Seen = dict[str, Any]
@@ -35,8 +35,8 @@ class Walk:
     """One browser, and both apps.
 
     :param urls: where the apps answer.
-    :param idle: milliseconds that a session without a max age has, between two uses.
-    :param flask_tells: Flask's store tells how long a session has left.
+    :param idle: milliseconds after which an unused session without a max age expires.
+    :param flask_tells: whether Flask's store tells how long a session has left.
     """
 
     def __init__(self, urls: Mapping[str, str], *, idle: int, flask_tells: bool) -> None:
@@ -53,9 +53,9 @@ class Walk:
         return self._sent_id(step.options["secret"])
 
     def take(self, step: Step) -> Seen:
-        """Send a request, and compare what it found and left with what both apps read.
+        """Send a request, and compare what it found and left with what both apps then read.
 
-        Returns what it found.
+        Return what it found.
         """
         sent = self.sid(step)
         known = self._agreed(sent)
@@ -75,7 +75,7 @@ class Walk:
         return found
 
     def _agreed(self, sid: str | None) -> Seen | None:
-        """Return what both apps read under an id, which has to be the same."""
+        """Return what both apps read under an id. Fails if they differ."""
         if sid is None:
             return None
         express, flask = look(self._urls["express"], sid), look(self._urls["flask"], sid)
@@ -87,7 +87,7 @@ class Walk:
         return express
 
     def _check_stored(self, known: Seen | None, left: Seen, step: Step) -> None:
-        """What a request left is in the store, for as long as it should be."""
+        """Check that the store holds what the request left, with the right lifetime."""
         stored = self._agreed(left["id"])
         if stored is None:
             assert not any([known, left["data"], step.options["saveUninitialized"]])
@@ -106,7 +106,7 @@ class Walk:
         assert longest - slack <= stored["left"] <= longest + TOLERANCE
 
     def _check_cookie(self, left: Seen, step: Step, *, is_sent: bool) -> None:
-        """The browser was told what the session says."""
+        """Check that the browser's cookie has the attributes that the session says."""
         attributes = left["cookie"]
         if not is_sent:
             assert not step.options["rolling"] or attributes.get("secure")
@@ -125,8 +125,8 @@ class Walk:
         assert cookie.expires == ends
 
     def _age(self, sid: str, options: dict[str, Any]) -> None:
-        """Reading keeps a session alive, wherever it is read; unread it ends for both."""
-        # The browser's clock is slow: it goes on sending what has ended.
+        """Check that a read in either app extends the session, and that it expires for both."""
+        # The browser must send the cookie even after it has expired.
         self._browser.stop_the_clock()
         for side in self._urls:
             time.sleep(SHORT / 2000)
@@ -149,15 +149,15 @@ class Walk:
 
 
 def look(url: str, sid: str) -> Seen | None:
-    """Return what an app reads in its store under an id."""
+    """Return what an app finds in its store under an id."""
     return _seen(get(f"{url}/look/{quote(sid, safe='')}", _QUIET))
 
 
 def _seen(said: Seen | None) -> Seen | None:
-    """Leave out what moves: the expiry in the row, which a touch may not rewrite.
+    """Leave out what may differ: the expiry in the document, which a touch may not rewrite.
 
-    An age is as good as whole seconds, for express-session stores it a millisecond shorter
-    now and then.
+    The max age is rounded to seconds, because express-session sometimes stores it a millisecond
+    shorter.
     """
     if said is None:
         return None
@@ -168,7 +168,7 @@ def _seen(said: Seen | None) -> Seen | None:
 
 
 def _check_found(sent: str | None, known: Seen | None, found: Seen) -> None:
-    """What one request left the next one finds, wherever it goes."""
+    """Check that a request finds what the one before it left, in whichever app."""
     if known is None:
         assert found["id"] != sent
         assert found["data"] == {}

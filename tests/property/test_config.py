@@ -13,7 +13,7 @@ from flask_serversession.config.options import DEFAULTS
 from flask_serversession.cookies.cookie import SessionCookie
 from flask_serversession.cookies.header import set_cookie_line
 from flask_serversession.errors import ConfigError
-from flask_serversession.format.serializer import compose
+from flask_serversession.format.serializer import TypedJSON
 from flask_serversession.manager import SessionManager
 from flask_serversession.stores import open_store
 from flask_serversession.stores.base import from_epoch_milliseconds
@@ -48,7 +48,6 @@ def use(given: dict[str, Any]) -> None:
         config,
         store,
         secrets=lambda: config.secret or ("keyboard cat",),
-        notify=lambda signal, /, **values: None,
     )
 
     cookie = SessionCookie(config.cookie.resolved(is_secure=True))
@@ -57,7 +56,7 @@ def use(given: dict[str, Any]) -> None:
     assert line.isprintable()
 
     ends = from_epoch_milliseconds(cookie.expires_at(config.idle_timeout))
-    store.create("an id", Record(compose(cookie.to_document(), b"{}"), ends))
+    store.create("an id", Record(TypedJSON().compose(cookie.to_document(), b"{}"), ends))
     session = manager.load("an id")
     if session is not None:  # it may have expired already
         session["key"] = "value"

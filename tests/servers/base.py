@@ -1,4 +1,4 @@
-"""What every server fixture needs: find the program, start it, wait for it, stop it."""
+"""Finds, starts and stops the programs that the fixtures use."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from pathlib import Path
 
 import pytest
 
-#: Where Debian keeps servers that are not on every user's PATH.
+#: Where Debian installs servers that are not on every user's PATH.
 SYSTEM_FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/usr/lib/postgresql/*/bin"]
 
-#: name -> what the summary says about it, filled in by the fixtures.
+#: name -> what the test summary says about it. The fixtures fill it in.
 REPORT: dict[str, str] = {}
 
 
 def find_program(name: str) -> str | None:
-    """Return the path of a program, newest version first, or None."""
+    """Return the path of a program, of its newest version if there are several, or None."""
     found = shutil.which(name)
     if found:
         return found
@@ -45,12 +45,12 @@ def free_port() -> int:
 
 
 def report(name: str, text: str) -> None:
-    """Have the summary say what a backend was tested on."""
+    """Say in the test summary what a backend was tested on."""
     REPORT[name] = text
 
 
 def unavailable(config: pytest.Config, name: str, remedy: str) -> None:
-    """Skip where the reader sees it, or fail under ``--require-servers``."""
+    """Skip the test and say so in the summary, or fail with ``--require-servers``."""
     text = f"{name} could not be tested: {remedy}"
     REPORT[name] = f"NOT TESTED: {remedy}"
     if config.getoption("--require-servers"):
@@ -68,9 +68,9 @@ def running(
     user: str | None = None,
     end: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends; enter once ``ready`` returns without raising.
+    """Run a server until the block ends. The block begins once ``ready`` does not raise.
 
-    :param user: run as this user, for servers that refuse to be root.
+    :param user: the user to run it as, for servers that refuse to run as root.
     :param end: the signal that ends it without waiting for its clients.
     """
     log = folder / "server.log"
@@ -86,7 +86,7 @@ def running(
 
 
 def stop(process: subprocess.Popen[bytes], end: signal.Signals = signal.SIGTERM) -> None:
-    """End a server by its own process id, gently and then not."""
+    """Send a server the signal ``end``; kill it if it does not end within 10 seconds."""
     process.send_signal(end)
     try:
         process.wait(timeout=10)
@@ -96,7 +96,7 @@ def stop(process: subprocess.Popen[bytes], end: signal.Signals = signal.SIGTERM)
 
 
 def unprivileged_user(name: str) -> str | None:
-    """Return a user to run a server as when the tests run as root; None for "as we are"."""
+    """Return the user to run a server as if the tests run as root, otherwise None."""
     if os.geteuid() != 0:
         return None
     try:

@@ -1,4 +1,4 @@
-"""MySQL or MariaDB: ``TEST_MYSQL_URL``, or a MariaDB server of our own."""
+"""MySQL or MariaDB: ``TEST_MYSQL_URL``, or a MariaDB server that the tests start."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GRANT ALL PRIVILEGES ON *.* TO 'tests'@'%';
 def mysql_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Give the URL of a database in which the tests may make tables."""
+    """The URL of a database in which tests may create tables."""
     url = os.environ.get("TEST_MYSQL_URL")
     if url:
         report("MySQL", f"{_version(url)}, from TEST_MYSQL_URL")
@@ -47,7 +47,7 @@ def mysql_url(
 
 @contextmanager
 def running_mariadb(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run a server until the block ends; give its URL and its process."""
+    """Run a server until the block ends; yield its URL and its process."""
     port = free_port()
     install_mariadb(folder)
     with mariadb_server(folder, port, "--innodb-flush-log-at-trx-commit=0") as process:
@@ -55,7 +55,7 @@ def running_mariadb(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]
 
 
 def install_mariadb(folder: Path) -> None:
-    """Make a server's data folder."""
+    """Create a server's data folder."""
     subprocess.run(
         [
             find_program("mariadb-install-db") or "mariadb-install-db",
@@ -69,7 +69,7 @@ def install_mariadb(folder: Path) -> None:
 
 @contextmanager
 def mariadb_server(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server in its folder and on a port until the block ends."""
+    """Run a server in this folder and on this port until the block ends."""
     first_statements = folder / "first.sql"
     first_statements.write_text(FIRST_STATEMENTS)
     with running(
@@ -86,15 +86,15 @@ def mariadb_server(folder: Path, port: int, *options: str) -> Iterator[subproces
 
 
 def mariadb_address(port: int) -> str:
-    """Return the URL of a server of our own."""
+    """Return the URL of a server started here."""
     return f"mysql+pymysql://tests:{PASSWORD}@127.0.0.1:{port}/sessions"
 
 
 @contextmanager
 def mysql_log(url: str) -> Iterator[list[str]]:
-    """Give, after the block, the first word of every statement the server received in it."""
+    """Yield a list. After the block, it has the first word of each statement sent meanwhile."""
     if "TEST_MYSQL_URL" in os.environ:
-        pytest.skip("what a server receives is read from the log of one of our own")
+        pytest.skip("only a server that the tests started has a log to read")
     words: list[str] = []
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as admin:
@@ -113,7 +113,7 @@ def mysql_log(url: str) -> Iterator[list[str]]:
 
 
 def _own(folder: Path) -> list[str]:
-    # Without --user a server that root starts looks for an account of its own.
+    # Without --user, a server started by root looks for an account named mysql.
     return [f"--datadir={folder}/data", *(["--user=root"] if os.geteuid() == 0 else [])]
 
 

@@ -39,7 +39,7 @@ def memcached_url(
 def running_memcached(
     folder: Path, *options: str
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run a memcached until the block ends; give its URL and its process."""
+    """Run a memcached until the block ends; yield its URL and its process."""
     port = free_port()
     with memcached_server(folder, port, *options) as process:
         yield f"memcached://127.0.0.1:{port}", process
@@ -47,7 +47,7 @@ def running_memcached(
 
 @contextmanager
 def memcached_server(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a memcached on a port until the block ends."""
+    """Run a memcached on this port until the block ends."""
     here = ["-l", "127.0.0.1", "-p", str(port)]
     with running(
         [find_program("memcached") or "memcached", *here, *options],

@@ -1,8 +1,8 @@
 """MongoDB: ``TEST_MONGODB_URL``, the installed ``mongod``, or nx-27017 from PyPI.
 
-nx-27017 speaks MongoDB's wire protocol in front of SQLite and is not MongoDB. It is run
-with its translation of updates to SQL switched off, which stores a date that a ``$set``
-carries as text; its other updates, in Python, keep it a date.
+nx-27017 speaks MongoDB's wire protocol on top of SQLite; it is not MongoDB. Its translation of
+updates to SQL is switched off, because it stores a date in a ``$set`` as text. The updates in
+Python, used instead, store a date.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def mongodb_url(
 
 @contextmanager
 def running_mongodb(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run a server until the block ends; give its URL and its process."""
+    """Run a server until the block ends; yield its URL and its process."""
     port = free_port()
     with mongodb_server(folder, port) as process:
         yield mongodb_address(port), process
@@ -63,7 +63,7 @@ def running_mongodb(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]
 
 @contextmanager
 def mongodb_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server on a port until the block ends; nx-27017 keeps nothing on disk."""
+    """Run a server on this port until the block ends. nx-27017 stores nothing on disk."""
     mongod = find_program("mongod")
     command = _mongod(mongod, str(port), folder) if mongod else _nx(str(port), folder)
     ready = partial(_build, mongodb_address(port))
@@ -72,12 +72,12 @@ def mongodb_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]
 
 
 def mongodb_address(port: int) -> str:
-    """Return the URL of a server of our own."""
+    """Return the URL of a server started here."""
     return f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
 
 def is_nx(url: str) -> bool:
-    """Tell whether a URL leads to nx-27017."""
+    """Whether the server at a URL is nx-27017."""
     return _build(url).get("process") == "nx_27017"
 
 

@@ -34,7 +34,10 @@ SETTINGS = [
     *("--logging_collector=on", "--log_rotation_size=0"),
 ]
 _LOG_SIZE = "SELECT size FROM pg_stat_file(pg_current_logfile())"
-_LOG_SINCE = "SELECT pg_read_file(pg_current_logfile(), {}, 1 << 30)"
+_LOG_SINCE = (
+    "SELECT pg_read_file(log, {0}, size - {0})"
+    " FROM pg_current_logfile() AS log, LATERAL pg_stat_file(log)"
+)
 
 
 @pytest.fixture(scope="session")

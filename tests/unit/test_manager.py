@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,10 +18,13 @@ from flask_serversession.cookies.ids import generate_id
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
 from flask_serversession.manager import SessionManager
+from flask_serversession.sessions.draft import read_only
 from flask_serversession.sessions.policy import CookieAction
 from flask_serversession.sessions.settle import settle
 from flask_serversession.sessions.stored import StoredSession
+from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.memory import MemoryStore
 
 from .clock import Clock
@@ -255,3 +260,19 @@ def test_closing_leaves_a_store_alone_that_has_nothing_to_close(
     manager.close()
 
     assert store.count() == 1
+
+
+def test_the_record_left_under_an_old_id_ends_in_time_even_if_its_life_was_extended(
+    manager: SessionManager, store: MemoryStore
+) -> None:
+    live = utc_now() + timedelta(hours=1)
+    now = epoch_milliseconds(utc_now())
+    settings, record = manager.settings, Record(DOCUMENT, live)
+    # A request that loaded the session before its login may touch it afterwards.
+    for sid, until in (("over", now - 1000), ("open", now + 60_000)):
+        store.create(sid, replace(read_only(record, until, settings), expires_at=live))
+
+    assert manager.load("over") is None
+    found = manager.load("open")
+    assert found is not None
+    assert dict(found) == {"views": 1}

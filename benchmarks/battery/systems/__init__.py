@@ -1,16 +1,16 @@
-"""The systems: one app each, which all do the same, and what they are run with.
+"""The systems and their options. Each system has an app, and all apps do the same.
 
-An app is given the URL of its store and its options as JSON, prints the port on which it
-listens, and answers
+The arguments of an app are the URL of its store and its options as JSON. It prints the port on
+which it listens, and answers these requests:
 
-* ``POST /login?user=…``: stores the user, and a list under ``cart``;
-* ``GET /read``: what the session holds, as JSON;
-* ``POST /set?key=…&value=…``: stores one key;
-* ``POST /nested``: appends to the list;
-* ``POST /logout``: ends the session with the system's own verb for that.
+* ``POST /login?user=…`` stores the user, and a list under ``cart``.
+* ``GET /read`` returns the session's data as JSON.
+* ``POST /set?key=…&value=…`` stores one key.
+* ``POST /nested`` appends to the list.
+* ``POST /logout`` ends the session with the system's own method.
 
-A request with ``gate=…`` loads its session first, connects to that loopback port, and goes
-on when the connection is closed.
+A request with ``gate=…`` first loads its session. It then connects to that loopback port, and
+continues when the connection is closed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class System:
     store: str
     #: Its module or script in this folder.
     app: str
-    #: The configuration that is not the default, as the system itself calls it.
+    #: The options that are not the default, under the system's own names.
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -52,13 +52,13 @@ _PEERS = [
 
 _STORES = ["memory", "Redis", "PostgreSQL", "MariaDB", "SQLite", "MongoDB", "memcached", "files"]
 
-#: This project as it is by default, on every store.
+#: This project with its defaults, on every store.
 DEFAULTS: Final = [
     *(System("Flask-ServerSession", store, "ours") for store in _STORES),
     System("Flask-ServerSession, cachelib", "Redis", "ours_on_cachelib"),
 ]
 
-#: Overwrites, as express-session does, but not what has ended.
+#: Overwrites like express-session, but does not bring back a session that has ended.
 EXPRESS_PROFILE: Final = System(
     "Flask-ServerSession, express profile",
     "Redis",

@@ -32,7 +32,7 @@ const actions = {
   })
 }
 
-// Says that the request is inside, and waits until it may go on.
+// Signals that the request has loaded its session, and waits until it may continue.
 function waitAtGate ({ gate }) {
   if (!gate) return
   return new Promise((resolve, reject) => {

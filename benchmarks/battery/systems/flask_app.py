@@ -1,4 +1,4 @@
-"""A Flask app whose sessions can be anybody's."""
+"""The Flask app for systems that run in Flask."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Session = MutableMapping[str, Any]
 def make_app(
     log_out: Callable[[Any], object], find_session: Callable[[], Session] = lambda: session
 ) -> Flask:
-    """Return an app.
+    """Create the app.
 
     :param log_out: ends a session.
     :param find_session: returns the request's session.

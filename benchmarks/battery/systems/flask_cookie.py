@@ -1,4 +1,4 @@
-"""Flask's own sessions: signed, and kept by the browser."""
+"""Flask's own sessions, which are signed and kept in the browser's cookie."""
 
 from __future__ import annotations
 

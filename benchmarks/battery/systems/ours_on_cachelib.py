@@ -1,4 +1,4 @@
-"""This project, on a cache of cachelib's."""
+"""This project, on a cache from cachelib."""
 
 from __future__ import annotations
 

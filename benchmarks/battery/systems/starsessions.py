@@ -31,7 +31,7 @@ async def answer(request: Request) -> JSONResponse:
 
 
 async def wait_at_gate(arguments: Mapping[str, str]) -> None:
-    """Do as the surface's does, without keeping others from being answered."""
+    """Wait as in surface.py, without blocking the event loop."""
     if "gate" in arguments:
         gate, end = await asyncio.open_connection("127.0.0.1", int(arguments["gate"]))
         await asyncio.wait_for(gate.read(), PATIENCE)

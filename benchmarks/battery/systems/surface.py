@@ -1,4 +1,4 @@
-"""What the apps in Python have in common, whatever their framework."""
+"""What the Python apps share, whatever their framework."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """What the command line of an app holds."""
+    """The command-line arguments of an app."""
 
     url: str
     options: dict[str, Any]
@@ -38,7 +38,7 @@ def act(
     arguments: Mapping[str, str],
     log_out: Callable[[], object],
 ) -> dict[str, Any]:
-    """Do what a request asks for; return what it is answered with."""
+    """Carry out a request's action, and return its answer."""
     match action:
         case "read":
             return dict(session.items())
@@ -55,7 +55,7 @@ def act(
 
 
 def wait_at_gate(arguments: Mapping[str, str]) -> None:
-    """Say that the request is inside, and wait until it may go on."""
+    """Signal that the request has loaded its session, and wait until it may continue."""
     if "gate" in arguments:
         place = ("127.0.0.1", int(arguments["gate"]))
         with create_connection(place, timeout=PATIENCE) as gate:
@@ -63,7 +63,7 @@ def wait_at_gate(arguments: Mapping[str, str]) -> None:
 
 
 def serve(app: WSGIApplication) -> None:
-    """Serve an app, each request in a thread of its own, until the process is ended."""
+    """Serve an app, one thread per request, until the process ends."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     print(server.port, flush=True)
     server.serve_forever()

@@ -1,4 +1,4 @@
-"""The contestants: one file each, all with the same views."""
+"""The peers, one file each. All have the same views."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ STORES: Final = (
     *("sqlite", "memcached", "files"),
 )
 
-#: The stores that are servers, so that what goes over the wire can be counted.
+#: The stores with a server, whose traffic can be counted.
 SERVED: Final = ("redis", "valkey", "postgresql", "mariadb", "memcached")
 
 
 class Peer(NamedTuple):
-    """One contestant; ``make_app`` takes the store's URL and whether touches are always due."""
+    """One peer. ``make_app`` takes the store's URL and whether a touch is always due."""
 
     name: str
     make_app: Callable[[str, bool], Any]
-    #: The same application without a session: what this one's time is compared with.
+    #: The peer without a session that this one is compared with. None if it has no session itself.
     baseline: str | None = "bare Flask"
     stores: tuple[str, ...] = STORES
     payloads: tuple[str, ...] = ("200", "4k", "64k")
@@ -43,7 +43,7 @@ _FILES: Final = (
 
 
 def peers_of(store: str) -> dict[str, Peer]:
-    """Return the peers that can use a store, by name, baselines included."""
+    """Return the peers that can use a store, by name, including their baselines."""
     modules = [import_module(f".{name}", __package__) for name in _FILES]
     every: dict[str, Peer] = {peer.name: peer for module in modules for peer in module.PEERS}
     chosen = {name: peer for name, peer in every.items() if store in peer.stores}

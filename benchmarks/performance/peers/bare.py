@@ -1,4 +1,4 @@
-"""Flask with the same views and no session at all: what everything is compared with."""
+"""Flask with the same views and no session, the baseline of the other Flask peers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Django's sessions, on its cache framework, its database layer or its files."""
+"""Django's sessions, in its cache, its database or files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CACHES = {"redis": "redis.RedisCache", "memcached": "memcached.PyMemcacheCache"
 
 
 class TouchingMiddleware(SessionMiddleware):
-    """Does what SESSION_SAVE_EVERY_REQUEST does, but for one application of the process."""
+    """Works like SESSION_SAVE_EVERY_REQUEST, but for one application in the process."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         request.session.modified = True
@@ -95,7 +95,7 @@ def _store(url: str) -> dict[str, Any]:
         "PORT": parts.port or "",
         "USER": parts.username or "",
         "PASSWORD": parts.password or "",
-        "CONN_MAX_AGE": None,  # the default connects anew for each request
+        "CONN_MAX_AGE": None,  # the default connects again for each request
     }
     return {"SESSION_ENGINE": f"{_SESSIONS}.backends.db", "DATABASES": {"default": database}}
 

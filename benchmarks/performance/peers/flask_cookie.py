@@ -1,4 +1,4 @@
-"""Flask's own session, which travels in the cookie and knows no store."""
+"""Flask's own session, which is in the cookie and has no store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .views import make_flask
 def make_app(url: str, touch: bool) -> Flask:
     app = make_flask(end=lambda: session.clear())
     if touch:
-        # What is sent again with every response is a permanent session.
+        # A permanent session is sent again with every response.
         @app.before_request
         def make_permanent() -> None:
             session.permanent = True

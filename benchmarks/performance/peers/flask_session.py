@@ -1,4 +1,4 @@
-"""Flask-Session 0.8, as it is by default, and at its best."""
+"""Flask-Session 0.8, with its defaults and tuned for speed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_app(url: str, touch: bool, *, tuned: bool) -> Flask:
         # Otherwise every request writes the whole session again.
         app.config["SESSION_REFRESH_EACH_REQUEST"] = touch
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its file back end is deprecated for cachelib's
+        warnings.simplefilter("ignore")  # its file store is deprecated in favour of cachelib
         Session(app)
     return app
 
@@ -49,12 +49,12 @@ def _use_store(app: Flask, url: str, tuned: bool) -> None:
     elif parts.scheme == "file":
         app.config.update(SESSION_TYPE="filesystem", SESSION_FILE_DIR=parts.path)
         if tuned:
-            # Its default ends live sessions once there are more than 500.
+            # By default it deletes live sessions once there are more than 500.
             app.config["SESSION_FILE_THRESHOLD"] = 0
     else:
         app.config.update(SESSION_TYPE="sqlalchemy", SQLALCHEMY_DATABASE_URI=url)
         if tuned:
-            # No BEGIN and ROLLBACK around a statement.
+            # Without this, BEGIN and ROLLBACK surround a statement.
             app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"isolation_level": "AUTOCOMMIT"}
         app.config["SESSION_SQLALCHEMY"] = SQLAlchemy(app)
         app.config["SESSION_SQLALCHEMY_TABLE"] = "flask_session"

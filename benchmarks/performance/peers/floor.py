@@ -1,7 +1,7 @@
-"""The floor: what a session must cost, written by hand for one application.
+"""The floor: the least that a session can cost, written by hand for one application.
 
-The cookie is checked with ``hmac``, the store asked once, the payload decoded; nested
-changes are not noticed, parallel requests overwrite each other, nothing can be configured.
+It checks the cookie with ``hmac``, calls the store once and decodes the payload. It does not
+notice nested changes, parallel requests overwrite each other, and nothing can be configured.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .views import SECRET
 
 
 class Backend(Protocol):
-    """The fewest calls to one kind of server."""
+    """One kind of server, called as rarely as possible."""
 
     def load(self, sid: str) -> bytes | None: ...
     def load_and_touch(self, sid: str) -> bytes | None: ...

@@ -1,4 +1,4 @@
-"""Files at their floor: read one, or write a temporary one and put it in place."""
+"""The floor on files: reads a file, or writes a temporary one and renames it."""
 
 from __future__ import annotations
 

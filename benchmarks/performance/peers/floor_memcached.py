@@ -1,4 +1,4 @@
-"""memcached at its floor: pymemcache, without the delay that Nagle's algorithm makes."""
+"""The floor on memcached: pymemcache, without the delay of Nagle's algorithm."""
 
 from __future__ import annotations
 

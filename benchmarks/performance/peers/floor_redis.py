@@ -1,4 +1,4 @@
-"""Redis at its floor: a pooled redis-py client, one command a trip."""
+"""The floor on Redis: a redis-py client with a pool, and one round trip per call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQL at its floor: the bare driver, one held connection, one statement that commits itself."""
+"""The floor on SQL: the driver alone, one open connection, and autocommitted statements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..scenarios import LIFETIME
 
 
 class _Database:
-    """The statements that every dialect shares, with ``{}`` for its placeholder."""
+    """The statements of every dialect. ``{}`` stands for the placeholder."""
 
     placeholder = "%s"
     types = ("VARCHAR(64)", "BYTEA")
@@ -36,9 +36,9 @@ class _Database:
             f"CREATE TABLE IF NOT EXISTS floor (id {id_type} PRIMARY KEY,"
             f" payload {payload_type} NOT NULL, expires_at BIGINT NOT NULL)"
         )
-        # What a prune needs, and every write pays for.
+        # A prune needs this index, and every write updates it.
         self._run("CREATE INDEX IF NOT EXISTS floor_expires_at ON floor (expires_at)")
-        self._close()  # a worker that is forked off makes a connection of its own
+        self._close()  # a forked worker opens its own connection
 
     def load(self, sid: str) -> bytes | None:
         return self._first(self._run(self.load_sql, sid, time.time()))
@@ -82,7 +82,7 @@ class _Database:
 
 class PostgreSQL(_Database):
     def _connect(self) -> psycopg.Connection[Any]:
-        # The default, five uses before a statement is prepared, is reached while warming up.
+        # By default a statement is prepared after five uses, which happens during the warm-up.
         return psycopg.connect(self._url.replace("+psycopg", ""), autocommit=True)
 
 
@@ -104,7 +104,7 @@ class MariaDB(_Database):
     def load_and_touch(self, sid: str) -> bytes | None:
         now = time.time()
         payload = self.load(sid)
-        self._run(self.touch_sql, now + LIFETIME, sid, now)  # it has no UPDATE … RETURNING
+        self._run(self.touch_sql, now + LIFETIME, sid, now)  # MariaDB has no UPDATE … RETURNING
         return payload
 
     def _connect(self) -> pymysql.Connection[Any]:

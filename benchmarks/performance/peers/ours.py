@@ -1,4 +1,4 @@
-"""This project, as it is by default, and without merging."""
+"""This project, with its defaults and without merging."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The views of every Flask application that is measured."""
+"""The views of every Flask peer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = "the benchmark's secret key"
 def make_flask(
     *, new_id: Callable[[], object] = lambda: None, end: Callable[[], object] = lambda: None
 ) -> Flask:
-    """Return an application whose session can be replaced by any other.
+    """Return an application whose session interface can be replaced.
 
     :param new_id: gives the session a new id and keeps its data.
     :param end: ends the session.

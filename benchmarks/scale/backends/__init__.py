@@ -1,7 +1,7 @@
-"""What is filled and measured: places side by side in one backend, numbered from 0.
+"""The backends that are filled and measured. Each has several places, numbered from 0.
 
-Each has a store of ours in front of it. What fills it goes past the store, in bulk, and
-leaves what the store would have left.
+A place holds the sessions of one store. It is filled in bulk, without the store, with the rows
+that the store would have written.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ NAMES = ("redis", "postgresql", "mariadb", "sqlite", "files")
 
 class Backend(Protocol):
     def store(self, place: int) -> Store:
-        """Return a store of that place; the caller closes it."""
+        """Return a store on that place. The caller closes it."""
 
     def fill(self, place: int, entries: Iterable[Entry]) -> None:
-        """Add sessions to a place, which a store of it has made."""
+        """Add sessions to a place that a store has set up."""
 
     def bytes_held(self, place: int) -> int:
-        """Return what a place takes, perhaps with a constant on top."""
+        """Return the size of a place, perhaps plus a constant."""
 
     def settings(self) -> str:
-        """Tell which version runs, and whatever decides how fast."""
+        """Return the version and the settings that affect speed."""
 
 
 _KINDS: dict[str, Callable[[str], Backend]] = {"redis": Redis, "files": Files}
 
 
 def backend(name: str, url: str) -> Backend:
-    """Return the backend of that name at a URL of :mod:`benchmarks.performance.servers`."""
+    """Return the backend of that name at a URL from :mod:`benchmarks.performance.servers`."""
     return _KINDS.get(name, SQL)(url)

@@ -14,7 +14,7 @@ from flask_serversession.stores.filesystem import FileSystemStore
 from ...performance.servers import OWN
 from ..population import Entry
 
-_BLOCK = 512  # what st_blocks counts, whatever the file system's own blocks are
+_BLOCK = 512  # the unit of st_blocks, whatever the file system's block size is
 
 
 class Files:
@@ -34,7 +34,7 @@ class Files:
             os.utime(path, ns=(moment, moment))
 
     def bytes_held(self, place: int) -> int:
-        """Return the blocks of the files; their inodes come on top."""
+        """Return the size of the files' blocks, without their inodes."""
         with os.scandir(self._folder(place)) as entries:
             return sum(entry.stat().st_blocks for entry in entries) * _BLOCK
 

@@ -1,4 +1,4 @@
-"""Redis: the places are databases of one server."""
+"""Redis: each place is a database of one server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Redis:
                 trip.execute()
 
     def bytes_held(self, place: int) -> int:
-        """Return what the whole server uses, other places included."""
+        """Return the memory of the whole server, including other places."""
         return int(self._info("memory")["used_memory"])
 
     def settings(self) -> str:

@@ -1,4 +1,4 @@
-"""PostgreSQL, MariaDB and SQLite: each place is a table; in SQLite, of a file of its own."""
+"""PostgreSQL, MariaDB and SQLite: each place is a table, in SQLite in a file of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SETTINGS = {
 }
 
 
-#: What the server would do by itself soon after so many new rows, in the middle of measuring.
+#: What the server would otherwise do during the measurement, after so many new rows.
 _SETTLE = {"postgresql": "VACUUM ANALYZE {table}"}
 
 

@@ -1,4 +1,4 @@
-"""express-session on Node, which can only be measured through HTTP."""
+"""express-session on Node, which can be measured only over HTTP."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ STORES: Final = ("redis", "postgresql")
 
 @contextmanager
 def serving(url: str, folder: Path, *, processes: int = 1) -> Iterator[int]:
-    """Run the application until the block ends; give its port.
+    """Run the application until the block ends; yield its port.
 
-    :param url: the store's; without it there are no sessions.
+    :param url: the URL of the store. If it is empty there are no sessions.
     """
     port = free_port()
     options = {

@@ -1,14 +1,14 @@
 'use strict'
 
-// express-session over HTTP, with the views that every peer has. The argument is a file that says
-// the port, the store's URL ('' for no session at all) and what is in a session.
+// express-session over HTTP, with the same views as every peer. The argument is a file with the
+// port, the store's URL ('' for no sessions) and the data of the sessions.
 
 const cluster = require('node:cluster')
 const { readFileSync } = require('node:fs')
 const { createRequire } = require('node:module')
 const { join } = require('node:path')
 
-// The packages are those of the tests.
+// Uses the packages that are installed for the tests.
 const need = createRequire(join(__dirname, '../../../../tests/interop/express_app.js'))
 const express = need('express')
 const session = need('express-session')

@@ -1,4 +1,4 @@
-"""Eight clients with one cookie, two gunicorn workers: every request's change is kept."""
+"""Two gunicorn workers lose none of the changes of eight clients with one session."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .places import Place
 
 CLIENTS = [f"client-{number}" for number in range(8)]
 
-#: Requests a client sends at least, and at most until both workers have answered some.
+#: Each client sends TIMES requests, and up to MOST_TIMES until both workers have answered some.
 TIMES = 5
 MOST_TIMES = 100
 
 
 class Reply(NamedTuple):
     body: bytes
-    #: What the browser sends from then on; empty if no cookie was set.
+    #: What the browser sends from then on. Empty if the response sets no cookie.
     cookie: str
 
 
@@ -42,7 +42,7 @@ Serve = Callable[..., AbstractContextManager[str]]
 
 @pytest.fixture
 def serve(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Serve:
-    """Run two workers with these options of gunicorn; give their address once both answer."""
+    """Run two gunicorn workers with the given options; yield their address once both answer."""
     if find_spec("gunicorn") is None:
         unavailable(request.config, "gunicorn", "pip install gunicorn")
 
@@ -57,7 +57,7 @@ def serve(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Serve
 
         with running(
             [
-                # gunicorn keeps a socket of its own in its user's home.
+                # gunicorn creates a control socket in its user's home directory.
                 *("env", f"HOME={tmp_path}", f"PYTHONPATH={ROOT}"),
                 f"SESSIONS={json.dumps(asdict(place))}",
                 *(sys.executable, "-m", "gunicorn", "--workers=2", *options),
@@ -73,7 +73,7 @@ def serve(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Serve
 
 @pytest.mark.parametrize("fork", [["--preload"], []], ids=["preload", "no-preload"])
 @pytest.mark.parametrize("threads", [[], ["--threads=4"]], ids=["sync", "gthread"])
-def test_two_workers_keep_what_eight_clients_count(
+def test_two_workers_lose_no_change_of_eight_clients(
     serve: Serve, threads: list[str], fork: list[str]
 ) -> None:
     served: set[bytes] = set()

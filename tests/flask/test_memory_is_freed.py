@@ -1,6 +1,6 @@
-"""What a request held is free when it ends, and waits for no garbage collector.
+"""The objects of a request are freed when it ends, without the garbage collector.
 
-Or else a large upload would stay in memory for as long as thousands of small ones.
+Otherwise a large upload could stay in memory during thousands of later requests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .conftest import MakeBrowser
 
 
 @pytest.fixture(autouse=True)
-def _nobody_collects() -> Iterator[None]:
+def _no_garbage_collection() -> Iterator[None]:
     gc.collect()
     gc.disable()
     yield
@@ -64,7 +64,7 @@ VIEWS: dict[str, Callable[[], object]] = {
 
 
 class Held:
-    """A view that remembers, without keeping them, the objects of its request."""
+    """A view that keeps weak references to the objects of its request."""
 
     def __init__(self, view: Callable[[], object]) -> None:
         self._view = view
@@ -92,7 +92,7 @@ class Held:
     ],
     ids=str,
 )
-def test_of_a_known_visitor(
+def test_the_objects_of_a_request_with_a_session_are_freed(
     make_browser: MakeBrowser, config: dict[str, Any], view: Callable[[], object]
 ) -> None:
     browser = make_browser(**config)
@@ -104,7 +104,7 @@ def test_of_a_known_visitor(
     assert held.left() == []
 
 
-def test_of_a_request_with_a_lock(browser: Browser) -> None:
+def test_the_objects_of_a_request_with_a_lock_are_freed(browser: Browser) -> None:
     browser.run(lambda: session.update(n=5))
     held = Held(count_under_a_lock)
 
@@ -113,7 +113,7 @@ def test_of_a_request_with_a_lock(browser: Browser) -> None:
     assert held.left() == []
 
 
-def test_of_a_request_that_merges(browser: Browser) -> None:
+def test_the_objects_of_a_request_that_merges_are_freed(browser: Browser) -> None:
     browser.run(lambda: session.update(n=5))
 
     def change_both() -> None:
@@ -127,7 +127,7 @@ def test_of_a_request_that_merges(browser: Browser) -> None:
     assert held.left() == []
 
 
-def test_of_a_new_visitor(browser: Browser) -> None:
+def test_the_objects_of_a_request_without_a_session_are_freed(browser: Browser) -> None:
     held = Held(lambda: session.update(n=1))
 
     browser.run(held)

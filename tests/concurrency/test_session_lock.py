@@ -1,4 +1,4 @@
-"""One request at a time: a session's lock, held by processes on every store."""
+"""The session lock lets in one request at a time, across processes and on every store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import StartProcess
 from .locking import count
-from .locking import die_with_it
+from .locking import die_holding_the_lock
 from .locking import is_locked
 from .locking import write_beside_others
 from .places import Place
@@ -19,9 +19,9 @@ COUNTERS = 8
 TIMES = 5
 
 
-def test_a_counter_under_the_lock_is_exact(place: Place, socket: str, sid: str) -> None:
+def test_no_increment_under_the_lock_is_lost(place: Place, socket: str, sid: str) -> None:
     with ExitStack() as stack:
-        # Not merged: of two that counted from the same number one would be lost.
+        # Without merging, one of two increments of the same number would be lost.
         counters = [
             stack.enter_context(closing(Process(socket, place, {"SESSION_MERGE": None})))
             for _ in range(COUNTERS)
@@ -34,11 +34,11 @@ def test_a_counter_under_the_lock_is_exact(place: Place, socket: str, sid: str) 
         assert counters[0].data(sid)["counted"] == COUNTERS * TIMES
 
 
-def test_a_killed_holder_keeps_nobody_waiting_for_long(
+def test_the_lock_of_a_killed_process_expires(
     start_process: StartProcess, quick: Process, sid: str
 ) -> None:
     victim = start_process()
-    victim.start(die_with_it, sid)
+    victim.start(die_holding_the_lock, sid)
     with pytest.raises(EOFError):
         victim.result()
 
@@ -48,7 +48,7 @@ def test_a_killed_holder_keeps_nobody_waiting_for_long(
     assert quick.data(sid) == {"user": "ada", "counted": 1}
 
 
-def test_only_those_who_ask_for_the_lock_are_kept_out(quick: Process, sid: str) -> None:
+def test_a_request_that_does_not_ask_for_the_lock_is_not_blocked(quick: Process, sid: str) -> None:
     quick.start(write_beside_others, sid)
     assert quick.result() is True
 

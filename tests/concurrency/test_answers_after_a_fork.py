@@ -1,17 +1,17 @@
-"""One client, made and used before a fork, serves parent and children without mixing answers."""
+"""Parent and children that share a client from before the fork each get their own answers."""
 
 from __future__ import annotations
 
-from .family import use_beside_children
+from .forking import use_beside_children
 from .process import Process
 
 PROCESSES = 4
 
-#: Requests of each process.
+#: Requests that each process sends.
 TIMES = 60
 
 
-def test_a_forked_process_and_its_children_get_their_own_answers(quick: Process) -> None:
+def test_parent_and_children_with_one_client_get_their_own_answers(quick: Process) -> None:
     sids = [_session_that_names_itself(quick) for _ in range(PROCESSES)]
 
     quick.start(use_beside_children, sids, TIMES)

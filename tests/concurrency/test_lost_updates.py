@@ -1,4 +1,4 @@
-"""Eight processes write to one session as fast as they can, and nothing is lost."""
+"""No change is lost when eight processes write to one session as fast as they can."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .process import Process
 
 @dataclass(frozen=True)
 class Round:
-    """What one task came to."""
+    """The result of one task."""
 
     asked: int
     left: int
@@ -28,19 +28,19 @@ class Round:
 
     @property
     def lost(self) -> int:
-        """Changes that are not there, although nobody was told so."""
+        """How many changes are missing although their request raised no error."""
         return self.asked - self.tally.given_up - self.left
 
     def __str__(self) -> str:
         return (
             f"lost {self.lost} of {self.asked}, gave up {self.tally.given_up},"
-            f" merged {self.tally.merged} (one request {self.tally.most})"
+            f" merged {self.tally.merged} (at most {self.tally.most} in a request)"
         )
 
 
 @pytest.fixture(scope="module")
 def rounds(place: Place, socket: str) -> dict[str, Round]:
-    """What every task came to, done once for all tests of a store."""
+    """The result of each task. The tasks run once per store, for all of its tests."""
     with ExitStack() as stack:
         writers = {
             writer: stack.enter_context(closing(Process(socket, place, {}))) for writer in WRITERS
@@ -56,7 +56,7 @@ def _play(task: str, writers: dict[str, Process]) -> Round:
     sid = first.visit(None, "update", user="ada").sid
     assert sid is not None
     for process in writers.values():
-        process.data(sid)  # connected, so that all begin at the same time
+        process.data(sid)  # connects, so that all writers begin at the same time
     for writer, process in writers.items():
         process.start(hammer, sid, task, writer)
     tally = Tally.of([process.result() for process in writers.values()])
@@ -69,10 +69,10 @@ def test_no_change_is_lost(rounds: dict[str, Round], task: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_none_of_eight_writers_gives_up(rounds: dict[str, Round], task: str) -> None:
+def test_no_request_of_eight_writers_gives_up(rounds: dict[str, Round], task: str) -> None:
     assert rounds[task].tally.given_up == 0
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_writers_did_get_in_each_others_way(rounds: dict[str, Round], task: str) -> None:
+def test_requests_of_the_eight_writers_do_conflict(rounds: dict[str, Round], task: str) -> None:
     assert rounds[task].tally.merged > 0

@@ -1,4 +1,4 @@
-"""What a request that is still running does to a session that ended meanwhile: nothing."""
+"""No request that is still running brings back a session that ended meanwhile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .request import Answer
 
 
 def assert_dropped(answer: Answer) -> None:
-    """The request changed nothing, left no way back, and said so."""
+    """Assert that the request set no cookie, and reported and logged that it was dropped."""
     assert answer.sid is None
     assert answer.signals == ["conflict gone"]
     [line] = answer.log
@@ -76,7 +76,7 @@ def test_a_save_in_the_middle_of_a_request_does_not_undo_a_logout(
     assert store.load(sid) is None
 
 
-def test_a_logout_is_not_undone_by_a_request_that_saved_before_it(
+def test_a_request_that_saved_before_a_logout_does_not_undo_it(
     slow: Process, quick: Process, store: Store, sid: str
 ) -> None:
     slow.open(sid)
@@ -92,7 +92,7 @@ def test_a_logout_is_not_undone_by_a_request_that_saved_before_it(
     assert store.load(sid) is None
 
 
-def test_a_logout_in_a_slow_request_is_not_undone_by_quick_ones(
+def test_quick_requests_do_not_undo_a_logout_in_a_slow_one(
     slow: Process, quick: Process, store: Store, sid: str
 ) -> None:
     slow.open(sid)
@@ -101,7 +101,7 @@ def test_a_logout_in_a_slow_request_is_not_undone_by_quick_ones(
     answers = [quick.visit(sid, "update", seen=True), quick.visit(sid, "touch")]
     slow.end()
 
-    # They found nothing, and a session that is begun then has an id of its own.
+    # They find no session. A write begins a new one, with a new id.
     assert all(answer.sid != sid for answer in answers)
     assert store.load(sid) is None
 
@@ -138,7 +138,7 @@ def test_a_session_that_expires_during_a_request_is_not_revived(
     assert store.load(new_sid) is None
 
 
-def test_two_logouts_at_once_are_one(
+def test_the_second_of_two_logouts_at_once_does_nothing(
     slow: Process, quick: Process, store: Store, sid: str
 ) -> None:
     slow.open(sid)

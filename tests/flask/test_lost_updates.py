@@ -1,10 +1,8 @@
-"""Two requests at once on one session: the second runs while the view of the first does."""
+"""A request keeps what another request stored in the same session meanwhile."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,18 +10,15 @@ from flask import flash
 from flask import get_flashed_messages
 
 from flask_serversession import SessionConflict
-from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import cookie_lines
 from .browser import session
-from .browser import View
-from .conftest import LetPass
 from .conftest import MakeBrowser
 from .counting import CountingStore
+from .overlap import while_another
 
 Member = Callable[..., Browser]
-REMOVAL = "session=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly"
 
 
 @pytest.fixture
@@ -39,23 +34,8 @@ def member(make_browser: MakeBrowser, store: CountingStore) -> Member:
     return member
 
 
-def while_another(browser: Browser, other: View, view: View) -> View:
-    """Return a view that holds its session open while another request is answered."""
-
-    def slow() -> Any:
-        session.get("user")
-        browser.twin().run(other)
-        return view()
-
-    return slow
-
-
-def log_out() -> None:
-    session.destroy()
-
-
 class TestMerge:
-    def test_changes_of_different_keys_both_survive(self, member: Member) -> None:
+    def test_changes_to_different_keys_are_both_stored(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -73,7 +53,7 @@ class TestMerge:
             "language": "en",
         }
 
-    def test_of_changes_of_one_key_the_last_wins(self, member: Member) -> None:
+    def test_the_later_of_two_changes_to_a_key_wins(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -84,7 +64,7 @@ class TestMerge:
 
         assert browser.data()["user"] == "eve"
 
-    def test_a_callback_decides_about_a_key_that_both_changed(self, member: Member) -> None:
+    def test_session_merge_resolves_a_key_that_both_requests_changed(self, member: Member) -> None:
         asked: list[tuple[object, ...]] = []
 
         def resolve(key: str, base: Any, theirs: Any, mine: Any) -> Any:
@@ -103,7 +83,7 @@ class TestMerge:
         assert asked == [("cart", ["tea"], ["tea", "milk"], ["tea", "bread"])]
         assert browser.data()["cart"] == ["tea", "milk", "bread"]
 
-    def test_a_key_that_the_other_deleted_is_not_brought_back(self, member: Member) -> None:
+    def test_a_key_that_the_other_request_deleted_stays_deleted(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -112,7 +92,7 @@ class TestMerge:
 
         assert browser.data() == {"user": "ada", "seen": True}
 
-    def test_a_key_that_this_one_deleted_is_not_brought_back(self, member: Member) -> None:
+    def test_a_key_that_this_request_deleted_stays_deleted(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -121,14 +101,14 @@ class TestMerge:
 
         assert browser.data() == {"user": "ada", "seen": True}
 
-    def test_a_reader_takes_nothing_back(self, member: Member) -> None:
+    def test_a_request_that_only_reads_overwrites_nothing(self, member: Member) -> None:
         browser = member(SESSION_TOUCH_INTERVAL=0)
 
         browser.run(while_another(browser, lambda: session.update(user="bob"), lambda: None))
 
         assert browser.data()["user"] == "bob"
 
-    def test_messages_flashed_at_once_are_all_shown(self, member: Member) -> None:
+    def test_messages_flashed_by_both_requests_are_all_shown(self, member: Member) -> None:
         browser = member()
         browser.run(lambda: flash("before"))
 
@@ -136,7 +116,7 @@ class TestMerge:
 
         assert browser.see(get_flashed_messages) == ["before", "other", "mine"]
 
-    def test_a_message_shown_by_the_other_is_not_shown_again(self, member: Member) -> None:
+    def test_a_message_shown_by_the_other_request_is_not_shown_again(self, member: Member) -> None:
         browser = member()
         browser.run(lambda: flash("before"))
 
@@ -146,7 +126,7 @@ class TestMerge:
 
         assert browser.see(get_flashed_messages) == ["mine"]
 
-    def test_a_cookie_that_the_other_changed_stays_changed(self, member: Member) -> None:
+    def test_a_cookie_that_the_other_request_changed_stays_changed(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -159,7 +139,7 @@ class TestMerge:
 
         assert browser.see(lambda: session.permanent) is True
 
-    def test_a_cookie_that_this_one_changed_stays_changed(self, member: Member) -> None:
+    def test_a_cookie_that_this_request_changed_stays_changed(self, member: Member) -> None:
         browser = member()
 
         browser.run(
@@ -172,7 +152,7 @@ class TestMerge:
 
         assert browser.see(lambda: (session.permanent, session["seen"])) == (True, True)
 
-    def test_others_that_never_stop_are_given_up_on(self, member: Member) -> None:
+    def test_a_request_that_keeps_losing_the_race_raises_a_conflict(self, member: Member) -> None:
         browser = member()
 
         def resolve(key: str, base: Any, theirs: int, mine: int) -> int:
@@ -191,9 +171,30 @@ class TestMerge:
                 )
             )
 
+    def test_a_value_read_before_a_save_that_merges_can_still_be_changed(
+        self, member: Member
+    ) -> None:
+        browser = member()
+
+        def save_and_go_on() -> None:
+            cart = session["cart"]
+            session["language"] = "en"
+            browser.twin().run(lambda: session.update(theme="dark"))
+            session.save()
+            cart.append("milk")
+
+        browser.run(save_and_go_on)
+
+        assert browser.data() == {
+            "user": "ada",
+            "cart": ["tea", "milk"],
+            "theme": "dark",
+            "language": "en",
+        }
+
 
 class TestReject:
-    def test_a_conflict_is_raised_and_nothing_stored(self, member: Member) -> None:
+    def test_save_raises_a_conflict_and_stores_nothing(self, member: Member) -> None:
         browser = member(SESSION_CONCURRENCY="reject")
 
         def save() -> None:
@@ -206,7 +207,7 @@ class TestReject:
 
         assert browser.data()["user"] == "bob"
 
-    def test_at_the_end_of_the_request_it_is_a_500_without_a_cookie(
+    def test_a_conflict_at_the_end_of_a_request_is_a_500_without_a_cookie(
         self, member: Member, store: CountingStore
     ) -> None:
         browser = member(SESSION_CONCURRENCY="reject", PROPAGATE_EXCEPTIONS=False)
@@ -221,16 +222,54 @@ class TestReject:
         assert store.calls == ["load", "load", "save", "save"]
         assert browser.data()["user"] == "bob"
 
-    def test_without_a_conflict_nothing_is_rejected(self, member: Member) -> None:
+    def test_a_write_without_a_conflict_is_stored(self, member: Member) -> None:
         browser = member(SESSION_CONCURRENCY="reject")
 
         browser.run(lambda: session.update(user="eve"))
 
         assert browser.data()["user"] == "eve"
 
+    def test_a_second_conflict_after_a_reload_is_raised(self, make_browser: MakeBrowser) -> None:
+        browser = make_browser(SESSION_CONCURRENCY="reject")
+        browser.run(lambda: session.update(n=0))
+
+        def plus() -> None:
+            session["n"] += 1
+
+        def try_twice() -> None:
+            plus()
+            browser.twin().run(plus)
+            with pytest.raises(SessionConflict):
+                session.save()
+            session.reload()
+            plus()
+            browser.twin().run(plus)
+
+        with pytest.raises(SessionConflict):
+            browser.run(try_twice)
+
+        assert browser.data() == {"n": 2}
+
+    def test_a_conflict_that_the_view_handled_is_not_raised_again(self, member: Member) -> None:
+        browser = member(SESSION_CONCURRENCY="reject")
+        twin = browser.twin()
+
+        def view() -> tuple[str, int]:
+            session["user"] = "eve"
+            twin.run(lambda: session.update(user="bob"))
+            try:
+                session.save()
+            except SessionConflict:
+                return "try again", 409
+            return "", 200
+
+        assert browser.run(view).status_code == 409
+
 
 class TestOverwrite:
-    def test_the_last_one_wins_with_all_it_has(self, member: Member, store: CountingStore) -> None:
+    def test_the_later_request_replaces_the_whole_session(
+        self, member: Member, store: CountingStore
+    ) -> None:
         browser = member(SESSION_CONCURRENCY="overwrite")
 
         browser.run(
@@ -242,7 +281,7 @@ class TestOverwrite:
         assert store.calls == ["load", "load", "save", "save"]
         assert browser.data() == {"user": "eve", "cart": ["tea"]}
 
-    def test_it_is_what_the_express_profile_does(self, member: Member) -> None:
+    def test_the_express_profile_replaces_the_whole_session(self, member: Member) -> None:
         browser = member(SESSION_PROFILE="express")
 
         browser.run(
@@ -252,85 +291,3 @@ class TestOverwrite:
         )
 
         assert browser.data() == {"user": "eve", "cart": ["tea"]}
-
-
-@pytest.mark.parametrize("concurrency", ["merge", "overwrite", "reject"])
-class TestLogout:
-    def test_a_slow_writer_does_not_undo_it(
-        self, member: Member, memory: MemoryStore, concurrency: str
-    ) -> None:
-        browser = member(SESSION_CONCURRENCY=concurrency)
-
-        response = browser.run(while_another(browser, log_out, lambda: session.update(seen=True)))
-
-        assert memory.count() == 0
-        # Not this request ended it, so the cookie may belong to a newer login.
-        assert cookie_lines(response) == []
-
-    def test_a_slow_reader_does_not_undo_it(
-        self, member: Member, memory: MemoryStore, let_pass: LetPass, concurrency: str
-    ) -> None:
-        browser = member(SESSION_CONCURRENCY=concurrency)
-        let_pass(browser, timedelta(hours=1))
-
-        response = browser.run(while_another(browser, log_out, lambda: None))
-
-        assert memory.count() == 0
-        assert cookie_lines(response) == []
-
-    def test_a_slow_login_does_not_undo_it(
-        self, member: Member, memory: MemoryStore, concurrency: str
-    ) -> None:
-        browser = member(SESSION_CONCURRENCY=concurrency)
-
-        browser.run(while_another(browser, log_out, lambda: session.regenerate(keep_data=True)))
-
-        assert memory.count() == 0
-
-    def test_what_is_dropped_is_logged(
-        self, member: Member, caplog: pytest.LogCaptureFixture, concurrency: str
-    ) -> None:
-        browser = member(SESSION_CONCURRENCY=concurrency)
-
-        with caplog.at_level(logging.INFO):
-            browser.run(while_another(browser, log_out, lambda: session.update(secret="hidden")))
-
-        [record] = caplog.records
-        assert "dropped" in record.getMessage()
-        assert "hidden" not in caplog.text
-
-
-def test_in_the_express_profile_a_logout_is_not_undone_either(
-    member: Member, memory: MemoryStore
-) -> None:
-    browser = member(SESSION_PROFILE="express")
-
-    response = browser.run(while_another(browser, log_out, lambda: session.update(seen=True)))
-
-    assert memory.count() == 0
-    assert cookie_lines(response) == []
-
-
-def test_two_logouts_at_once_are_one(member: Member, memory: MemoryStore) -> None:
-    browser = member()
-
-    response = browser.run(while_another(browser, log_out, log_out))
-
-    assert memory.count() == 0
-    assert cookie_lines(response) == [REMOVAL]
-
-
-def test_two_logins_at_once_leave_one_session(member: Member, memory: MemoryStore) -> None:
-    browser = member()
-    other = browser.twin()
-
-    def log_in_while_the_other_does() -> None:
-        session.get("user")
-        other.run(lambda: session.regenerate(keep_data=True))
-        session.regenerate(keep_data=True)
-
-    response = browser.run(log_in_while_the_other_does)
-
-    assert list(memory.keys()) == [other.sid]
-    assert cookie_lines(response) == []
-    assert other.data()["user"] == "ada"

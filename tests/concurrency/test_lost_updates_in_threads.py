@@ -1,4 +1,4 @@
-"""memory and cachelib, which only the threads of one process may share, lose nothing there."""
+"""The memory and cachelib stores, shared by threads of one process, lose no change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .places import Place
 
 @pytest.fixture(params=["memory", "SimpleCache", "FileSystemCache"])
 def local_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """Where the sessions of one process are."""
+    """A store that the threads of this process share."""
     make_store = {
         "memory": MemoryStore,
         "SimpleCache": lambda: CacheLibStore(SimpleCache(threshold=sys.maxsize)),
@@ -36,7 +36,7 @@ def local_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_eight_threads_lose_nothing(local_place: Place, task: str) -> None:
+def test_eight_threads_lose_no_change(local_place: Place, task: str) -> None:
     browser = browser_of(make_app(local_place))
     browser.run(lambda: session.update(user="ada"))
 

@@ -1,4 +1,4 @@
-"""A session whose id changes has one life, whoever else uses the old id meanwhile."""
+"""A change of the id leaves one session, whatever other requests do with the old id."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_reader_with_the_old_id_does_not_keep_it_alive(
 
 
 @pytest.mark.parametrize("first_to_change", ["slow", "quick"])
-def test_of_two_regenerations_at_once_the_first_to_end_makes_the_session(
+def test_of_two_regenerations_at_once_the_first_to_finish_wins(
     slow: Process, quick: Process, store: Store, sid: str, first_to_change: str
 ) -> None:
     processes = [slow, quick] if first_to_change == "slow" else [quick, slow]
@@ -70,7 +70,7 @@ def test_of_two_regenerations_at_once_the_first_to_end_makes_the_session(
     assert quick.data(winner.sid) == {"user": "ada"}
 
 
-def test_a_regeneration_that_drops_the_data_ends_the_one_that_keeps_them(
+def test_a_regeneration_without_the_data_cancels_one_that_keeps_it(
     slow: Process, quick: Process, store: Store, sid: str
 ) -> None:
     slow.open(sid)
@@ -84,7 +84,7 @@ def test_a_regeneration_that_drops_the_data_ends_the_one_that_keeps_them(
     assert [store.load(gone) for gone in (sid, kept_sid)] == [None, None]
 
 
-def test_a_logout_ends_a_regeneration_that_is_under_way(
+def test_a_logout_cancels_a_regeneration_in_progress(
     slow: Process, quick: Process, store: Store, sid: str
 ) -> None:
     slow.open(sid)
@@ -98,7 +98,7 @@ def test_a_logout_ends_a_regeneration_that_is_under_way(
     assert [store.load(gone) for gone in (sid, new_sid)] == [None, None]
 
 
-def test_four_regenerations_in_a_race_leave_one_session(
+def test_four_regenerations_at_once_leave_one_session(
     start_process: StartProcess, store: Store, sid: str
 ) -> None:
     processes = [start_process() for _ in range(4)]
@@ -117,3 +117,32 @@ def test_four_regenerations_in_a_race_leave_one_session(
         [sid] = alive
 
     assert processes[0].data(sid) == {"user": "ada"}
+
+
+def test_a_login_keeps_what_another_request_stored_under_the_old_id(
+    slow: Process, quick: Process, store: Store, sid: str
+) -> None:
+    slow.open(sid)
+    slow.do("update", user="eve")
+    slow.do("regenerate", keep_data=True)
+
+    quick.visit(sid, "update", cart=["tea"])
+    new_sid = slow.end().sid
+
+    assert new_sid is not None
+    assert store.load(sid) is None
+    assert quick.data(new_sid) == {"user": "eve", "cart": ["tea"]}
+
+
+def test_a_touch_of_the_old_id_does_not_cancel_a_login(
+    slow: Process, quick: Process, store: Store, sid: str
+) -> None:
+    slow.open(sid)
+    slow.do("regenerate", keep_data=True)
+
+    quick.visit(sid, "touch")
+    new_sid = slow.end().sid
+
+    assert new_sid is not None
+    assert store.load(sid) is None
+    assert quick.data(new_sid) == {"user": "ada"}

@@ -1,4 +1,4 @@
-"""A process that forks after it used its store, and goes on beside its children."""
+"""A process that forks after using its store, and keeps using it alongside its children."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from flask import Flask
 from ..flask.browser import browser_of
 from ..flask.browser import session
 
-#: Seconds after which a child that hangs ends itself.
+#: Seconds after which a hanging child ends itself.
 LONGEST_LIFE = 60
 
 
 def use_beside_children(app: Flask, sids: list[str], times: int) -> list[str]:
-    """Have this process and its children each use a session, all through one client.
+    """Use one session in this process and one in each child, all through the same client.
 
-    Returns what went wrong in each: an empty text for nothing.
+    Return a text for each process: its error, or "" if there was none.
     """
     own, *others = sids
-    _use(app, own, 0, 1)  # connected before the fork
+    _use(app, own, 0, 1)  # connects before the fork
     ends = [_fork(app, sid, times) for sid in others]
     return [_use(app, own, 1, times), *(end.recv() for end in ends)]
 
