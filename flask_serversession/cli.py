@@ -1,4 +1,4 @@
-"""``flask sessions …``: look at, end, prune and set up the sessions of an application."""
+"""``flask sessions …``: inspect, end, prune and set up an application's sessions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .stores.base import SupportsSetup
 
 T = TypeVar("T")
 
-#: Ids are secrets; what is printed of them is enough to tell them apart.
+#: Ids are secrets. Only so many characters are printed, enough to tell them apart.
 _SHOWN = 8
 _MORE = "…"
 _ID_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
@@ -43,7 +43,7 @@ sessions: _Group = _Group("sessions", help="Look at, end and clean up the sessio
 
 @sessions.command("check")
 def check() -> None:
-    """Tell whether the store answers, and what it can do."""
+    """Check that the store answers, and print what it can do."""
     store = _manager().store
     if isinstance(store, SupportsPing):
         store.ping()
@@ -56,7 +56,7 @@ def check() -> None:
 
 @sessions.command("setup")
 def setup() -> None:
-    """Make the table, the index or the directory the store needs."""
+    """Create the table, the index or the directory that the store needs."""
     store = _manager().store
     if not isinstance(store, SupportsSetup):
         click.echo(f"{_name(store)} needs no setup.")
@@ -67,7 +67,7 @@ def setup() -> None:
 
 @sessions.command("count")
 def count() -> None:
-    """Say how many sessions are alive."""
+    """Print the number of live sessions."""
     click.echo(_listing(_manager().store).count())
 
 
@@ -75,7 +75,7 @@ def count() -> None:
 @click.option(
     "--full",
     is_flag=True,
-    help="Print whole ids. They are secrets: whoever has one can use its session.",
+    help="Print whole ids. They are secrets: anyone who has one can use its session.",
 )
 @click.option(
     "--limit",
@@ -85,7 +85,7 @@ def count() -> None:
     help="Stop after this many.",
 )
 def list_(full: bool, limit: int) -> None:
-    """Print the ids of living sessions, shortened, with when each ends."""
+    """Print the shortened ids of live sessions, and when each ends."""
     store = _listing(_manager().store)
     shown = 0
     for key in store.keys():  # noqa: SIM118 - a store is not a mapping
@@ -110,7 +110,7 @@ def show(sid: str, values: bool) -> None:
     manager = _manager()
     session = manager.load(_complete(manager.store, sid))
     if session is None:
-        raise click.ClickException("No living session has this id.")
+        raise click.ClickException("No live session has this id.")
     click.echo(f"permanent: {session.permanent}")
     for key in session:
         click.echo(f"{key}: {session[key]!r}" if values else key)
@@ -122,12 +122,12 @@ def destroy(sid: str) -> None:
     """End one session; ID may be the beginning of one."""
     manager = _manager()
     if not manager.destroy(_complete(manager.store, sid)):
-        raise click.ClickException("No living session has this id.")
+        raise click.ClickException("No live session has this id.")
     click.echo("The session has ended.")
 
 
 @sessions.command("clear")
-@click.confirmation_option(prompt="This logs everybody out. Go on?")
+@click.confirmation_option(prompt="This logs everyone out. Continue?")
 def clear() -> None:
     """End all sessions of this application's store."""
     click.echo(f"{_listing(_manager().store).clear()} sessions have ended.")
@@ -135,7 +135,7 @@ def clear() -> None:
 
 @sessions.command("prune", short_help="Remove expired sessions.")
 def prune() -> None:
-    """Remove expired sessions; run it by a timer where the backend does not."""
+    """Remove expired sessions. Run it from a timer if the backend does not remove them."""
     store = _manager().store
     if not isinstance(store, SupportsPrune):
         click.echo(f"{_name(store)} removes expired sessions by itself.")
@@ -168,7 +168,7 @@ def _listing(store: Store) -> SupportsKeys:
 
 
 def _complete(store: Store, beginning: str) -> str:
-    """Return the one id that starts so, or the given one where the store cannot list."""
+    """Return the only id with this beginning; the beginning itself if the store cannot list."""
     beginning = beginning.rstrip(_MORE)
     if not isinstance(store, SupportsKeys) or store.load(beginning) is not None:
         return beginning

@@ -1,4 +1,4 @@
-"""``@session_lock``: a view that one request at a time of a session is in."""
+"""``@session_lock``: only one request of a session runs the view at a time."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ def session_lock(*, timeout: float = 5.0, ttl: float = 30.0) -> Callable[[View],
 def session_lock(
     view: View | None = None, /, *, timeout: float = 5.0, ttl: float = 30.0
 ) -> View | Callable[[View], View]:
-    """Return the view with :meth:`~.sessions.base.Session.lock` around it.
+    """Run a view under :meth:`~.sessions.base.Session.lock`.
 
-    For views whose invariant spans keys, or that compute a value from the one before: a
-    counter, a balance. Decorate the view itself, below ``@app.route``.
+    For views whose invariant spans several keys, or that compute a value from the previous
+    one: a counter, a balance. Put it below ``@app.route``.
 
-    :param timeout: seconds to wait for other requests, then
-        :exc:`~flask_serversession.errors.SessionLocked`.
-    :param ttl: seconds for which the lock is sure to be held.
+    :param timeout: seconds to wait for other requests, before
+        :exc:`~flask_serversession.errors.SessionLocked` is raised.
+    :param ttl: seconds for which the lock is guaranteed.
+    :raises ConfigError: if ``timeout`` is negative, or ``ttl`` is not positive.
     """
     if timeout < 0 or ttl <= 0:
         raise ConfigError("session_lock needs a timeout of 0 or more and a ttl above 0 seconds.")

@@ -5,12 +5,12 @@
     ServerSessionError
     ├─ ConfigError                    also a ValueError
     ├─ SessionError
-    │  ├─ SessionGone                 ended elsewhere while this request used it
-    │  │  └─ SessionSuperseded        that is, it got another id there
-    │  ├─ SessionConflict             changed elsewhere, and the policy says not to merge
+    │  ├─ SessionGone                 another request ended it
+    │  │  └─ SessionSuperseded        another request gave it a new id
+    │  ├─ SessionConflict             another request changed it, and the two are not merged
     │  ├─ SessionLocked               another request holds its lock
-    │  ├─ SessionSerializationError   also a TypeError: a value no record can hold
-    │  └─ SessionTooLarge             more than a browser keeps in a cookie
+    │  ├─ SessionSerializationError   also a TypeError: a value cannot be stored
+    │  └─ SessionTooLarge             larger than browsers allow a cookie to be
     └─ StoreError                     __cause__ is the driver's own exception
        ├─ StoreUnavailable            the server did not answer in time
        └─ PayloadError                the stored bytes are not a session
@@ -30,35 +30,35 @@ class ConfigError(ServerSessionError, ValueError):
 
 
 class SessionError(ServerSessionError):
-    """A session cannot do what it was asked."""
+    """The base of errors about one session; raised itself for misuse."""
 
 
 class SessionGone(SessionError):
-    """The session is no longer in the store: logged out, expired or regenerated elsewhere."""
+    """The session is not in the store any more: logged out, expired or given a new id."""
 
 
 class SessionSuperseded(SessionGone):
-    """The session is gone, and another response may carry the cookie of the one to keep."""
+    """The session is gone under this id. Another response may carry its new id."""
 
 
 class SessionConflict(SessionError):
-    """Another request changed the session first, so this request's changes were not stored."""
+    """Another request changed the session first; this request's changes were not stored."""
 
 
 class SessionLocked(SessionError):
-    """Another request kept the session's lock for longer than this one would wait."""
+    """Another request kept the session's lock for longer than the timeout."""
 
 
 class SessionSerializationError(SessionError, TypeError):
-    """A value in the session has no stored form; the message names where it sits."""
+    """A value in the session cannot be stored; the message names its place."""
 
 
 class SessionTooLarge(SessionError):
-    """A session that travels in its cookie has outgrown what browsers keep of one."""
+    """A session that is kept in its cookie is larger than browsers allow."""
 
 
 class StoreError(ServerSessionError):
-    """The store could not do its work."""
+    """The store failed. ``__cause__`` is the driver's own exception."""
 
 
 class StoreUnavailable(StoreError):

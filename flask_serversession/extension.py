@@ -28,16 +28,16 @@ logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
 class ServerSession:
-    """Puts the sessions of any number of applications on the server.
+    """Gives any number of applications their server-side sessions.
 
     .. code-block:: python
 
         app.config["SESSION_STORE"] = "redis://localhost:6379/0"
         ServerSession(app)
 
-    Nothing of an application is kept here: ``app.extensions["serversession"]`` is its
-    :class:`~flask_serversession.manager.SessionManager`. Configuration is read when
-    ``init_app`` is called and not again; nothing connects until a session is used.
+    The instance keeps no state: ``app.extensions["serversession"]`` is the application's
+    :class:`~flask_serversession.manager.SessionManager`. ``init_app`` reads the
+    configuration once. Nothing connects until a session is used.
     """
 
     def __init__(self, app: Flask | None = None) -> None:
@@ -45,13 +45,13 @@ class ServerSession:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Give an application its sessions.
+        """Read the application's configuration and replace its session interface.
 
-        :raises ConfigError: if a ``SESSION_…`` key cannot work, saying what can; or if
-            the application has been given its sessions before.
+        :raises ConfigError: if a ``SESSION_…`` key has a value that cannot work; the message
+            says which can. Also if the application was initialized before.
         """
         if EXTENSION in app.extensions:
-            raise ConfigError("This application has its sessions already: call init_app once.")
+            raise ConfigError("This application already has its sessions: call init_app once.")
         config = _config_of(app)
         secrets = partial(secrets_from, app.config, config.secret)
         in_the_cookie = config.store == IN_THE_COOKIE

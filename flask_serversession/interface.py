@@ -37,7 +37,7 @@ def load_session() -> None:
 
 
 class NoSession(SessionMixin, dict[str, Any]):
-    """``flask.session`` outside the cookie's path: empty, and not to be written."""
+    """``flask.session`` outside the cookie's path: empty. Every change raises SessionError."""
 
     accessed = False
 
@@ -49,6 +49,7 @@ class NoSession(SessionMixin, dict[str, Any]):
 
     __setitem__: Any = _refuse
     __delitem__: Any = _refuse
+    __ior__: Any = _refuse
     clear: Any = _refuse
     pop: Any = _refuse
     popitem: Any = _refuse
@@ -82,7 +83,7 @@ class ServerSessionInterface(SessionInterface):
             logger.warning("No browser keeps this application's session cookie: %s.", flaw)
 
     def open_session(self, app: Flask, request: Request) -> StoredSession | None:
-        """Return the session, unread; None outside the cookie's path (RFC 6265 §5.1.4)."""
+        """Return the session, not loaded yet; None outside its cookie's path (RFC 6265 §5.1.4)."""
         header: str = request.environ.get("HTTP_COOKIE", "")
         opened = FlaskRequest(request, self._manager.config, header)
         if not (self._is_everywhere or path_matches(opened.path, opened.cookie_path)):
@@ -93,7 +94,7 @@ class ServerSessionInterface(SessionInterface):
         return session
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Settle the session and put what the browser must know on the response."""
+        """Settle the session and add its headers to the response."""
         if not isinstance(session, StoredSession):
             return
         action = settle(session)
@@ -103,7 +104,7 @@ class ServerSessionInterface(SessionInterface):
             _vary_by_cookie(response)
 
     def get_cookie_name(self, app: Flask) -> str:
-        """Return the name in use, which the profile may have chosen."""
+        """Return the cookie's name. The profile chooses its default."""
         return self._manager.config.cookie_name
 
     def _send(self, session: StoredSession, action: CookieAction, response: Response) -> None:
@@ -124,12 +125,12 @@ class ServerSessionInterface(SessionInterface):
 def _vary_by_cookie(response: Response) -> None:
     if "Vary" in response.headers:
         response.vary.add("Cookie")
-    else:  # the same, without parsing an empty header
+    else:  # skips the parsing of an empty header
         response.headers["Vary"] = "Cookie"
 
 
 def _replace_line(response: Response, before: str | None, line: str) -> None:
-    """Add a Set-Cookie line, in place of the one that an earlier save put there."""
+    """Add a Set-Cookie line, or replace the one that an earlier ``save_session`` added."""
     lines = response.headers.getlist("Set-Cookie")
     if before in lines:
         lines[lines.index(before)] = line

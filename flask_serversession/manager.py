@@ -23,9 +23,9 @@ from .stores.base import SupportsClose
 
 
 class SessionManager:
-    """``app.extensions["serversession"]``: finds and ends sessions by their ids.
+    """``app.extensions["serversession"]``: loads and ends sessions by their ids.
 
-    Works in a script, a shell or a worker just as in a request.
+    It needs no request, and works in scripts, shells and workers too.
 
     :param secrets: called when a cookie is first signed or verified.
     :param sender: the application, the sender of every signal.
@@ -42,7 +42,7 @@ class SessionManager:
     ) -> None:
         #: The options that ``init_app`` read.
         self.config = config
-        #: The store itself.
+        #: The application's store.
         self.store = store
         #: What all sessions of the application share.
         self.settings: Settings = Settings(
@@ -55,29 +55,35 @@ class SessionManager:
 
     @property
     def signer(self) -> CookieSigner:
-        """Signs and verifies ids.
+        """The signer, which signs and verifies ids.
 
         :raises ConfigError: if the application has no secret.
         """
         return self.settings.signer()
 
     def load(self, sid: str) -> Session | None:
-        """Return a stored session, or None if the store has none of this id.
+        """Return a stored session; None if the store has none with this id.
 
-        Changes reach the store with ``session.save()``.
+        Changes are stored by ``session.save()``, and only by that.
+
+        :raises StoreError: if the store failed.
         """
         session = StoredSession(self.settings, _NoRequest(self.config.cookie), sid)
-        return None if session.new else session
+        # A session that is not stored gets an id of its own.
+        return session if session.id == sid else None
 
     def destroy(self, sid: str) -> bool:
-        """End a session; False if the store had none of this id."""
+        """End a session; return False if the store has none with this id.
+
+        :raises StoreError: if the store failed.
+        """
         removed = self.store.delete(sid)
         if removed:
             self.settings.notify(signals.session_destroyed, session=None, id=sid)
         return removed
 
     def close(self) -> None:
-        """Close what the store opened itself; an application's own client stays open."""
+        """Close the connections that the store opened. A client of the application stays open."""
         if isinstance(self.store, SupportsClose):
             self.store.close()
 

@@ -17,7 +17,7 @@ from .errors import ConfigError
 class FlaskRequest:
     """The :class:`~.sessions.settings.RequestInfo` of a Flask request.
 
-    Each answer is worked out when it is asked for.
+    Nothing is computed before it is asked for.
     """
 
     request: Request
@@ -27,7 +27,7 @@ class FlaskRequest:
 
     @property
     def path(self) -> str:
-        """The path as the browser sees it, with what the app is mounted under."""
+        """The path that the browser sees, including where the application is mounted."""
         return self.request.script_root + self.request.path
 
     @property
@@ -56,7 +56,7 @@ class FlaskRequest:
         return sid
 
     def _direct_scheme(self) -> str:
-        # ProxyFix rewrites the scheme and keeps what it was.
+        # ProxyFix rewrites the scheme and keeps the original one.
         environ = self.request.environ
         original: Mapping[str, str] = environ.get("werkzeug.proxy_fix.orig", {})
         scheme: str = original.get("wsgi.url_scheme") or environ["wsgi.url_scheme"]

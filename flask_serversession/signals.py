@@ -18,7 +18,7 @@ _signals = Namespace()
 
 #: A new session is in the store. Its cookie has not been sent yet.
 session_created: NamedSignal = _signals.signal("session-created")
-#: The session was read from the store; nothing of it has been handed out yet.
+#: The session was read from the store; the application has not seen its data yet.
 session_loaded: NamedSignal = _signals.signal("session-loaded")
 #: A session's data were replaced in the store.
 session_saved: NamedSignal = _signals.signal("session-saved")
@@ -26,11 +26,11 @@ session_saved: NamedSignal = _signals.signal("session-saved")
 session_touched: NamedSignal = _signals.signal("session-touched")
 #: The session has a new id; sent as ``old_id`` too. The new record is not stored yet.
 session_regenerated: NamedSignal = _signals.signal("session-regenerated")
-#: The record of an id, sent as ``id``, is no longer in the store, by this application's
-#: doing. ``session`` is None where it was ended by its id alone.
+#: This application ended the record of an id, sent as ``id``. ``session`` is None if that
+#: was done without loading it, by ``SessionManager.destroy()``.
 session_destroyed: NamedSignal = _signals.signal("session-destroyed")
-#: Another request got there first. ``outcome`` is ``"merged"``, ``"rejected"`` or
-#: ``"gone"``; this request's changes are kept, refused or dropped, in that order.
+#: Another request changed or ended the session first. ``outcome`` says what became of this
+#: request's changes: ``"merged"``, ``"rejected"``, or dropped because it is ``"gone"``.
 session_conflict: NamedSignal = _signals.signal("session-conflict")
 #: The store failed; sent as ``error``. The error is raised afterwards.
 session_store_error: NamedSignal = _signals.signal("session-store-error")

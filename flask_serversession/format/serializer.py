@@ -3,8 +3,8 @@
 A session is stored as express-session's document: a JSON object with the cookie first and
 then the data. JSON values are stored as they are. Values that only Python has become an
 object with a single key that starts with a space, such as ``{" tuple": [1, 2]}``, which an
-Express app carries through untouched. Plain data cost one pass of the encoder, and one of
-its sibling that refuses a tuple where the encoder would write a list.
+Express app carries through untouched. Plain data take two fast passes: ormsgpack refuses
+what orjson would change, such as a tuple into a list, and orjson writes the JSON.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _find_tag = re.compile(rb'\{" ').search
 
 
 class TypedJSON:
-    """Plain JSON, with tags for what JSON does not have.
+    """Plain JSON, with tags for values that JSON does not have.
 
     These come back equal and of the same type: None, bool, int of any size, finite float,
     str, list, dict with any keys, tuple, set, frozenset, bytes, Markup, UUID, datetime,
@@ -59,7 +59,7 @@ class TypedJSON:
     def dumps(self, data: Mapping[str, Any]) -> bytes:
         """Return the data as a JSON object in UTF-8; equal bytes for equal data.
 
-        :raises SessionSerializationError: naming the value that cannot be stored.
+        :raises SessionSerializationError: if a value cannot be stored; the message names it.
         """
         text = _plain_if_untagged(data)
         if text is not None:
@@ -69,8 +69,8 @@ class TypedJSON:
     def loads(self, payload: bytes) -> dict[str, Any]:
         """Return the data of a JSON object.
 
-        :raises PayloadError: if these bytes are not one. No other decoder is tried:
-            such a fallback led to CVE-2026-39324.
+        :raises PayloadError: if these bytes are not one. No other format is tried: such a
+            fallback led to CVE-2026-39324.
         """
         try:
             document = _decode(payload)

@@ -1,4 +1,4 @@
-"""What only Python has, as plain JSON: an object whose single key starts with a space."""
+"""Python's own types as plain JSON: an object whose single key starts with a space."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INT64 = range(-(2**63), 2**64)
 def tag(key: str, value: Any) -> object:
     """Return the plain JSON for what the session has under a key.
 
-    :raises SessionSerializationError: naming the value that has no stored form.
+    :raises SessionSerializationError: if a value cannot be stored; the message names it.
     """
     path = f"session[{key!r}]"
     try:
@@ -39,7 +39,7 @@ def tag(key: str, value: Any) -> object:
 
 
 def _tag(value: Any, path: str, depth: int = 0) -> object:
-    """Return a value of plain JSON for this one; ``path`` is for the error's text."""
+    """Return the plain JSON of a value. ``path`` is its place, for the error message."""
     if depth > _MAX_DEPTH:
         raise RecursionError
     if value is None or value is True or value is False:
@@ -125,7 +125,7 @@ _TAGGERS: list[tuple[type | tuple[type, ...], Tagger]] = [
 def untag(value: Any) -> Any:
     """Return what was tagged.
 
-    :raises PayloadError: for a tag with something else in it than it was made with.
+    :raises PayloadError: if a tag holds anything that :func:`tag` does not write.
     """
     try:
         return _untag(value)

@@ -1,1 +1,1 @@
-"""One session during one request. No Flask but its ``SessionMixin``, and no HTTP."""
+"""One session during one request. No HTTP, and of Flask only ``SessionMixin``."""

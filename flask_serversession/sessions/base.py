@@ -1,4 +1,4 @@
-"""The session as the application sees it: a mapping with verbs."""
+"""``Session``: the mapping that ``flask.session`` is, and its methods."""
 
 from __future__ import annotations
 
@@ -30,12 +30,10 @@ class Session(SessionMixin):
     :attr:`cookie`.
     """
 
-    #: Whether anything looked at it. Flask's context sets it too (since 3.1.3).
+    #: Whether the request used the session. Flask's context sets it too (since 3.1.3).
     accessed: bool = False
-    #: Whether the application holds a value that it could change by itself.
+    #: Whether the application was given a mutable value, which it may change in place.
     _handed_out = False
-    #: Whether a key was assigned or deleted.
-    _assigned = False
 
     def __getitem__(self, key: str) -> Any:
         self.accessed = True
@@ -94,21 +92,21 @@ class Session(SessionMixin):
         return item
 
     def copy(self) -> dict[str, Any]:
-        """Return the data as a dict of its own."""
+        """Return the data as a new dict. Nested values are shared with the session."""
         self.accessed = self._handed_out = True
         return dict(self._data)
 
     @property
     def sid(self) -> str:
-        """The id; the same as :attr:`id`."""
+        """An alias of :attr:`id`."""
         return self.id
 
     @property
     def permanent(self) -> bool:
         """Whether the cookie outlives the browser.
 
-        Assigning True gives it ``PERMANENT_SESSION_LIFETIME`` as :attr:`cookie`'s max
-        age, False makes it a browser-session cookie.
+        Assigning True sets the cookie's max age to ``PERMANENT_SESSION_LIFETIME``; False
+        makes it a browser-session cookie.
         """
         return self.cookie.is_persistent
 
@@ -119,22 +117,25 @@ class Session(SessionMixin):
     @property
     @abstractmethod
     def id(self) -> str:
-        """The id: a secret, known to the browser's cookie and the store."""
+        """The session's id. It is a secret: knowing it is enough to use the session."""
 
     @property
     @abstractmethod
     def cookie(self) -> SessionCookie:
-        """The attributes of this session's cookie, stored with it; may be changed."""
+        """The attributes of the session's cookie, stored with the session; may be changed."""
 
     @property
     @abstractmethod
     def new(self) -> bool:  # type: ignore[override] # an attribute in Flask
-        """Whether it was not in the store when the request began."""
+        """Whether the session was not in the store when the request loaded it."""
 
     @property
     @abstractmethod
     def modified(self) -> bool:
-        """Whether its data differ from what the store has; assign True to have it saved."""
+        """Whether the data differ from those loaded or last saved.
+
+        Assign True to have the session saved in any case.
+        """
 
     @modified.setter
     @abstractmethod
@@ -142,68 +143,81 @@ class Session(SessionMixin):
 
     @abstractmethod
     def regenerate(self, *, keep_data: bool = False) -> None:
-        """Give it a new id; the old one is worth nothing afterwards.
+        """Give the session a new id; the old one does not work any more.
 
-        Without ``keep_data`` the old record is removed now and the session is empty, as
-        in express. With it the data stay, and the old record ends once the new one is
-        stored: what a login wants, against session fixation (ASVS 7.2.4).
+        Without ``keep_data`` the old record is deleted now and the session is empty, as in
+        Express. With it the data stay, and the old record ends once the new one is stored.
+        Use that for every login, against session fixation (ASVS 7.2.4).
+
+        :raises StoreError: without ``keep_data``, if the store failed. Nothing has changed
+            then.
         """
 
     @abstractmethod
     def destroy(self) -> None:
-        """Remove it from the store now, and its cookie with the response.
+        """Delete the session from the store now.
 
-        Writing to it afterwards starts a new session: ``flash("Bye")`` works.
+        ``SESSION_CLEAR_COOKIE`` says whether the response removes the cookie. A write
+        afterwards starts a new session, so ``flash("Bye")`` works. A session that is not
+        stored may be destroyed too.
+
+        :raises StoreError: if the store failed. Nothing has changed then.
         """
 
     @abstractmethod
     def reload(self) -> None:
-        """Read it from the store again, dropping this request's changes.
+        """Read the session from the store again and drop this request's changes.
 
-        :raises SessionGone: if it is not there; the session stays as it is.
-        :raises PayloadError: if what is there is not a session.
+        :raises SessionGone: if the store has nothing under this id. The session stays as it
+            is.
+        :raises PayloadError: if the record is not a session.
         """
 
     @abstractmethod
     def save(self) -> None:
-        """Write it now instead of at the end: for streamed responses and long requests.
+        """Write the session now, not at the end of the request.
 
-        :raises SessionGone: if it was ended elsewhere; it is not brought back.
-        :raises SessionConflict: if it was changed elsewhere and is not to be merged.
-        :raises SessionSerializationError: naming a value that cannot be stored.
+        For streamed responses and long requests.
+
+        :raises SessionGone: if another request ended the session. It is not stored again.
+        :raises SessionConflict: if another request changed it, and ``SESSION_CONCURRENCY`` is
+            ``"reject"`` or this request lost the race too often.
+        :raises SessionSerializationError: if a value cannot be stored; the message names it.
+        :raises SessionError: if the session is new and its response has been made.
         """
 
     @abstractmethod
     def touch(self) -> None:
-        """Start its life again: the store learns of it when the request ends."""
+        """Start the session's lifetime again, in the store when the request ends."""
 
     @abstractmethod
     def unset(self) -> None:
-        """Let go of it, as express's ``req.session = null``: ``SESSION_UNSET`` says what follows.
+        """Discard the session, as ``req.session = null`` does in Express.
 
-        ``"keep"`` drops this request's changes and leaves store and cookie alone;
-        ``"destroy"`` ends the session when the request ends.
+        If ``SESSION_UNSET`` is ``"keep"``, this request's changes are dropped, and store and
+        cookie stay as they are. If it is ``"destroy"``, the session ends with the request.
         """
 
     @abstractmethod
     def lock(self, *, timeout: float = 5.0, ttl: float = 30.0) -> AbstractContextManager[None]:
-        """Return a ``with`` block that one request at a time is in, of those that use it too.
+        """Return a context manager that only one request can hold per session.
 
-        What the session holds is read anew when the block begins, and stored when it ends,
-        also by an exception. A session that is not stored yet needs no lock and gets none.
-        Blocks may be nested. Requests without one are not kept out; theirs are merged.
+        Requests that do not use it are not blocked; their changes are merged. The session is
+        read again when the block begins and stored when it ends, also after an exception.
+        A session that is not stored yet needs no lock and gets none. Blocks can be nested.
 
-        :param timeout: seconds to wait for the others.
-        :param ttl: seconds for which the lock is sure to be held. Stores that notice the end
-            of a process hold it for as long as the block takes.
-        :raises SessionLocked: if the others took longer.
-        :raises SessionConflict: at the end, if the lock was lost; nothing is stored then.
+        :param timeout: seconds to wait for other requests.
+        :param ttl: seconds for which the lock is guaranteed. Stores that notice the end of a
+            process hold it until the block ends.
+        :raises SessionLocked: if another request kept the lock for longer than ``timeout``.
+        :raises SessionConflict: when the block ends, if the lock was lost. Nothing is stored
+            then.
         """
 
     @property
     @abstractmethod
     def _data(self) -> MutableMapping[str, Any]:
-        """The data, loaded if they were not."""
+        """The data. The first use loads them."""
 
     @property
     @abstractmethod
@@ -212,11 +226,11 @@ class Session(SessionMixin):
 
     @abstractmethod
     def _note_change(self) -> None:
-        """Remember that a key was assigned or deleted."""
+        """Note that a key was assigned or deleted."""
 
     @staticmethod
     def _may_travel(cookie: SessionCookie, is_secure: Callable[[], bool]) -> bool:
-        """Tell whether this connection may carry the cookie; say so in the log if it may not."""
+        """Return whether the connection may carry the cookie; log a warning if it may not."""
         if not cookie.secure or is_secure():
             return True
         logger.warning(

@@ -24,7 +24,7 @@ _SUPERSEDED = "retiredUntil"
 
 @dataclass(slots=True)
 class Draft:
-    """What one session holds in this request. Made by :meth:`new` or :meth:`of`."""
+    """The data and the cookie of one session. Made by :meth:`new` or :meth:`of`."""
 
     settings: Settings
     data: dict[str, Any]
@@ -39,11 +39,13 @@ class Draft:
     size: int = 0
     #: When a read-only record ends, in ms since 1970; None for any other.
     superseded_until: int | None = None
+    #: A key was assigned or deleted.
+    assigned: bool = False
     #: ``session.modified = True``.
     forced: bool = False
     #: ``session.clear()`` was called.
     cleared: bool = False
-    #: The data as an explicit save stored them; None without one.
+    #: The data that ``session.save()`` stored; None if it was not called.
     saved: bytes | None = None
     #: An earlier draft of this request stored data that differ from what it found.
     had_changed: bool = False
@@ -79,53 +81,50 @@ class Draft:
 
     @property
     def is_superseded(self) -> bool:
-        """Whether the session has another id by now, so that this may only be read."""
+        """Whether the session has a new id, so that it can only be read under this one."""
         return self.superseded_until is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether a superseded session may not even be read any more."""
+        """Whether the time to read a superseded session is over."""
         return self.superseded_until is not None and self.superseded_until <= self.settings.clock()
 
     @property
     def is_modified(self) -> bool:
-        """Whether the data differ from what the store has, as far as this request knows.
+        """Whether the data differ from those found or last saved.
 
-        :raises SessionSerializationError: naming a value that cannot be stored.
+        :raises SessionSerializationError: if a value cannot be stored.
         """
         body = self.dump()
         return self.differs(body) if self.saved is None else not self.is_saved(body)
 
     def dump(self) -> bytes:
-        """Return the data as they are stored.
+        """Return the data as they are stored, without the cookie.
 
-        :raises SessionSerializationError: naming a value that cannot be stored.
+        :raises SessionSerializationError: if a value cannot be stored; the message names it.
         """
         return self.settings.serializer.dumps(self.data)
 
-    def differs(self, body: bytes, *, assigned: bool = False) -> bool:
-        """Return whether the data, dumped as ``body``, differ from what was found.
-
-        :param assigned: True if a key was assigned or deleted. Otherwise a difference may be
-            another program's spelling of the same data, and the values are compared.
-        """
+    def differs(self, body: bytes) -> bool:
+        """Return whether the data, dumped as ``body``, differ from what was found."""
         if self.forced:
             return True
         if self.found is None:
             return body != EMPTY
         if len(self.data) == self.size and ends_with(self.found, body):
             return False
-        if assigned:
+        if self.assigned:
             return True
+        # Another program may spell the same data differently.
         _, data = self.settings.serializer.decompose(self.found)
         return body != self.settings.serializer.dumps(data)
 
     def is_saved(self, body: bytes | None) -> bool | None:
-        """Return whether an explicit save stored the data so; None if there was none."""
+        """Return whether ``session.save()`` stored these data; None if it was not called."""
         return None if self.saved is None else self.saved == body and not self.forced
 
     def note_saved(self) -> None:
-        """Note that an explicit save stored data and cookie as they are."""
+        """Note that ``session.save()`` stored data and cookie as they are."""
         self.saved = self.dump()
         self.forced = False
         self.cookie_stored = self.cookie.settings
@@ -144,12 +143,12 @@ class Draft:
         return Record(payload, self.ends())
 
     def ends(self) -> datetime:
-        """Return when the record ends if its life starts again now."""
+        """Return when the record expires if its lifetime starts now."""
         idle_timeout = self.settings.config.idle_timeout
         return from_epoch_milliseconds(self.cookie.expires_at(idle_timeout))
 
     def rebase(self, base: bytes, theirs: bytes) -> Record:
-        """Take over what another request stored, keep this request's changes, return both.
+        """Apply this request's changes to what another request stored; return the record.
 
         :param base: the payload that both requests started from.
         :param theirs: the payload that is there now.
@@ -166,9 +165,9 @@ class Draft:
         return self.record(self.dump())
 
     def catch_up(self, base: bytes, there: Draft) -> None:
-        """Take over what others stored, to be changed from now on.
+        """Continue from what is stored now, with this request's changes applied to it.
 
-        After ``clear()`` none of it is taken over: it was meant to end with the rest.
+        After ``clear()`` nothing that another request stored is kept.
 
         :param base: the payload that this draft was read from, or stored as.
         """
@@ -178,8 +177,8 @@ class Draft:
         if self.saved is not None:
             self.saved, self.had_changed = None, True
 
-    def supersedes(self, payload: bytes) -> bool:
-        """Return whether a payload is the read-only record of a session with a new id."""
+    def is_read_only(self, payload: bytes) -> bool:
+        """Return whether a payload is what :func:`read_only` left under an old id."""
         cookie, _ = self.settings.serializer.decompose(payload)
         return _superseded_until(cookie) is not None
 

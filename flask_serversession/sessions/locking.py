@@ -1,4 +1,4 @@
-"""The lock of a session: one request at a time in a block. A part of StoredSession."""
+"""Holds the lock of a session around a block. A part of StoredSession."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def lock(session: StoredSession, *, timeout: float, ttl: float) -> Iterator[None]:
-    """Hold the session's lock; read it anew before the block, and store it after.
+    """Hold the session's lock; read the session again before the block, store it after.
 
     Errors are those of :meth:`.base.Session.lock`.
     """
     store, copy = session._enter(), session._copy
     sid = copy.stored_id if copy else session._sent_id
     if sid is None or session._is_locked:
-        yield  # no other request knows a new session; and one lock is enough
+        yield  # no other request knows a new session; a nested block needs no second lock
         return
     with store.locked(sid, timeout=timeout, ttl=ttl) as renew:
         with session._telling():
@@ -46,7 +46,7 @@ def lock(session: StoredSession, *, timeout: float, ttl: float) -> Iterator[None
 def _read_anew(session: StoredSession) -> None:
     """Catch up with what was stored since the session was loaded.
 
-    :raises SessionConflict: if both changed it, and the two are not to be merged.
+    :raises SessionConflict: if both sides changed it, and the two are not merged.
     """
     copy = session._copy
     if copy is None or copy.stored_id is None:
@@ -62,13 +62,16 @@ def _read_anew(session: StoredSession) -> None:
 
 
 def _save(session: StoredSession, renew: Callable[[], bool]) -> None:
-    """Store what changed while the lock was held, and only if it still is."""
+    """Store the changes, if the lock is still held."""
+    copy = session._copy
+    if copy is None:
+        return
     with session._telling():
-        is_changed = session.modified or session._checked_out().regenerated
+        is_changed = copy.draft.is_modified or copy.regenerated
     if not is_changed or not session._may_be_saved:
         return
-    if session._checked_out().draft.is_superseded:
-        return  # what is written under an old id is dropped, when the request ends
+    if copy.draft.is_superseded:
+        return  # what is written under an old id is dropped when the request ends
     if not renew():
         session._fail()
         raise SessionConflict(

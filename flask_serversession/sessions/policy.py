@@ -22,7 +22,7 @@ class StoreAction(Enum):
     DESTROY = "destroy"
     #: Destroy it, unless another request has put something in it.
     DESTROY_UNLESS_CHANGED = "destroy unless changed"
-    #: Give up this request's changes: the session has another id, and may only be read.
+    #: Drop this request's changes: the session has a new id, and can only be read.
     DROP = "drop"
 
 
@@ -50,25 +50,25 @@ class Facts(NamedTuple):
     cookie_sent: bool
     #: It was in the store when the request began.
     loaded: bool
-    #: It got a new id in this request.
+    #: It took a new id in this request.
     regenerated: bool
     #: Its data differ from what they were at first.
     changed: bool
-    #: None without an explicit save; else whether what that saved is still all there is.
+    #: None without ``session.save()``; else whether the data are still those it stored.
     saved: bool | None
     #: Its data are empty.
     empty: bool
     #: The attributes of its cookie were changed.
     cookie_changed: bool
-    #: They were, and the store does not know.
+    #: They were, and the store does not have the change.
     cookie_unsaved: bool
     #: Its cookie has an expiry (express: ``cookie.expires != null``).
     expires: bool
-    #: Its life in the store has run long enough to be extended.
+    #: Enough of its lifetime has passed to extend it.
     stale: bool
-    #: The application looked at it.
+    #: The application used it.
     used: bool
-    #: The application destroyed it and put nothing in it since.
+    #: The application destroyed it and has put nothing in it since.
     ended: bool
     #: The application unset it (express: ``req.session = null``).
     unset: bool
@@ -76,7 +76,7 @@ class Facts(NamedTuple):
     stored: bool = True
     #: The application called ``clear()``.
     cleared: bool = False
-    #: It has another id by now, and may only be read under this one.
+    #: It has a new id, and can only be read under this one.
     superseded: bool = False
 
 
@@ -89,7 +89,7 @@ def decide(facts: Facts, policy: SavePolicy) -> Decision:
 
     The predicates are those of express-session 1.19 (``shouldDestroy``, ``shouldSave``,
     ``shouldTouch``, ``shouldSetCookie``). The options that the express profile turns off
-    add Flask's manners to them.
+    add Flask's conventions.
     """
     if facts.unset and policy.unset == "keep":
         return NOTHING
@@ -109,8 +109,8 @@ def decide(facts: Facts, policy: SavePolicy) -> Decision:
 def decide_after_a_failure(*, regenerated: bool, stored: bool) -> CookieAction:
     """Return what to do to the cookie of a session that could not be stored.
 
-    The browser keeps the id it has: an outage logs nobody out. Only an id that was given up
-    for one that is stored already is replaced.
+    The browser keeps its cookie, so that an outage logs nobody out. Only if the session is
+    already stored under a new id does the browser get that one.
     """
     return CookieAction.SET if regenerated and stored else CookieAction.NONE
 
@@ -121,8 +121,8 @@ def stores_on_save(*, is_new: bool, is_empty: bool, policy: SavePolicy) -> bool:
 
 
 def _end(facts: Facts) -> StoreAction:
-    # clear() means the whole session, whatever others have put in it. An app that removes
-    # the keys it knows, such as the only flashed message, does not mean theirs.
+    # clear() means the whole session, whatever others put in it. Removing the last known
+    # key, such as the only flashed message, does not.
     if facts.cleared or not facts.stored:
         return StoreAction.DESTROY
     return StoreAction.DESTROY_UNLESS_CHANGED

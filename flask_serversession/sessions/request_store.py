@@ -1,4 +1,4 @@
-"""The store as one request may use it: bounded in failures, and in lost races."""
+"""The store as one request uses it: it stops at a failure, and after too many lost races."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RequestStore:
     failure: StoreError | None = None
 
     def __enter__(self) -> None:
-        """Begin a call of the store; raises the failure that there was, if any."""
+        """Begin a store call; raises the earlier failure, if there was one."""
         if self.failure is not None:
             raise self.failure
 

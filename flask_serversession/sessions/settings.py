@@ -1,4 +1,4 @@
-"""What a session knows beside its own data: its application's settings, and its request."""
+"""What a session knows besides its data: the application's settings, and the request."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Settings:
 
     config: Config
     store: Store
-    #: Returns what signs and verifies ids; raises ConfigError without a secret.
+    #: Returns the signer of ids; raises ConfigError if there is no secret.
     signer: Callable[[], CookieSigner]
     #: The application: the sender of every signal.
     sender: Any

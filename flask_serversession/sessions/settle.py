@@ -16,28 +16,27 @@ from .policy import Facts
 from .policy import StoreAction
 from .stored import Fate
 from .stored import logger
-from .stored import Stage
 from .stored import StoredSession
 from .working_copy import WorkingCopy
 
-#: Without SESSION_TOUCH_INTERVAL a session is touched once a minute, or once in a tenth of
-#: its life if that is shorter. Milliseconds.
+#: In milliseconds. Without SESSION_TOUCH_INTERVAL a session is touched once a minute, or
+#: once in a tenth of its lifetime if that is shorter.
 _LONGEST_INTERVAL = 60_000
 _INTERVALS_A_LIFE = 10
 
 
 def settle(session: StoredSession) -> CookieAction:
-    """Settle a session: at most one call to the store; return what to do to the cookie.
+    """Carry out what is decided about a session; return what to do to its cookie.
 
-    A session that nobody looked at costs nothing. One that failed, by its store or by a
-    value that cannot be stored, is left alone, and so is the browser's cookie.
+    A session that was not used costs no store call. One whose store failed, or that holds a
+    value that cannot be stored, is left alone, as is the browser's cookie.
     """
-    if session._store is None and not session._settings.config.policy.needs_every_session:
-        session._stage = Stage.SETTLED
+    session._is_settled = True
+    if session._copy is None and not session._settings.config.policy.needs_every_session:
         return CookieAction.NONE
     if session._store is not None and session._store.failure is not None:
         session._fail()
-    if session._stage is Stage.FAILED:
+    if session._fate is Fate.FAILED:
         return _leave_alone(session)
     try:
         copy = session._copy or session._checked_out()
@@ -49,7 +48,6 @@ def settle(session: StoredSession) -> CookieAction:
             cookie = CookieAction.NONE
     except Exception as error:
         return _leave_alone_after(session, error)
-    session._stage = Stage.SETTLED
     return _send_cookie(session, copy) if cookie is CookieAction.SET else cookie
 
 
@@ -59,32 +57,31 @@ def cookie_to_clear(session: StoredSession) -> SessionCookie:
 
 
 def preload(session: StoredSession) -> None:
-    """Load a session before its view, where the policy needs every one.
+    """Load a session before its view, for policies that need every session.
 
-    Flask's error handlers see what fails here; what fails while a response is saved they
-    do not.
+    A failure here reaches the application's error handlers. A failure in ``save_session``
+    reaches only its handler of status 500.
     """
     if not session._reads_empty:
         session._checked_out()
 
 
 def _changed_body(session: StoredSession, copy: WorkingCopy) -> bytes | None:
-    """Return the data as they would be stored; None where nobody can have changed them."""
+    """Return the data as they would be stored; None if they cannot have changed."""
     draft = copy.draft
-    may_differ = session._handed_out or session._assigned or draft.forced
+    may_differ = session._handed_out or draft.assigned or draft.forced
     return draft.dump() if may_differ or draft.saved is not None else None
 
 
 def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Facts:
     draft, cookie = copy.draft, copy.draft.cookie.settings
-    assigned = session._assigned
     return Facts(
-        # A generator may give the browser's own id again; the write then takes another one.
+        # SESSION_GENID may return the browser's own id again; the write then takes another.
         sent=session._sent_id == copy.id and not copy.regenerated,
         cookie_sent=session._sent_id is not None or session._sent_line is not None,
         loaded=draft.found is not None,
         regenerated=copy.regenerated,
-        changed=draft.had_changed or (body is not None and draft.differs(body, assigned=assigned)),
+        changed=draft.had_changed or (body is not None and draft.differs(body)),
         saved=None if draft.saved is None else draft.is_saved(body),
         empty=not draft.data,
         cookie_changed=cookie != draft.cookie_found,
@@ -101,7 +98,7 @@ def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Fac
 
 
 def _is_stale(copy: WorkingCopy) -> bool:
-    """Return whether its life in the store has run long enough to be extended."""
+    """Return whether enough of the session's lifetime has passed to extend it."""
     if copy.base is None or copy.base.expires_at is None:
         return True
     config = copy.settings.config
@@ -110,14 +107,14 @@ def _is_stale(copy: WorkingCopy) -> bool:
     if interval is None:
         interval = min(_LONGEST_INTERVAL, lifetime // _INTERVALS_A_LIFE)
     left = (copy.base.expires_at - EPOCH) // MILLISECOND - copy.settings.clock()
-    # More life than it should have is as stale: the configuration was made stricter.
+    # One with more time left than configured is stale too: the configuration was tightened.
     return abs(lifetime - left) >= interval
 
 
 def _carry_out(
     session: StoredSession, copy: WorkingCopy, action: StoreAction, body: bytes | None
 ) -> bool:
-    """Do to the store what was decided; return False if others had put something in it."""
+    """Carry out a store action; return False if the session lives on because others wrote."""
     if action is StoreAction.DROP:
         session._drop()
     elif action is StoreAction.DESTROY:
@@ -144,19 +141,19 @@ def _extend(session: StoredSession, copy: WorkingCopy) -> None:
         copy.extend(session._notify)
     except StoreError:
         if session._settings.config.store_error == "raise":
-            raise  # otherwise nothing that was asked for is lost
+            raise  # otherwise the session only expires earlier
 
 
 def _leave_alone_after(session: StoredSession, error: Exception) -> CookieAction:
     """Return what to do to the cookie after an error; raise it if the application must see it."""
     if isinstance(error, SessionGone):
-        # Not the cookie of a session that another request ended: it may be a newer login's.
+        # Another request ended the session. The browser's cookie may be a newer login's.
         session._drop()
         return CookieAction.NONE
     session._fail()
     if session._told and isinstance(error, (SessionConflict, SessionSerializationError)):
-        # The view had it from save() or lock() and answered; its answer goes out.
-        logger.info("A session was not stored, as the application has been told before.")
+        # save() or lock() raised it in the view, which has answered.
+        logger.info("A session was not stored. The application has seen the error before.")
         return _leave_alone(session)
     raise error
 

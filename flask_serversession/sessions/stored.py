@@ -1,4 +1,4 @@
-"""A session that lives in a store: loads with first use, and carries out the verbs."""
+"""``StoredSession``: a session in a store, loaded on first use."""
 
 from __future__ import annotations
 
@@ -36,36 +36,29 @@ from .working_copy import WorkingCopy
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
-class Stage(Enum):
-    """How far a session is in its request."""
-
-    OPEN = "open"
-    #: Its response has been made.
-    SETTLED = "settled"
-    #: It could not be stored, and is left alone from now on.
-    FAILED = "failed"
-
-
 class Fate(Enum):
-    """What the application decided about a session."""
+    """What becomes of a session when it is settled."""
 
+    #: What its data call for.
     KEPT = "kept"
     DESTROYED = "destroyed"
     UNSET = "unset"
+    #: It could not be stored. It is left alone, as is the browser's cookie.
+    FAILED = "failed"
 
 
 class StoredSession(Session):
-    """The :class:`~.base.Session` of one request: at most one store call to read it.
+    """The session of one request. Its first use loads it, with one store call at most.
 
     :mod:`.settle` and :mod:`.locking` are parts of this class in files of their own.
 
-    :param sid: opens the session of this id, instead of the one that the request's cookie
-        names.
+    :param sid: the id of the session; None for the one that the request's cookie names.
     """
 
     accessed: bool
-    _stage = Stage.OPEN
     _fate = Fate.KEPT
+    #: Its response has been made: no cookie can carry a new id any more.
+    _is_settled = False
     #: None until the session is used.
     _store: RequestStore | None = None
     #: None until the session is loaded or begun.
@@ -76,14 +69,15 @@ class StoredSession(Session):
     _ended_cookie: SessionCookie | None = None
     #: The Set-Cookie line of an earlier save, which a later one replaces.
     _sent_line: str | None = None
-    #: A method has raised an error that the end of the request need not raise again.
+    #: A method raised a conflict or a serialization error, which :func:`~.settle.settle`
+    #: does not raise again.
     _told = False
     _is_locked = False
 
     def __init__(self, settings: Settings, request: RequestInfo, sid: str | None = None) -> None:
         self._settings = settings
         self._request = request
-        #: The id that the browser sent and we signed. Found with the first use.
+        #: The signed id in the request's cookie. The first use looks for it.
         self._sent_id: str | None = sid
 
     @property
@@ -128,7 +122,7 @@ class StoredSession(Session):
         if found is None or found.draft.is_superseded:
             raise SessionGone("The session is not in the store any more, so it was not reloaded.")
         copy.become(found)
-        self._assigned = self._told = False
+        self._told = False
 
     def save(self) -> None:
         copy = self._checked_out()
@@ -136,7 +130,7 @@ class StoredSession(Session):
             with self._telling():
                 self._save(copy)
         except SessionSuperseded:
-            self._stage = Stage.FAILED  # its record is gone, and must not be made again
+            self._fail()  # its record is gone, and must not be made again
             raise
         self._told = False
 
@@ -166,14 +160,14 @@ class StoredSession(Session):
         return self._settings.config.permanent_lifetime / 1000
 
     def _checked_out(self) -> WorkingCopy:
-        """Return the working copy. The first use finds what the browser's cookie stands for."""
+        """Return the working copy. The first call loads what the cookie names, or begins anew."""
         if self._copy is not None:
             return self._copy
         store, sid = self._enter(), self._sent_id
         try:
             found = None if sid is None else self._found(sid, store.load(sid))
         except PayloadError as error:
-            logger.error("A stored session is unreadable and counts as absent: %s", error)
+            logger.error("A stored session is unreadable and is treated as absent: %s", error)
             self._unreadable = sid
             found = None
         if found is None:
@@ -183,7 +177,7 @@ class StoredSession(Session):
         return found
 
     def _enter(self) -> RequestStore:
-        """Return the way to the store, after finding the browser's id. No store call."""
+        """Return the request's store. The first call looks for the cookie; none loads."""
         if self._store is None:
             settings = self._settings
             if self._sent_id is None:
@@ -193,7 +187,7 @@ class StoredSession(Session):
         return self._store
 
     def _found(self, sid: str, record: Record | None) -> WorkingCopy | None:
-        """Return what the store has under an id; None if nothing can be read any more.
+        """Return the working copy of a record; None if it is absent or superseded for good.
 
         :raises PayloadError: if the record is not a session.
         """
@@ -216,7 +210,7 @@ class StoredSession(Session):
         )
 
     def _discard(self) -> str | None:
-        """Remove the record now and begin anew; return the id that ended, if any."""
+        """Delete the record and begin a new session; return the old id, if there was one."""
         store = self._enter()
         if self._copy is None:
             # Deleting needs no reading: whatever the browser's id stands for, it ends.
@@ -233,7 +227,7 @@ class StoredSession(Session):
 
     def _save(self, copy: WorkingCopy) -> None:
         body = copy.draft.dump()
-        if copy.base is None and self._stage is Stage.SETTLED:
+        if copy.base is None and self._is_settled:
             raise SessionError(
                 "A new session cannot be saved once its response has been made: no cookie"
                 " could carry its id. Write to the session before the response starts."
@@ -246,7 +240,7 @@ class StoredSession(Session):
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
-        """Remember what the application learns from a method: the end of the request is silent."""
+        """Note that the application sees an error, which settling need not raise again."""
         try:
             yield
         except (SessionConflict, SessionSerializationError):
@@ -255,16 +249,16 @@ class StoredSession(Session):
 
     @property
     def _may_be_saved(self) -> bool:
-        return self._stage is not Stage.FAILED and self._fate is not Fate.UNSET
+        return self._fate not in (Fate.UNSET, Fate.FAILED)
 
     def _fail(self) -> None:
-        self._stage = Stage.FAILED
+        self._fate = Fate.FAILED
 
     def _drop(self) -> None:
-        """Let go of a session that was ended elsewhere; nothing brings it back."""
+        """Give up a session that another request ended. Nothing stores it again."""
         self._tell_of_the_end()
         self._begin()
-        self._stage = Stage.FAILED
+        self._fail()
 
     def _tell_of_the_end(self) -> None:
         logger.info("A session ended while a request used it; the request's changes are dropped.")
@@ -272,7 +266,7 @@ class StoredSession(Session):
 
     @property
     def _reads_empty(self) -> bool:
-        """Whether the store failed and the application would rather have nothing."""
+        """Whether the store failed, and SESSION_STORE_ERROR is "null"."""
         if self._copy is not None or self._settings.config.store_error == "raise":
             return False
         with suppress(StoreError):
@@ -281,11 +275,11 @@ class StoredSession(Session):
 
     def _note_change(self) -> None:
         copy = self._checked_out()
-        self._assigned = True
+        copy.draft.assigned = True
         draft, ends_with_clear = copy.draft, self._settings.config.policy.destroy_empty
         if draft.cleared and draft.data and copy.base is not None and ends_with_clear:
             self._note_new_id(copy.change_id())
-        if self._stage is Stage.SETTLED:
+        if self._is_settled:
             logger.warning(
                 "The session was changed after its response had been made. Call"
                 " session.save() after such a change, or it is lost."
@@ -303,8 +297,7 @@ class StoredSession(Session):
 class NoData(dict[str, Any]):
     """The data of a session whose store failed, if SESSION_STORE_ERROR is "null".
 
-    Empty, as Flask's null session is. Every change raises the store's failure: nothing that
-    is written here could be kept.
+    Empty, as Flask's null session is. Every change raises the store's failure.
     """
 
     def __init__(self, failure: StoreError) -> None:

@@ -22,7 +22,7 @@ from .request_store import RequestStore
 from .settings import Notify
 from .settings import Settings
 
-#: How often a generated id may be taken before the generator is to blame.
+#: How many generated ids may be taken before SESSION_GENID is called faulty.
 CREATE_ATTEMPTS = 3
 
 
@@ -35,7 +35,7 @@ class Predecessor(NamedTuple):
 
 @dataclass(slots=True)
 class WorkingCopy:
-    """Writes, extends and ends one session, and brings nothing back that others ended.
+    """Writes, extends and ends one session. What another request ended is not stored again.
 
     A method that raises :exc:`~.errors.SessionGone` has changed nothing in the store.
     """
@@ -56,13 +56,13 @@ class WorkingCopy:
 
     @property
     def stored_id(self) -> str | None:
-        """The id under which the store has this session now, if it has."""
+        """The id under which the session is stored now; None if it is not."""
         if self.base is not None:
             return self.id
         return self.predecessor.id if self.predecessor else None
 
     def change_id(self) -> str | None:
-        """Take a new id and return the stored one, whose record stays until the new one is."""
+        """Take a new id and return the stored one, whose record stays until the next write."""
         if self.base is not None:
             self.predecessor = Predecessor(self.id, self.base)
             self.base = None
@@ -72,7 +72,7 @@ class WorkingCopy:
         return self.predecessor.id if self.predecessor else None
 
     def write(self, body: bytes, notify: Notify) -> None:
-        """Store the data, dumped as ``body``, or what a merge makes of them.
+        """Store the data, dumped as ``body``, merged with what another request stored.
 
         :raises SessionGone: if another request ended the session.
         :raises SessionConflict: if another request changed it, and the two are not merged.
@@ -88,7 +88,7 @@ class WorkingCopy:
         notify(signals.session_saved)
 
     def extend(self, notify: Notify) -> None:
-        """Start its life in the store again.
+        """Start the session's lifetime in the store again.
 
         :raises SessionGone: if another request ended the session.
         """
@@ -99,7 +99,7 @@ class WorkingCopy:
         notify(signals.session_touched)
 
     def end_unless_changed(self, notify: Notify) -> bool:
-        """Remove it, unless another request put something in it; return whether it is removed.
+        """Delete the record, unless another request changed it; return whether it is deleted.
 
         :raises SessionGone: if another request ended the session.
         """
@@ -113,14 +113,14 @@ class WorkingCopy:
         return True
 
     def become(self, found: WorkingCopy) -> None:
-        """Hold what was found under its id now, and drop what it held."""
+        """Replace base and draft by those just read, and drop this request's changes."""
         found.draft.follow(self.draft)
         self.draft, self.base = found.draft, found.base
 
     def refresh(self, notify: Notify) -> bool:
-        """Take over what others stored, with this request's changes; False if it is gone.
+        """Rebase the draft on what is stored now; return False if the session is gone.
 
-        :raises SessionConflict: if there are both, and they are not to be merged.
+        :raises SessionConflict: if both sides changed it, and the two are not merged.
         """
         if self.draft.cleared and self.predecessor:
             return True  # nothing of the old session is left in it
@@ -160,7 +160,7 @@ class WorkingCopy:
         )
 
     def _insert(self, record: Record, notify: Notify) -> Record | None:
-        """Store it under its new id, and end its predecessor; None if the id is taken.
+        """Store the record under the new id, and end its predecessor; None if the id is taken.
 
         A login fails if another request ended the old id first: the new record must not
         outlive a logout. After ``clear()`` nothing of the old session is left to protect,
@@ -190,7 +190,7 @@ class WorkingCopy:
         notify(signals.session_destroyed, id=old_id)
 
     def _rebase(self, notify: Notify, base: bytes, theirs: Record) -> Record:
-        if self.draft.supersedes(theirs.payload):
+        if self.draft.is_read_only(theirs.payload):
             raise SessionSuperseded("The session has a new id, so it was not saved.")
         self._refuse_a_conflict(notify)
         record = self.draft.rebase(base, theirs.payload)

@@ -1,4 +1,4 @@
-"""The suite that every store must pass, ours and yours. Needs pytest and hypothesis.
+"""The test suite that every store must pass, also your own. Needs pytest and hypothesis.
 
 .. code-block:: python
 
@@ -11,7 +11,7 @@
 
         @pytest.fixture
         def other_store(self):
-            return MyStore(...)          # same server, the neighbouring prefix or table
+            return MyStore(...)          # same server, another prefix or table
 
     TestMyStoreAgainstADict = store_machine(make_my_store).TestCase
 """

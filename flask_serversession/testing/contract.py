@@ -1,4 +1,4 @@
-"""The store contract as tests: subclass, give a ``store`` fixture, run."""
+"""The store contract as tests. Subclass them and define a ``store`` fixture."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ AWKWARD_KEYS = [
 
 
 def in_(seconds: float) -> datetime:
-    """Return the moment that many seconds from now."""
+    """Return the moment in so many seconds."""
     return utc_now() + timedelta(seconds=seconds)
 
 
 def live(payload: bytes = PAYLOAD, seconds: float = 3600) -> Record:
-    """Return a record that is good for a while."""
+    """Return a record that expires after ``seconds``, an hour by default."""
     return Record(payload, in_(seconds))
 
 
 def expired(payload: bytes = PAYLOAD) -> Record:
-    """Return a record whose time is over."""
+    """Return a record that expired a minute ago."""
     return Record(payload, in_(-60))
 
 
 def at_the_same_time(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """Run the calls in threads that leave one barrier together; return what each gave."""
+    """Run each call in a thread, all at once; return their results in order."""
     barrier = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -76,7 +76,7 @@ def at_the_same_time(calls: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def assert_ends_at(record: Record | None, moment: datetime) -> None:
-    """Assert that a loaded record ends when it should, or that its backend cannot tell."""
+    """Assert that a loaded record expires at this moment, if its backend can tell."""
     assert record is not None
     if record.expires_at is not None:
         assert record.expires_at.tzinfo is not None
@@ -136,7 +136,7 @@ class StoreContract:
 
         assert_payload(store, "key", PAYLOAD)
 
-    def test_create_does_not_revive_by_an_expired_record(self, store: Store) -> None:
+    def test_create_with_an_expired_record_leaves_a_taken_key_alone(self, store: Store) -> None:
         store.create("key", live())
 
         assert store.create("key", expired(OTHER_PAYLOAD)) is False
@@ -241,7 +241,7 @@ class StoreContract:
 
         assert store.load("key") is None
 
-    def test_saving_the_end_removes_what_was_loaded(self, store: Store) -> None:
+    def test_saving_ended_removes_the_record(self, store: Store) -> None:
         store.create("key", live())
 
         assert store.save("key", ENDED, replacing=store.load("key")) is None
@@ -252,7 +252,7 @@ class StoreContract:
         assert store.save("key", ENDED) is None
         assert store.load("key") is None
 
-    def test_saving_the_end_spares_what_another_wrote(self, store: Store) -> None:
+    def test_saving_ended_spares_what_another_request_wrote(self, store: Store) -> None:
         store.create("key", live())
         stale = store.load("key")
         store.save("key", live(OTHER_PAYLOAD))
@@ -264,7 +264,7 @@ class StoreContract:
         assert refusal.current.payload == OTHER_PAYLOAD
         assert_payload(store, "key", OTHER_PAYLOAD)
 
-    def test_saving_the_end_of_what_is_gone_is_refused(self, store: Store) -> None:
+    def test_saving_ended_under_an_absent_key_is_refused(self, store: Store) -> None:
         store.create("key", live())
         loaded = store.load("key")
         store.delete("key")
@@ -319,7 +319,7 @@ class StoreContract:
 
         assert store.load("key") is None
 
-    def test_delete_of_an_absent_or_expired_key_is_quiet(self, store: Store) -> None:
+    def test_delete_of_an_absent_or_expired_key_returns_false(self, store: Store) -> None:
         store.create("expired", expired())
 
         assert store.delete("absent") is False
@@ -333,7 +333,7 @@ class StoreContract:
 
         assert_payload(store, "key", OTHER_PAYLOAD)
 
-    def test_records_do_not_touch_each_other(self, store: Store) -> None:
+    def test_records_are_independent(self, store: Store) -> None:
         for number in range(5):
             store.create(f"key{number}", live(b'{"n":%d}' % number))
         store.delete("key0")
@@ -345,7 +345,7 @@ class StoreContract:
         for number in (2, 3, 4):
             assert_payload(store, f"key{number}", b'{"n":%d}' % number)
 
-    def test_a_life_of_a_second_ends_by_itself(self, store: Store) -> None:
+    def test_a_record_that_expires_in_a_second_ends_by_itself(self, store: Store) -> None:
         store.create("key", live(seconds=1))
         deadline = time.monotonic() + 10
 
@@ -392,12 +392,12 @@ class StoreContract:
 
 
 class KeysContract:
-    """What SupportsKeys promises. Needs ``store`` and ``other_store``, its empty neighbour."""
+    """What SupportsKeys promises. Needs ``store`` and ``other_store``, both empty."""
 
     def test_the_store_claims_keys(self, store: Store) -> None:
         assert isinstance(store, SupportsKeys)
 
-    def test_keys_and_count_tell_what_is_live(self, store: SupportsKeys) -> None:
+    def test_keys_and_count_cover_live_records_only(self, store: SupportsKeys) -> None:
         for key in ("one", "two", "a.b*c?[d]"):
             store.create(key, live())
         store.create("dead", expired())
@@ -415,7 +415,7 @@ class KeysContract:
         assert store.load("one") is None
         assert store.create("one", live()) is True
 
-    def test_a_neighbour_sees_and_loses_nothing(
+    def test_another_store_on_the_same_server_sees_and_loses_nothing(
         self, store: SupportsKeys, other_store: SupportsKeys
     ) -> None:
         store.create("ours", live())
@@ -442,7 +442,7 @@ class PruneContract:
     def test_the_store_claims_prune(self, store: Store) -> None:
         assert isinstance(store, SupportsPrune)
 
-    def test_prune_removes_the_expired_and_nothing_else(self, store: SupportsPrune) -> None:
+    def test_prune_removes_expired_records_only(self, store: SupportsPrune) -> None:
         for number in range(30):
             store.create(f"dead{number}", expired())
         store.create("alive", live())
@@ -468,7 +468,7 @@ class SetupContract:
 class PingContract:
     """What SupportsPing promises."""
 
-    def test_ping_is_quiet_while_the_server_answers(self, store: Store) -> None:
+    def test_ping_returns_while_the_server_answers(self, store: Store) -> None:
         assert isinstance(store, SupportsPing)
         store.ping()
 
@@ -481,7 +481,7 @@ def assert_payload(store: Store, key: str, payload: bytes) -> None:
 
 
 def save_until_settled(store: Store, key: str, record: Record, loaded: Record) -> Refusal | None:
-    """Save, and once more when the backend's version moved although the payload did not.
+    """Save, and once more if the record's version changed but its payload did not.
 
     memcached gives a touched item a new CAS token; the refusal then shows the same payload.
     """

@@ -1,4 +1,4 @@
-"""What a store promises to several at once, as tests: locks, and saves that lock a record."""
+"""The contract of locks, and of saves that lock a record, as tests."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from .contract import at_the_same_time
 from .contract import live
 from .contract import OTHER_PAYLOAD
 
-#: Seconds, for a wait that should be over long before.
+#: Seconds. A wait that takes so long has failed.
 PATIENCE = 30.0
 
 
 def lock_of(store: Store, key: str = "key", *, ttl: float = 60) -> Lock:
-    """Return the store's own lock, or the one that works on any store."""
+    """Return the store's own lock, or a RecordLock if it has none."""
     if isinstance(store, SupportsLock):
         return store.lock(key, ttl=ttl)
     return RecordLock(store, key, ttl=ttl)
 
 
 class LockContract:
-    """What a lock promises on every store, its own or the one that stands in for it."""
+    """What a lock promises on every store, be it the store's own or a RecordLock."""
 
     @pytest.fixture
     def held(self, store: Store) -> Iterator[Lock]:
@@ -48,7 +48,7 @@ class LockContract:
         assert lock_of(store).acquire(0.1) is False
         assert held.renew() is True
 
-    def test_a_lock_is_of_its_key_alone(self, store: Store, held: Lock) -> None:
+    def test_locks_of_different_keys_are_independent(self, store: Store, held: Lock) -> None:
         other = lock_of(store, "other")
 
         assert other.acquire(0) is True
@@ -61,7 +61,7 @@ class LockContract:
             assert lock.acquire(0) is True
             lock.release()
 
-    def test_a_wait_ends_when_its_time_is_over(self, store: Store, held: Lock) -> None:
+    def test_a_wait_ends_after_its_timeout(self, store: Store, held: Lock) -> None:
         started = time.monotonic()
 
         assert lock_of(store).acquire(0.3) is False
@@ -78,7 +78,7 @@ class LockContract:
             assert waiting.result(timeout=PATIENCE) is True
             pool.submit(second.release).result(timeout=PATIENCE)
 
-    def test_whoever_lost_the_lock_does_not_release_the_next_ones(self, store: Store) -> None:
+    def test_a_former_holder_does_not_release_the_lock_of_the_next(self, store: Store) -> None:
         first, second = lock_of(store), lock_of(store)
         assert first.acquire(0) is True
         first.release()
@@ -104,7 +104,7 @@ class LockContract:
         lock.release()
         assert store.load("key") is None
 
-    def test_only_the_holder_counts(self, store: Store) -> None:
+    def test_only_one_holder_counts_at_a_time(self, store: Store) -> None:
         counted = 0
 
         def count() -> None:
@@ -123,11 +123,9 @@ class LockContract:
 
 
 class LeaseContract:
-    """What a lock promises where its backend cannot notice that a holder is gone."""
+    """What a lock promises if its backend does not notice the end of a holder."""
 
-    def test_a_holder_that_is_gone_is_waited_for_until_its_time_is_over(
-        self, store: Store
-    ) -> None:
+    def test_the_lock_of_a_holder_that_is_gone_ends_after_its_ttl(self, store: Store) -> None:
         gone, next_one = lock_of(store, ttl=1), lock_of(store)
         assert gone.acquire(0) is True
 
@@ -138,7 +136,7 @@ class LeaseContract:
         assert next_one.renew() is True
         next_one.release()
 
-    def test_renewing_begins_the_time_again(self, store: Store) -> None:
+    def test_renew_restarts_the_ttl(self, store: Store) -> None:
         lock = lock_of(store, ttl=2)
         assert lock.acquire(0) is True
         until = time.monotonic() + 3.5
@@ -157,7 +155,7 @@ class LockedSaveContract:
     def test_the_store_claims_to_save_locked(self, store: Store) -> None:
         assert isinstance(store, SupportsLockedSave)
 
-    def test_an_unchanged_record_is_replaced_without_a_question(
+    def test_an_unchanged_record_is_replaced_without_a_rebase(
         self, store: SupportsLockedSave
     ) -> None:
         store.create("key", live())
@@ -184,7 +182,7 @@ class LockedSaveContract:
         assert seen == [OTHER_PAYLOAD]
         assert _loaded(store).payload == b'{"views":3}'
 
-    def test_what_is_gone_is_not_brought_back(self, store: SupportsLockedSave) -> None:
+    def test_a_deleted_record_is_not_brought_back(self, store: SupportsLockedSave) -> None:
         store.create("key", live())
         stale = _loaded(store)
         store.delete("key")
@@ -194,7 +192,7 @@ class LockedSaveContract:
         assert refusal == GONE
         assert store.load("key") is None
 
-    def test_what_rebase_raises_changes_nothing_and_frees_the_record(
+    def test_an_error_in_rebase_changes_nothing_and_unlocks_the_record(
         self, store: SupportsLockedSave
     ) -> None:
         store.create("key", live())
@@ -211,7 +209,7 @@ class LockedSaveContract:
         assert store.save("key", live(), replacing=_loaded(store)) is None
         assert store.delete("key") is True
 
-    def test_no_one_loses_a_second_attempt(self, store: SupportsLockedSave) -> None:
+    def test_a_second_attempt_never_loses_the_race(self, store: SupportsLockedSave) -> None:
         store.create("key", live(b'{"n":0}'))
         asked = threading.Lock()
         questions = 0

@@ -1,4 +1,4 @@
-"""Random programs of store verbs, run against a store and against a dict."""
+"""Random programs of store verbs, run on a store and on a dict that models it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYS = st.sampled_from(["a", "B", "b", "a.b", "-_x"])
 PAYLOADS = st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3), max_size=2).map(
     lambda data: str(data).replace("'", '"').encode()
 )
-#: Far enough from now on both sides that no clock and no rounding can change its mind.
+#: Far enough from now that neither clock skew nor rounding matters.
 LIVES = st.sampled_from([timedelta(hours=-1), timedelta(hours=1), timedelta(days=2)])
 
 
@@ -29,7 +29,7 @@ def store_machine(
 ) -> type[RuleBasedStateMachine]:
     """Return a state machine whose ``TestCase`` pytest can run.
 
-    :param make_store: gives an empty store, once per program.
+    :param make_store: returns an empty store, for each program.
     :param examples: how many random programs to run.
     :param steps: how many verbs a program has at most.
     """

@@ -220,7 +220,7 @@ class TestShow:
         result = run("show", sid)
 
         assert result.exit_code == 1
-        assert result.output == "Error: No living session has this id.\n"
+        assert result.output == "Error: No live session has this id.\n"
 
     def test_a_store_that_cannot_list_accepts_only_whole_ids(self, make_app: MakeApp) -> None:
         app = make_app()
@@ -256,7 +256,7 @@ class TestDestroy:
         result = run("destroy", "nothing")
 
         assert result.exit_code == 1
-        assert result.output == "Error: No living session has this id.\n"
+        assert result.output == "Error: No live session has this id.\n"
 
 
 class TestClear:

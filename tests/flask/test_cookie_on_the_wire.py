@@ -36,6 +36,11 @@ EXPIRED = "Expires=Thu, 01 Jan 1970 00:00:00 GMT"
 HTTPS = {"base_url": "https://localhost"}
 
 
+def update_in_place() -> None:
+    current = session
+    current |= {"user": "ada"}
+
+
 def write() -> None:
     session["user"] = "ada"
 
@@ -332,6 +337,7 @@ class TestPath:
             lambda: session.update(user="ada"),
             lambda: session.setdefault("user", "ada"),
             lambda: session.pop("user", None),
+            update_in_place,
             lambda: session.clear(),
             lambda: setattr(session, "permanent", True),
         ],

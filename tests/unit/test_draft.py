@@ -38,7 +38,8 @@ def end_of(record: Record) -> int:
 
 
 def differs(draft: Draft, *, assigned: bool = False) -> bool:
-    return draft.differs(draft.dump(), assigned=assigned)
+    draft.assigned = assigned
+    return draft.differs(draft.dump())
 
 
 def cookie_changed(draft: Draft) -> bool:
@@ -393,11 +394,11 @@ class TestReadOnlyRecord:
         draft = Draft.of(settings, record(payload))
 
         assert not draft.is_superseded
-        assert not draft.supersedes(payload)
+        assert not draft.is_read_only(payload)
 
     def test_a_draft_recognizes_it_among_payloads(self, settings: Settings) -> None:
         draft = Draft.of(settings, record(document()))
         left = read_only(record(document()), START + 5000, settings)
 
-        assert draft.supersedes(left.payload)
-        assert not draft.supersedes(document())
+        assert draft.is_read_only(left.payload)
+        assert not draft.is_read_only(document())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import flask_serversession
+from flask_serversession.stores import ENTRY_POINTS
 
 FILES = sorted(Path(flask_serversession.__file__).parent.rglob("*.py"))
 #: Modules that run code when they read data.
@@ -38,3 +40,98 @@ def test_importing_the_package_imports_no_driver_and_no_test_tool() -> None:
     )
 
     assert output.stdout.strip() == "[]"
+
+
+#: The modules that applications and other packages import from, with what they find there.
+PUBLIC = {
+    "flask_serversession.errors": [
+        "ConfigError",
+        "PayloadError",
+        "ServerSessionError",
+        "SessionConflict",
+        "SessionError",
+        "SessionGone",
+        "SessionLocked",
+        "SessionSerializationError",
+        "SessionSuperseded",
+        "SessionTooLarge",
+        "StoreError",
+        "StoreUnavailable",
+    ],
+    "flask_serversession.signals": [
+        "session_conflict",
+        "session_created",
+        "session_destroyed",
+        "session_loaded",
+        "session_regenerated",
+        "session_saved",
+        "session_store_error",
+        "session_touched",
+    ],
+    "flask_serversession.manager": ["SessionManager"],
+    "flask_serversession.testing": [
+        "KeysContract",
+        "LeaseContract",
+        "LockContract",
+        "LockedSaveContract",
+        "PingContract",
+        "PruneContract",
+        "SetupContract",
+        "store_machine",
+        "StoreContract",
+    ],
+    "flask_serversession.stores.base": [
+        "ENDED",
+        "GONE",
+        "Lock",
+        "Record",
+        "Refusal",
+        "Store",
+        "SupportsClose",
+        "SupportsKeys",
+        "SupportsLock",
+        "SupportsLockedSave",
+        "SupportsPing",
+        "SupportsPrune",
+        "SupportsSetup",
+        "TAKEN",
+    ],
+    "flask_serversession.stores.driver_errors": ["DriverErrors"],
+    "flask_serversession.stores.record_lock": ["RecordLock"],
+    "flask_serversession.stores.memory": ["MemoryStore"],
+    "flask_serversession.stores.redis": ["RedisStore"],
+    "flask_serversession.stores.sqlalchemy": ["SQLAlchemyStore"],
+    "flask_serversession.stores.postgresql": ["PostgreSQLStore"],
+    "flask_serversession.stores.mongodb": ["MongoDBStore"],
+    "flask_serversession.stores.memcached": ["MemcachedStore"],
+    "flask_serversession.stores.filesystem": ["FileSystemStore"],
+    "flask_serversession.stores.cachelib": ["CacheLibStore"],
+}
+EXPORTED = [
+    *PUBLIC["flask_serversession.errors"],
+    *PUBLIC["flask_serversession.signals"],
+    "Record",
+    "Refusal",
+    "ServerSession",
+    "Session",
+    "session_lock",
+    "SessionCookie",
+    "SessionManager",
+    "Store",
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module, names in PUBLIC.items() for name in names]
+)
+def test_a_public_name_can_be_imported_from_its_module(module: str, name: str) -> None:
+    assert hasattr(import_module(module), name)
+
+
+def test_the_package_exports_the_public_names_and_no_others() -> None:
+    assert sorted(flask_serversession.__all__) == sorted(EXPORTED)
+    assert all(hasattr(flask_serversession, name) for name in EXPORTED)
+
+
+def test_other_packages_register_their_stores_under_one_entry_point_group() -> None:
+    assert ENTRY_POINTS == "flask_serversession.stores"
