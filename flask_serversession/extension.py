@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from flask import Flask
+from flask import got_request_exception
 
 from .cli import sessions
 from .config import Config
@@ -15,6 +16,7 @@ from .cookie_session.interface import ClientSessionInterface
 from .cookie_session.interface import IN_THE_COOKIE
 from .cookie_session.interface import NoStore
 from .errors import ConfigError
+from .interface import let_error_pages_read
 from .interface import load_session
 from .interface import ServerSessionInterface
 from .manager import SessionManager
@@ -78,6 +80,7 @@ def _open_store(config: Config) -> Store:
 
 def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
     app.session_interface = ServerSessionInterface(manager)
+    got_request_exception.connect(let_error_pages_read, app)
     if manager.config.policy.needs_every_session:
         app.before_request(load_session)
 

@@ -69,8 +69,7 @@ class StoredSession(Session):
     _ended_cookie: SessionCookie | None = None
     #: The Set-Cookie line of an earlier save, which a later one replaces.
     _sent_line: str | None = None
-    #: A method raised a conflict or a serialization error, which :func:`~.settle.settle`
-    #: does not raise again.
+    #: The application knows of an error, which :func:`~.settle.settle` does not raise again.
     _told = False
     _is_locked = False
 
@@ -150,7 +149,7 @@ class StoredSession(Session):
         try:
             copy = self._copy or self._checked_out()
         except StoreError as failure:
-            if self._settings.config.store_error == "raise":
+            if self._raises_failures:
                 raise
             return NoData(failure)
         return copy.draft.data
@@ -266,12 +265,16 @@ class StoredSession(Session):
 
     @property
     def _reads_empty(self) -> bool:
-        """Whether the store failed, and SESSION_STORE_ERROR is "null"."""
-        if self._copy is not None or self._settings.config.store_error == "raise":
+        """Whether the store failed and the session reads as empty instead of raising that."""
+        if self._copy is not None or self._raises_failures:
             return False
         with suppress(StoreError):
             self._checked_out()
         return self._copy is None
+
+    @property
+    def _raises_failures(self) -> bool:
+        return self._settings.config.store_error == "raise" and not self._told
 
     def _note_change(self) -> None:
         copy = self._checked_out()
