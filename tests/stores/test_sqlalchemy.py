@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
+from flask_serversession.stores.sqlalchemy.sqlite import create_privately
 from flask_serversession.stores.sqlalchemy.sqlite import write_ahead
 from flask_serversession.stores.sqlalchemy.statements import BATCH
 from flask_serversession.testing import KeysContract
@@ -840,6 +843,45 @@ def test_a_sqlite_file_is_in_wal_mode(tmp_path: Path) -> None:
     assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     reader.close()
     store.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite:///{}/s.db", "sqlite:///file:{}/s.db?uri=true"])
+def test_a_new_sqlite_file_and_those_beside_it_are_private(tmp_path: Path, url: str) -> None:
+    before = os.umask(0)
+    try:
+        store = SQLAlchemyStore.from_url(url.format(tmp_path))
+        store.create("key", live())
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+
+    assert modes == dict.fromkeys(["s.db", "s.db-shm", "s.db-wal"], 0o600)
+
+
+def test_a_sqlite_file_that_exists_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    path.touch()
+    path.chmod(0o640)
+
+    SQLAlchemyStore.from_url(f"sqlite:///{path}").create("key", live())
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize(
+    "name", ["file:{}/s.db?mode=rw&uri=true", "file::memory:?uri=true", "{}/missing/s.db"]
+)
+def test_no_sqlite_file_is_created_where_sqlite_itself_would_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    engine = sa.create_engine(f"sqlite:///{name.format(tmp_path)}")
+    create_privately(engine)
+
+    with suppress(sa.exc.OperationalError):
+        engine.connect().close()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sqlite_file_is_synced_at_checkpoints_only(tmp_path: Path) -> None:

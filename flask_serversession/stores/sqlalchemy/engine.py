@@ -21,6 +21,7 @@ from .fast_path import CompiledStatement
 from .fast_path import IdleConnections
 from .fast_path import Outcome
 from .psycopg import bound_answers
+from .sqlite import create_privately
 from .sqlite import write_ahead
 
 T = TypeVar("T")
@@ -78,6 +79,7 @@ class Database:
         engine = _new_engine(url, timeout, options)
         _refuse_what_cannot_work(engine)
         if engine.dialect.name == "sqlite":
+            create_privately(engine)
             write_ahead(engine, timeout)
         if engine.dialect.driver == "psycopg":
             bound_answers(engine, timeout)
