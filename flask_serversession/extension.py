@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
+from flask import current_app
 from flask import Flask
 from flask import got_request_exception
+from flask import has_app_context
 
 from .cli import sessions
 from .config import Config
@@ -59,7 +63,7 @@ class ServerSession:
         in_the_cookie = config.store == IN_THE_COOKIE
         manager = SessionManager(
             config,
-            NoStore() if in_the_cookie else _open_store(config),
+            NoStore() if in_the_cookie else _open_store(config, app),
             secrets=secrets,
             sender=app,
         )
@@ -73,9 +77,15 @@ class ServerSession:
         app.cli.add_command(sessions)
 
 
-def _open_store(config: Config) -> Store:
-    shared = config.profile == "express"
-    return open_store(config.store, config.store_options, shared=shared)
+def _open_store(config: Config, app: Flask) -> Store:
+    shared, context = config.profile == "express", partial(_context_of, app)
+    return open_store(config.store, config.store_options, shared=shared, context=context)
+
+
+def _context_of(app: Flask) -> AbstractContextManager[object]:
+    # A second context of the same application would run its teardown functions too early.
+    is_here = has_app_context() and current_app == app
+    return nullcontext() if is_here else app.app_context()
 
 
 def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from contextlib import contextmanager
+from contextlib import nullcontext
 from datetime import datetime
 from datetime import timezone
 from functools import cached_property
@@ -42,6 +44,8 @@ class Rows:
     ) -> None:
         self._wanted = wanted
         self._find_engine = find_engine
+        #: Where the engine is found.
+        self.context: Callable[[], AbstractContextManager[object]] = nullcontext
         self._setup_due = create
 
     def use(self, database: Database) -> None:
@@ -51,7 +55,7 @@ class Rows:
 
     @cached_property
     def database(self) -> Database:
-        with ERRORS:
+        with ERRORS, self.context():
             return Database.of_application(self._find_engine())
 
     @cached_property

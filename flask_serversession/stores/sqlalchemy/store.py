@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -63,8 +64,8 @@ class SQLAlchemyStore:
     leaves the parent's connections alone.
 
     :param engine: a synchronous :class:`sqlalchemy.Engine`, or a function that returns one.
-        The function is called on first use, when there may be an application context:
-        ``lambda: db.engine``.
+        The function is called on first use, in the context of the application that has the
+        store in ``SESSION_STORE``: ``lambda: db.engine``.
     :param layout: ``native``, or the Node store whose table to share: ``connect-pg-simple``,
         ``express-mysql-session``, ``connect-session-knex``, ``connect-session-sequelize``.
         ``express`` is the usual one of the dialect. Some round an expiry to the second.
@@ -140,6 +141,10 @@ class SQLAlchemyStore:
         store._own = database
         store._rows.use(database)
         return store
+
+    def find_engine_in(self, context: Callable[[], AbstractContextManager[object]]) -> None:
+        """Call the function that returns the engine inside this context."""
+        self._rows.context = context
 
     @cached_property
     def table(self) -> sa.Table:
