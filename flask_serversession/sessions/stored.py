@@ -107,7 +107,7 @@ class StoredSession(Session):
 
     def clear(self) -> None:
         super().clear()
-        self._checked_out().draft.cleared = True
+        self._checked_out().draft.cleared = self._settings.config.policy.destroy_empty
 
     def regenerate(self, *, keep_data: bool = False) -> None:
         self._note_new_id(self._checked_out().change_id() if keep_data else self._discard())
@@ -276,8 +276,7 @@ class StoredSession(Session):
     def _note_change(self) -> None:
         copy = self._checked_out()
         copy.draft.assigned = True
-        draft, ends_with_clear = copy.draft, self._settings.config.policy.destroy_empty
-        if draft.cleared and draft.data and copy.base is not None and ends_with_clear:
+        if copy.draft.cleared and copy.draft.data and copy.base is not None:
             self._note_new_id(copy.change_id())
         if self._is_settled:
             logger.warning(
