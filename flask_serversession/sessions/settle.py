@@ -68,6 +68,8 @@ def preload(session: StoredSession) -> None:
 
 def _changed_body(session: StoredSession, copy: WorkingCopy) -> bytes | None:
     """Return the data as they would be stored; None if they cannot have changed."""
+    if session._fate is Fate.UNSET:
+        return None  # whatever changed is dropped
     draft = copy.draft
     may_differ = session._handed_out or draft.assigned or draft.forced
     return draft.dump() if may_differ or draft.saved is not None else None
