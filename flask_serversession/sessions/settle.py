@@ -32,10 +32,11 @@ def settle(session: StoredSession) -> CookieAction:
     value that cannot be stored, is left alone, as is the browser's cookie.
     """
     session._is_settled = True
+    if session._store is not None and session._store.failure is not None:
+        session._store.forget_traceback()
+        session._fail()
     if session._copy is None and not session._settings.config.policy.needs_every_session:
         return CookieAction.NONE
-    if session._store is not None and session._store.failure is not None:
-        session._fail()
     if session._fate is Fate.FAILED:
         return _leave_alone(session)
     try:
@@ -143,7 +144,9 @@ def _extend(session: StoredSession, copy: WorkingCopy) -> None:
         copy.extend(session._notify)
     except StoreError:
         if session._settings.config.store_error == "raise":
-            raise  # otherwise the session only expires earlier
+            raise
+        # The session only expires earlier.
+        copy.store.forget_traceback()
 
 
 def _leave_alone_after(session: StoredSession, error: Exception) -> CookieAction:
