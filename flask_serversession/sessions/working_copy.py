@@ -77,7 +77,7 @@ class WorkingCopy:
         :raises SessionGone: if another request ended the session.
         :raises SessionConflict: if another request changed it, and the two are not merged.
         """
-        if self.draft.superseded_until is not None:
+        if self.draft.is_superseded:
             raise SessionSuperseded("The session has a new id, so it was not saved.")
         record = self.draft.record(body)
         if self.base is None:
