@@ -232,8 +232,13 @@ class StoredSession(Session):
                 "A new session cannot be saved once its response has been made: no cookie"
                 " could carry its id. Write to the session before the response starts."
             )
-        is_new, policy = copy.stored_id is None, self._settings.config.policy
-        if not stores_on_save(is_new=is_new, is_empty=body == EMPTY, policy=policy):
+        stores = stores_on_save(
+            is_new=copy.stored_id is None,
+            is_empty=body == EMPTY,
+            ended=self._fate is Fate.DESTROYED,
+            policy=self._settings.config.policy,
+        )
+        if not stores:
             return
         copy.write(body, self._notify)
         copy.draft.note_saved()
