@@ -129,7 +129,9 @@ def _no_calls_for_unstored_sessions(store: Store, request: Request, op: Op) -> l
 @rule("regenerated-saved-once")
 def _regenerated_saved_once(store: Store, request: Request, op: Op) -> list[Op] | None:
     verb, sid, *_ = op
-    if verb != "set" or not any(one[0] == "destroy" and one[1] != sid for one in request.ops):
+    if verb != "set" or op is not request.ops[-1]:
+        return None  # an explicit save, and there may be several
+    if not any(one[0] == "destroy" and one[1] != sid for one in request.ops):
         return None
     saved = next((one for one in reversed(request.owed) if one[:2] == ["set", sid]), None)
     return [] if op == saved else None
