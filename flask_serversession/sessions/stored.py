@@ -160,7 +160,7 @@ class StoredSession(Session):
         return self._settings.config.permanent_lifetime / 1000
 
     def _checked_out(self) -> WorkingCopy:
-        """Return the working copy. The first call loads what the cookie names, or begins anew."""
+        """Return the working copy. The first call loads what the cookie names, if anything."""
         if self._copy is not None:
             return self._copy
         store, sid = self._enter(), self._sent_id
