@@ -18,6 +18,7 @@ from ..errors import SessionConflict
 from ..errors import SessionGone
 from ..errors import SessionLocked
 from ..errors import StoreError
+from ..errors import StoreUnavailable
 from ..stores.base import Lock
 from ..stores.base import Record
 from ..stores.base import Refusal
@@ -63,6 +64,13 @@ class RequestStore:
         if isinstance(error, StoreError) and not isinstance(error, PayloadError):
             self.failure = error
             self.settings.notify(signals.session_store_error, error=error)
+
+    def forget_traceback(self) -> None:
+        """Replace the failure by one without a traceback, whose frames hold the request.
+
+        Such a cycle keeps what was uploaded in memory until the garbage collector runs.
+        """
+        self.failure = StoreUnavailable("The store failed earlier in this request.")
 
     def load(self, key: str) -> Record | None:
         """Return the record that is there now."""

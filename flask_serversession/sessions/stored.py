@@ -106,7 +106,7 @@ class StoredSession(Session):
 
     def clear(self) -> None:
         super().clear()
-        self._checked_out().draft.cleared = True
+        self._checked_out().draft.cleared = self._settings.config.policy.destroy_empty
 
     def regenerate(self, *, keep_data: bool = False) -> None:
         self._note_new_id(self._checked_out().change_id() if keep_data else self._discard())
@@ -159,7 +159,7 @@ class StoredSession(Session):
         return self._settings.config.permanent_lifetime / 1000
 
     def _checked_out(self) -> WorkingCopy:
-        """Return the working copy. The first call loads what the cookie names, or begins anew."""
+        """Return the working copy. The first call loads what the cookie names, if anything."""
         if self._copy is not None:
             return self._copy
         store, sid = self._enter(), self._sent_id
@@ -231,8 +231,13 @@ class StoredSession(Session):
                 "A new session cannot be saved once its response has been made: no cookie"
                 " could carry its id. Write to the session before the response starts."
             )
-        is_new, policy = copy.stored_id is None, self._settings.config.policy
-        if not stores_on_save(is_new=is_new, is_empty=body == EMPTY, policy=policy):
+        stores = stores_on_save(
+            is_new=copy.stored_id is None,
+            is_empty=body == EMPTY,
+            ended=self._fate is Fate.DESTROYED,
+            policy=self._settings.config.policy,
+        )
+        if not stores:
             return
         copy.write(body, self._notify)
         copy.draft.note_saved()
@@ -279,8 +284,7 @@ class StoredSession(Session):
     def _note_change(self) -> None:
         copy = self._checked_out()
         copy.draft.assigned = True
-        draft, ends_with_clear = copy.draft, self._settings.config.policy.destroy_empty
-        if draft.cleared and draft.data and copy.base is not None and ends_with_clear:
+        if copy.draft.cleared and copy.draft.data and copy.base is not None:
             self._note_new_id(copy.change_id())
         if self._is_settled:
             logger.warning(

@@ -573,6 +573,19 @@ class TestUnset:
         assert cookie_lines(response) == []
         assert browser.data()["user"] == "ada"
 
+    @pytest.mark.parametrize("unset", ["keep", "destroy"])
+    def test_a_value_that_cannot_be_stored_is_dropped_too(
+        self, make_browser: MakeBrowser, unset: str
+    ) -> None:
+        browser = make_browser(SESSION_UNSET=unset)
+        browser.run(lambda: session.update(user="ada"))
+
+        def write_and_unset() -> None:
+            session["user"] = object()
+            session.unset()
+
+        assert browser.run(write_and_unset).status_code == 200
+
     def test_with_destroy_the_session_ends_with_the_request(
         self, make_browser: MakeBrowser, memory: MemoryStore
     ) -> None:
