@@ -20,6 +20,7 @@ from .cookie_session.interface import ClientSessionInterface
 from .cookie_session.interface import IN_THE_COOKIE
 from .cookie_session.interface import NoStore
 from .errors import ConfigError
+from .interface import EXTENSION
 from .interface import let_error_pages_read
 from .interface import load_session
 from .interface import ServerSessionInterface
@@ -27,8 +28,6 @@ from .manager import SessionManager
 from .stores import open_store
 from .stores.base import Store
 from .stores.memory import MemoryStore
-
-EXTENSION = "serversession"
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 

@@ -8,11 +8,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import flask
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
+import flask_serversession
 from flask_serversession import ConfigError
+from flask_serversession import manager_of
 from flask_serversession import ServerSession
 from flask_serversession import SessionManager
 from flask_serversession.stores.memory import MemoryStore
@@ -56,6 +59,14 @@ class TestInitApp:
 
         assert isinstance(manager, SessionManager)
         assert manager.store is store
+        assert manager_of(app) is manager
+
+    def test_an_application_without_sessions_has_no_manager(self) -> None:
+        with pytest.raises(ConfigError, match="call ServerSession"):
+            manager_of(flask_app())
+
+    def test_the_typed_session_is_that_of_flask(self, app: Flask) -> None:
+        assert flask_serversession.session is flask.session
 
     def test_a_second_init_app_is_refused(self, app: Flask) -> None:
         with pytest.raises(ConfigError, match="already"):
