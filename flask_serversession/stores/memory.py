@@ -103,12 +103,15 @@ class MemoryStore:
             return removed
 
     def prune(self) -> int:
+        return sum(self.pruning())
+
+    def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
         with self._lock:
             now = self._clock()
             expired = [key for key, record in self._records.items() if _ended(record, now)]
-            for key in expired:
+            for key in () if dry_run else expired:
                 del self._records[key]
-            return len(expired)
+        yield len(expired)
 
     def _live(self, key: str) -> Record | None:
         record = self._records.get(key)

@@ -184,15 +184,24 @@ class FileSystemStore:
         return sum(1 for _ in self._paths(live=True))
 
     def clear(self) -> int:
-        return sum(self._remove(path) for path in self._paths())
+        return sum(self.clearing())
+
+    def clearing(self) -> Iterator[int]:
+        yield from (self._remove(path) for path in self._paths())
 
     def prune(self) -> int:
         """Remove expired records, each under a short lock, and files of killed processes."""
+        return sum(self.pruning())
+
+    def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
+        if dry_run:
+            yield from (1 for _ in self._paths(live=False))
+            return
         for shard in self._shards:
             with self._errors, self._locked(shard):
                 remove(shard + ".scratch")
         self._remove_left_locks()
-        return sum(self._remove(path, unless_live=True) for path in self._paths(live=False))
+        yield from (self._remove(path, unless_live=True) for path in self._paths(live=False))
 
     def setup(self) -> None:
         """Create the directory, for its owner only, if it is missing.

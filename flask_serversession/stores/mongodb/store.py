@@ -173,7 +173,8 @@ class MongoDBStore:
     def keys(self) -> Iterator[str]:
         with self._errors:
             for document in self._sessions.find(_live(), {"_id": True}):
-                yield document["_id"]
+                if isinstance(document["_id"], str):
+                    yield document["_id"]
 
     def count(self) -> int:
         with self._errors:
@@ -184,8 +185,15 @@ class MongoDBStore:
             return self._sessions.delete_many({}).deleted_count
 
     def prune(self) -> int:
+        return sum(self.pruning())
+
+    def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
         with self._errors:
-            return self._sessions.delete_many(_expired()).deleted_count
+            if dry_run:
+                number = self._sessions.count_documents(_expired())
+            else:
+                number = self._sessions.delete_many(_expired()).deleted_count
+        yield number
 
     def setup(self) -> None:
         with self._errors:

@@ -234,17 +234,23 @@ class SQLAlchemyStore:
         return self._rows.run(self._rows.sql.clear).row_count
 
     def prune(self) -> int:
+        return sum(self.pruning())
+
+    def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
         run, sql, moment = self._rows.run, self._rows.sql, now()
-        removed = 0
+        if dry_run:
+            ((number,),) = run(sql.count_dead, now=moment).rows
+            yield int(number)
+            return
         while True:
             began = time.monotonic()
             # A SELECT locks nothing. A DELETE that searches locks the index on MySQL, and may
             # deadlock with a create.
             keys = [key for (key,) in run(sql.dead_keys, now=moment).rows]
             if keys:
-                removed += run(sql.delete_dead_keys, keys=keys, now=moment).row_count
+                yield run(sql.delete_dead_keys, keys=keys, now=moment).row_count
             if len(keys) < BATCH:
-                return removed
+                return
             # SQLite's writers poll. After a shorter pause they may never find the file free.
             time.sleep(max(_PAUSE, time.monotonic() - began))
 
