@@ -20,8 +20,8 @@ from ..base import epoch_milliseconds
 from ..base import from_epoch_milliseconds
 from ..base import is_expired
 from ..base import Record
+from .answers import errors_of
 from .engine import Database
-from .engine import ERRORS
 from .fast_path import Outcome
 from .layouts import Wanted
 from .statements import Statements
@@ -55,7 +55,7 @@ class Rows:
 
     @cached_property
     def database(self) -> Database:
-        with ERRORS, self.context():
+        with errors_of("SQLAlchemy"), self.context():
             return Database.of_application(self._find_engine())
 
     @cached_property
@@ -68,13 +68,17 @@ class Rows:
 
     def setup(self) -> None:
         """Create the table and its index if they are missing."""
-        with ERRORS, self.database.connect() as connection:
-            make_missing(connection, self.layout)
+        with self.database.errors:
+            self.database.healed(self._make_missing)
         self._setup_due = False
+
+    def _make_missing(self) -> None:
+        with self.database.connect() as connection:
+            make_missing(connection, self.layout)
 
     def run(self, statement: sa.Executable, **parameters: object) -> Outcome:
         """Execute one statement."""
-        with ERRORS:
+        with self.database.errors:
             return self.send(statement, **parameters)
 
     def send(self, statement: sa.Executable, **parameters: object) -> Outcome:
@@ -136,7 +140,7 @@ class LockedRow:
         self._connection = connection
         # One moment for both statements, so that the row cannot expire in between.
         self._place = {"key": key, "now": now(), **rows.constants}
-        with ERRORS:
+        with rows.database.errors:
             found = connection.execute(rows.sql.load_locked, self._place).all()
         #: The live record, if any.
         self.record: Record | None = first_record(found)
@@ -144,7 +148,7 @@ class LockedRow:
     def replace(self, record: Record) -> None:
         """Replace the record."""
         statement, parameters = self._rows.replacement(record, None)
-        with ERRORS:
+        with self._rows.database.errors:
             self._connection.execute(statement, {**self._place, **parameters})
 
 

@@ -24,7 +24,6 @@ try:
     from sqlalchemy import exc
 
     from .engine import Database
-    from .engine import ERRORS
     from .layouts import Wanted
     from .lock import CONNECTION_LOCKS
     from .rows import first_record
@@ -53,15 +52,17 @@ class SQLAlchemyStore:
     and ``save`` is refused with the record that it wrote. Expired rows stay until
     :meth:`prune`. The application's clock decides what has expired.
 
-    An application's engine is checked out for one statement at a time. Its options and events
-    apply, except that parameters are not logged. On MySQL each statement is followed by a
+    An application's engine makes the connections, in a pool of the store's own with the same
+    limits: a view that holds connections of the application's pool cannot keep its session
+    from loading. The engine's options and events apply, except that parameters are not logged,
+    and ``engine.dispose()`` empties both pools. On MySQL each statement is followed by a
     COMMIT and a ROLLBACK, which a store made from a URL does not send. SQLite allows one
     writer: nothing can be stored while the application is writing in a transaction, so give
     sessions a file of their own. An engine with a single connection, or one for each thread
     (SQLite in memory), is refused, because the store would be part of its transaction.
 
-    After ``fork`` the child starts with an empty pool, in an application's engine too, and
-    leaves the parent's connections alone.
+    After ``fork`` the child starts with an empty pool and leaves the parent's connections
+    alone.
 
     :param engine: a synchronous :class:`sqlalchemy.Engine`, or a function that returns one.
         The function is called on first use, in the context of the application that has the
@@ -99,7 +100,6 @@ class SQLAlchemyStore:
                 "The SQL store needs a synchronous SQLAlchemy Engine, or a function that"
                 " returns one: lambda: db.engine."
             )
-        self._own: Database | None = None
 
     @classmethod
     def from_url(
@@ -114,7 +114,7 @@ class SQLAlchemyStore:
         timeout: float = 5.0,
         **engine_options: Any,
     ) -> SQLAlchemyStore:
-        """Return a store with its own engine, which :meth:`close` disposes of.
+        """Return a store with its own engine.
 
         A SQLite file is put into WAL mode with ``synchronous=NORMAL``: a power failure, but
         not a crash, may undo the last writes. SQLite creates it with the process's umask.
@@ -138,7 +138,6 @@ class SQLAlchemyStore:
             create=create,
             time_zone=time_zone,
         )
-        store._own = database
         store._rows.use(database)
         return store
 
@@ -156,7 +155,7 @@ class SQLAlchemyStore:
 
     def create(self, key: str, record: Record) -> bool:
         new, sql = self._rows.values(record), self._rows.sql
-        with ERRORS:
+        with self._rows.database.errors:
             try:
                 self._rows.send(sql.insert, key=key, **new)
                 return True
@@ -253,12 +252,13 @@ class SQLAlchemyStore:
         self._rows.setup()
 
     def ping(self) -> None:
-        with ERRORS:
+        with self._rows.database.errors:
             self._rows.database.send(self._rows.sql.ping, {})
 
     def close(self) -> None:
-        if self._own is not None:
-            self._own.close()
+        """Close the store's own connections; those of an application's pool stay open."""
+        if "database" in vars(self._rows):
+            self._rows.database.close()
 
     @cached_property
     def _locks(self) -> SQLAlchemyStore:
