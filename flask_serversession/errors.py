@@ -62,7 +62,10 @@ class StoreError(ServerSessionError):
 
 
 class StoreUnavailable(StoreError):
-    """The store's server cannot be reached, or did not answer within its timeout."""
+    """The store's server cannot be reached, takes no writes, or did not answer in time."""
+
+    #: The server answers and takes no writes; what it has can still be read.
+    is_read_only: bool = False
 
 
 class PayloadError(StoreError):

@@ -821,18 +821,93 @@ def test_close_ends_the_connections_the_store_opened(postgresql_url: str) -> Non
 
 
 def test_close_leaves_an_applications_engine_open(engine: sa.Engine, table: str) -> None:
-    closed = []
-    sa.event.listen(engine, "close", lambda *_: closed.append(1))
+    engine.connect().close()
     store = SQLAlchemyStore(engine, table=table)
     store.create("key", live())
+    borrowed = store._rows.database.engine
 
     store.close()
 
-    assert closed == []
+    assert _idle(engine) == 1
+    assert _idle(borrowed) == 0
     assert_payload(store, "key", PAYLOAD)
 
 
+def test_disposing_of_an_engine_closes_the_connections_of_its_stores(
+    engine: sa.Engine, table: str
+) -> None:
+    stores = [SQLAlchemyStore(engine, table=table) for _ in range(2)]
+    for store in stores:
+        assert store.load("key") is None
+
+    engine.execution_options(note="as an application may").dispose()
+
+    assert [_idle(store._rows.database.engine) for store in stores] == [0, 0]
+    assert stores[0].create("key", live())
+
+
+def test_a_view_that_holds_every_connection_does_not_keep_its_session_out(
+    url: str, table: str
+) -> None:
+    engine = sa.create_engine(url, pool_size=1, max_overflow=0, pool_timeout=1)
+    store = SQLAlchemyStore(engine, table=table)
+    with engine.connect():
+        assert store.create("key", live())
+        assert_payload(store, "key", PAYLOAD)
+        assert store.save("key", live(OTHER_PAYLOAD)) is None
+        assert store.delete("key")
+    engine.dispose()
+
+
 # SQLite
+
+
+def test_a_save_does_not_wait_for_an_uncommitted_write_of_the_same_request(
+    tmp_path: Path,
+) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/shop.db")
+    store = SQLAlchemyStore(engine)
+    store.create("key", live())
+    with engine.connect() as view:
+        view.exec_driver_sql("CREATE TABLE notes (text)")
+        view.exec_driver_sql("INSERT INTO notes VALUES ('uncommitted')")
+
+        with at_most(1), pytest.raises(StoreUnavailable, match="commit or roll back"):
+            store.save("key", live(OTHER_PAYLOAD))
+        assert_payload(store, "key", PAYLOAD)
+
+        view.rollback()
+        assert store.save("key", live(OTHER_PAYLOAD)) is None
+    engine.dispose()
+
+
+def test_a_save_waits_for_the_write_of_another_thread(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/shop.db")
+    store = SQLAlchemyStore(engine)
+    store.create("key", live())
+    begun = threading.Event()
+
+    def write() -> None:
+        with engine.connect() as other:
+            other.exec_driver_sql("CREATE TABLE notes (text)")
+            other.exec_driver_sql("INSERT INTO notes VALUES ('soon committed')")
+            begun.set()
+            time.sleep(0.2)
+            other.commit()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begun.wait(10)
+    assert store.save("key", live(OTHER_PAYLOAD)) is None
+    writer.join()
+    engine.dispose()
+
+
+def test_a_sqlite_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    store = SQLAlchemyStore.from_url(f"sqlite:///{tmp_path}/absent/sessions.db")
+
+    with pytest.raises(StoreUnavailable, match=r"absent/sessions\.db\) cannot be opened"):
+        store.load("key")
 
 
 def test_a_sqlite_file_is_in_wal_mode(tmp_path: Path) -> None:
@@ -1047,6 +1122,11 @@ def _insert(engine: sa.Engine, store: SQLAlchemyStore, keys: list[str], seconds:
     rows = [{"id": key, "payload": PAYLOAD, "expires_at": moment} for key in keys]
     with engine.begin() as connection:
         connection.execute(store.table.insert(), rows)
+
+
+def _idle(engine: sa.Engine) -> int:
+    assert isinstance(engine.pool, sa.QueuePool)
+    return engine.pool.checkedin()
 
 
 def _rows(engine: sa.Engine, store: SQLAlchemyStore) -> int:

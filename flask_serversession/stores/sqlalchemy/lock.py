@@ -14,7 +14,6 @@ from sqlalchemy import exc
 
 from ..forking import leave_in_child
 from .engine import Database
-from .engine import ERRORS
 from .engine import MYSQL
 from .psycopg import more_patience
 
@@ -41,7 +40,7 @@ class ConnectionLock(ABC):
         leave_in_child(self, ConnectionLock._leave)
 
     def acquire(self, timeout: float) -> bool:
-        with ERRORS:
+        with self._database.errors:
             return self._database.healed(lambda: self._acquire(timeout))
 
     def renew(self) -> bool:
@@ -61,7 +60,7 @@ class ConnectionLock(ABC):
         """Execute a statement; False if the connection is gone."""
         if self._connection is None:
             return False
-        with ERRORS:
+        with self._database.errors:
             try:
                 self._connection.execute(statement, parameters).close()
                 return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -22,8 +23,9 @@ from ..base import epoch_milliseconds
 from ..base import from_epoch_milliseconds
 from ..base import is_expired
 from ..base import Record
+from .answers import errors_of
+from .answers import is_missing_table
 from .engine import Database
-from .engine import ERRORS
 from .fast_path import Outcome
 from .layouts import Wanted
 from .statements import Statements
@@ -34,6 +36,8 @@ from .table import make_missing
 _ODD_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 #: How SQLite's driver begins its complaint about text that is not UTF-8.
 _NO_TEXT = "Could not decode to UTF-8"
+logger: logging.Logger = logging.getLogger("flask_serversession")
+
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
 
@@ -52,7 +56,7 @@ class Rows:
         self._find_engine = find_engine
         #: Where the engine is found.
         self.context: Callable[[], AbstractContextManager[object]] = nullcontext
-        self._setup_due = create
+        self._creates = self._setup_due = create
 
     def use(self, database: Database) -> None:
         """Set the database; raise at once if it cannot have the layout."""
@@ -61,7 +65,7 @@ class Rows:
 
     @cached_property
     def database(self) -> Database:
-        with ERRORS, self.context():
+        with errors_of("SQLAlchemy"), self.context():
             return Database.of_application(self._find_engine())
 
     @cached_property
@@ -74,13 +78,17 @@ class Rows:
 
     def setup(self) -> None:
         """Create the table and its index if they are missing."""
-        with ERRORS, self.database.connect() as connection:
-            make_missing(connection, self.layout)
+        with self.database.errors:
+            self.database.healed(self._make_missing)
         self._setup_due = False
+
+    def _make_missing(self) -> None:
+        with self.database.connect() as connection:
+            make_missing(connection, self.layout)
 
     def run(self, statement: sa.Executable, **parameters: object) -> Outcome:
         """Execute one statement."""
-        with ERRORS:
+        with self.database.errors:
             return self.send(statement, **parameters)
 
     def send(self, statement: sa.Executable, **parameters: object) -> Outcome:
@@ -88,9 +96,19 @@ class Rows:
         if self._setup_due:
             self.setup()
         parameters.update(self.constants)
-        database = self.database
         with _DECODING:
-            return database.send(statement, parameters)
+            return self._send(statement, parameters)
+
+    def _send(self, statement: sa.Executable, parameters: dict[str, Any]) -> Outcome:
+        """Run a statement; make the table and run it again if the table was dropped."""
+        try:
+            return self.database.send(statement, parameters)
+        except exc.DBAPIError as error:
+            if not self._creates or not is_missing_table(error):
+                raise
+        logger.warning("The sessions' table was dropped while in use; the store creates it again.")
+        self.setup()
+        return self.database.send(statement, parameters)
 
     def replace(self, key: str, record: Record, replacing: Record | None) -> Outcome:
         """Replace a live record; with ``replacing``, only if its payload is still there."""
@@ -144,7 +162,7 @@ class LockedRow:
         self._connection = connection
         # One moment for both statements, so that the row cannot expire in between.
         self._place = {"key": key, "now": now(), **rows.constants}
-        with ERRORS, _DECODING:
+        with rows.database.errors, _DECODING:
             found = connection.execute(rows.sql.load_locked, self._place).all()
         #: The live record, if any.
         self.record: Record | None = first_record(found)
@@ -152,7 +170,7 @@ class LockedRow:
     def replace(self, record: Record) -> None:
         """Replace the record."""
         statement, parameters = self._rows.replacement(record, None)
-        with ERRORS:
+        with self._rows.database.errors:
             self._connection.execute(statement, {**self._place, **parameters})
 
 
