@@ -12,6 +12,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from .errors import PayloadError
 from .errors import ServerSessionError
 from .manager import SessionManager
 from .stores.base import Store
@@ -92,9 +93,9 @@ def list_(full: bool, limit: int) -> None:
         if shown == limit:
             click.echo(f"… and more; --limit raises {limit}.")
             return
-        record = store.load(key)
-        if record is not None:
-            click.echo(f"{key if full else _short(key)}  {_ends(record.expires_at)}")
+        state = _state(store, key)
+        if state is not None:
+            click.echo(f"{key if full else _short(key)}  {state}")
             shown += 1
 
 
@@ -170,7 +171,7 @@ def _listing(store: Store) -> SupportsKeys:
 def _complete(store: Store, beginning: str) -> str:
     """Return the one id that starts so, or the given one where the store cannot list."""
     beginning = beginning.rstrip(_MORE)
-    if not isinstance(store, SupportsKeys) or store.load(beginning) is not None:
+    if not isinstance(store, SupportsKeys) or _state(store, beginning) is not None:
         return beginning
     matches = list(_first(2, (key for key in store.keys() if key.startswith(beginning))))  # noqa: SIM118
     if len(matches) > 1:
@@ -181,6 +182,15 @@ def _complete(store: Store, beginning: str) -> str:
 def _first(number: int, items: Iterable[T]) -> Iterator[T]:
     for _, item in zip(range(number), items, strict=False):
         yield item
+
+
+def _state(store: Store, key: str) -> str | None:
+    """Return when a session ends or that it is unreadable; None if it is not there."""
+    try:
+        record = store.load(key)
+    except PayloadError:
+        return "unreadable"
+    return None if record is None else _ends(record.expires_at)
 
 
 def _short(key: str) -> str:

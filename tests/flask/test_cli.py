@@ -18,6 +18,7 @@ from flask_serversession import Record
 from flask_serversession import ServerSession
 from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.filesystem import FileSystemStore
 from flask_serversession.stores.memory import MemoryStore
 
 from ..servers.base import free_port
@@ -140,6 +141,24 @@ class TestList:
         lines = run("list", "--full").output.splitlines()
 
         assert [line.split()[0] for line in lines] == [ONE, OTHER]
+
+    def test_it_goes_on_past_an_unreadable_session_that_can_be_destroyed(
+        self, make_app: MakeApp, tmp_path: Path
+    ) -> None:
+        store = FileSystemStore(tmp_path, layout="session-file-store")
+        store.create(ONE, Record(PAYLOAD, utc_now() + timedelta(hours=1)))
+        (tmp_path / f"{OTHER}.json").write_bytes(b"not JSON")
+        run = runner_of(make_app(SESSION_STORE=store))
+
+        lines = sorted(run("list").output.splitlines())
+        shown = run("show", OTHER)
+        ended = run("destroy", OTHER)
+
+        assert lines[0].startswith("aaaa1111…  ends ")
+        assert lines[1:] == ["aaaa2222…  unreadable"]
+        assert "No living session" in shown.output
+        assert ended.output == "The session has ended.\n"
+        assert list(store.keys()) == [ONE]
 
     def test_it_stops_at_the_limit_and_says_so(self, run: Run) -> None:
         lines = run("list", "--limit", "1").output.splitlines()

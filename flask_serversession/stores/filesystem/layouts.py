@@ -255,7 +255,8 @@ def _is_ahead(status: os.stat_result) -> bool:
 
 
 def _expiry(status: os.stat_result) -> datetime:
-    return EPOCH + status.st_mtime_ns // 1000 * _MICROSECOND
+    # A file system's years may go beyond Python's.
+    return EPOCH + min(status.st_mtime_ns // 1000, _LATEST * 1000) * _MICROSECOND
 
 
 def _nanoseconds(moment: datetime) -> int:

@@ -13,7 +13,9 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
+from ...errors import PayloadError
 from ..base import epoch_milliseconds
 from ..base import from_epoch_milliseconds
 from ..base import is_expired
@@ -26,6 +28,10 @@ from .statements import Statements
 from .table import Layout
 from .table import make_missing
 
+#: What a column's type may raise for a value that is not of that type. SQLite allows any.
+_ODD_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+#: How SQLite's driver begins its complaint about text that is not UTF-8.
+_NO_TEXT = "Could not decode to UTF-8"
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
 
@@ -78,7 +84,9 @@ class Rows:
         if self._setup_due:
             self.setup()
         parameters.update(self.constants)
-        return self.database.send(statement, parameters)
+        database = self.database
+        with _DECODING:
+            return database.send(statement, parameters)
 
     def replace(self, key: str, record: Record, replacing: Record | None) -> Outcome:
         """Replace a live record; with ``replacing``, only if its payload is still there."""
@@ -132,7 +140,7 @@ class LockedRow:
         self._connection = connection
         # One moment for both statements, so that the row cannot expire in between.
         self._place = {"key": key, "now": now(), **rows.constants}
-        with ERRORS:
+        with ERRORS, _DECODING:
             found = connection.execute(rows.sql.load_locked, self._place).all()
         #: The live record, if any.
         self.record: Record | None = first_record(found)
@@ -144,10 +152,36 @@ class LockedRow:
             self._connection.execute(statement, {**self._place, **parameters})
 
 
+class _Decoding:
+    """A reusable ``with`` block in which an odd value of a row is a PayloadError."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        is_no_text = isinstance(error, exc.OperationalError) and _NO_TEXT in str(error.orig)
+        if is_no_text or isinstance(error, _ODD_VALUE):
+            raise _odd_row() from None  # its message quotes the value
+
+
+_DECODING = _Decoding()
+
+
+def _odd_row() -> PayloadError:
+    return PayloadError("The row of a session has a value of another type than its column.")
+
+
 def first_record(rows: Sequence[Sequence[Any]]) -> Record | None:
     """Return the record in the rows of a load, if any."""
     for payload, expires_at in rows:
-        return Record(payload, from_epoch_milliseconds(expires_at))
+        if type(payload) is not bytes or type(expires_at) is not int:
+            raise _odd_row()
+        with _DECODING:
+            return Record(payload, from_epoch_milliseconds(expires_at))
     return None
 
 

@@ -29,10 +29,10 @@ class BinaryKey(sa.TypeDecorator[str]):
     cache_ok: bool | None = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
-        return None if value is None else value.encode()
+        return None if value is None else value.encode(errors="surrogateescape")
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> str:
-        return bytes(value).decode()
+        return bytes(value).decode(errors="surrogateescape")
 
 
 #: Text compared byte by byte on every dialect: case and trailing spaces count.
