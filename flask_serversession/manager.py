@@ -15,6 +15,8 @@ from .cookies.cookie import system_clock
 from .cookies.ids import generate_id
 from .cookies.options import CookieOptions
 from .cookies.signing import CookieSigner
+from .format.seals import Seal
+from .format.serializer import TypedJSON
 from .sessions.base import Session
 from .sessions.settings import Settings
 from .sessions.stored import StoredSession
@@ -44,11 +46,14 @@ class SessionManager:
         self.config = config
         #: The store itself.
         self.store = store
+        signer = cache(lambda: CookieSigner(secrets()))
+        is_shared = config.profile == "express" or getattr(store, "is_shared", False)
         #: What all sessions of the application share.
         self.settings: Settings = Settings(
             config=config,
             store=store,
-            signer=cache(lambda: CookieSigner(secrets())),
+            signer=signer,
+            serializer=TypedJSON(_seal_of(signer) if is_shared else None),
             sender=sender,
             clock=clock,
         )
@@ -80,6 +85,13 @@ class SessionManager:
         """Close what the store opened itself; an application's own client stays open."""
         if isinstance(self.store, SupportsClose):
             self.store.close()
+
+
+def _seal_of(signer: Callable[[], CookieSigner]) -> Seal:
+    return Seal(
+        sign=lambda text: signer().signature(text),
+        verify=lambda text, signature: signer().is_signature(text, signature),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ import ormsgpack
 from ..errors import PayloadError
 from ..errors import SessionSerializationError
 from .merge import FLASHES
+from .seals import Seal
 from .tags import INT64
 from .tags import MAX_DEPTH
 from .tags import tag
@@ -68,7 +69,13 @@ class TypedJSON:
     date, time, timedelta, Decimal. An instance of a subclass comes back as the type that it
     extends, and is refused if the two are not equal. A datetime keeps a ``ZoneInfo``; any
     other time zone becomes its offset. An int has at most 4300 digits.
+
+    :param seal: for sessions that other programs write too: a tag that this application did
+        not write is a plain dict.
     """
+
+    def __init__(self, seal: Seal | None = None) -> None:
+        self._seal = seal
 
     def dumps(self, data: Mapping[str, Any]) -> bytes:
         """Return the data as a JSON object in UTF-8; equal bytes for equal data.
@@ -82,7 +89,8 @@ class TypedJSON:
             )
         text = _plain_if_untagged(data)
         if text is None:
-            text = _plain(tag_members(data))
+            tagged = tag_members(data)
+            text = _plain(tagged if self._seal is None else self._seal.close_members(tagged))
         if _is_too_deep(text):
             raise too_deep(_path_to_the_deepest(data))
         return text
@@ -93,7 +101,7 @@ class TypedJSON:
         :raises PayloadError: if these bytes are not one, or if its flashed messages are not a
             list. No other decoder is tried: such a fallback led to CVE-2026-39324.
         """
-        return _untagged(payload, _document(payload))
+        return self._untagged(payload, _document(payload))
 
     def compose(self, cookie: Mapping[str, Any], body: bytes) -> bytes:
         """Return the document of a cookie's stored form and the dumped data."""
@@ -110,7 +118,16 @@ class TypedJSON:
         cookie = document.pop(RESERVED, None)
         if not isinstance(cookie, dict):
             raise PayloadError("A stored session has no cookie object.")
-        return cookie, _untagged(payload, document)
+        return cookie, self._untagged(payload, document)
+
+    def _untagged(self, payload: bytes, document: dict[str, Any]) -> dict[str, Any]:
+        if _find_tag(payload):
+            if self._seal is not None:
+                document = self._seal.open_members(document)
+            document = {key: untag(value) for key, value in document.items()}
+        if FLASHES in document and not isinstance(document[FLASHES], list):
+            raise PayloadError("The flashed messages of a stored session are not a list.")
+        return document
 
 
 def ends_with(document: bytes, body: bytes) -> bool:
@@ -158,14 +175,6 @@ def _document(payload: bytes) -> dict[str, Any]:
         raise PayloadError("A stored session is not a JSON object.")
     if _is_too_deep(payload):
         raise _payload_too_deep()
-    return document
-
-
-def _untagged(payload: bytes, document: dict[str, Any]) -> dict[str, Any]:
-    if _find_tag(payload):
-        document = {key: untag(value) for key, value in document.items()}
-    if FLASHES in document and not isinstance(document[FLASHES], list):
-        raise PayloadError("The flashed messages of a stored session are not a list.")
     return document
 
 
