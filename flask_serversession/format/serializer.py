@@ -91,7 +91,7 @@ class TypedJSON:
         if text is None:
             tagged = tag_members(data)
             text = _plain(tagged if self._seal is None else self._seal.close_members(tagged))
-        if _is_too_deep(text):
+        if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _is_too_deep(text):
             raise too_deep(_path_to_the_deepest(data))
         return text
 
@@ -101,7 +101,8 @@ class TypedJSON:
         :raises PayloadError: if these bytes are not one, or if its flashed messages are not a
             list. No other decoder is tried: such a fallback led to CVE-2026-39324.
         """
-        return self._untagged(payload, _document(payload))
+        document = _document(payload)
+        return self._untagged(document) if _find_tag(payload) else document
 
     def compose(self, cookie: Mapping[str, Any], body: bytes) -> bytes:
         """Return the document of a cookie's stored form and the dumped data."""
@@ -118,16 +119,12 @@ class TypedJSON:
         cookie = document.pop(RESERVED, None)
         if not isinstance(cookie, dict):
             raise PayloadError("A stored session has no cookie object.")
-        return cookie, self._untagged(payload, document)
+        return cookie, self._untagged(document) if _find_tag(payload) else document
 
-    def _untagged(self, payload: bytes, document: dict[str, Any]) -> dict[str, Any]:
-        if _find_tag(payload):
-            if self._seal is not None:
-                document = self._seal.open_members(document)
-            document = {key: untag(value) for key, value in document.items()}
-        if FLASHES in document and not isinstance(document[FLASHES], list):
-            raise PayloadError("The flashed messages of a stored session are not a list.")
-        return document
+    def _untagged(self, document: dict[str, Any]) -> dict[str, Any]:
+        if self._seal is not None:
+            document = self._seal.open_members(document)
+        return {key: untag(value) for key, value in document.items()}
 
 
 def ends_with(document: bytes, body: bytes) -> bool:
@@ -173,8 +170,10 @@ def _document(payload: bytes) -> dict[str, Any]:
         document = _decode_leniently(payload)
     if type(document) is not dict:
         raise PayloadError("A stored session is not a JSON object.")
-    if _is_too_deep(payload):
+    if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH and _is_too_deep(payload):
         raise _payload_too_deep()
+    if FLASHES in document and type(document[FLASHES]) is not list:
+        raise PayloadError("The flashed messages of a stored session are not a list.")
     return document
 
 
@@ -209,9 +208,10 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _is_too_deep(text: bytes) -> bool:
-    """Return whether valid JSON is nested deeper than :data:`.tags.MAX_DEPTH`."""
-    if text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
-        return False
+    """Return whether valid JSON is nested deeper than :data:`.tags.MAX_DEPTH`.
+
+    Slow: only JSON with so many brackets has to be looked at.
+    """
     brackets = _STRINGS.sub(b"", text).translate(_AS_LISTS, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
         brackets = brackets.replace(b"[]", b"")
