@@ -22,6 +22,7 @@ import ormsgpack
 from ..errors import PayloadError
 from ..errors import SessionSerializationError
 from .merge import FLASHES
+from .seals import Seal
 from .tags import INT64
 from .tags import MAX_DEPTH
 from .tags import tag
@@ -68,7 +69,13 @@ class TypedJSON:
     date, time, timedelta, Decimal. An instance of a subclass comes back as the type that it
     extends, and is refused if the two are not equal. A datetime keeps a ``ZoneInfo``; any
     other time zone becomes its offset. An int has at most 4300 digits.
+
+    :param seal: for sessions that other programs write too: a tag that this application did
+        not write is a plain dict.
     """
+
+    def __init__(self, seal: Seal | None = None) -> None:
+        self._seal = seal
 
     def dumps(self, data: Mapping[str, Any]) -> bytes:
         """Return the data as a JSON object in UTF-8; equal bytes for equal data.
@@ -82,8 +89,9 @@ class TypedJSON:
             )
         text = _plain_if_untagged(data)
         if text is None:
-            text = _plain(tag_members(data))
-        if _is_too_deep(text):
+            tagged = tag_members(data)
+            text = _plain(tagged if self._seal is None else self._seal.close_members(tagged))
+        if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _is_too_deep(text):
             raise too_deep(_path_to_the_deepest(data))
         return text
 
@@ -93,7 +101,8 @@ class TypedJSON:
         :raises PayloadError: if these bytes are not one, or if its flashed messages are not a
             list. No other format is tried: such a fallback led to CVE-2026-39324.
         """
-        return _untagged(payload, _document(payload))
+        document = _document(payload)
+        return self._untagged(document) if _find_tag(payload) else document
 
     def compose(self, cookie: Mapping[str, Any], body: bytes) -> bytes:
         """Return the document of a cookie's stored form and the dumped data."""
@@ -110,7 +119,12 @@ class TypedJSON:
         cookie = document.pop(RESERVED, None)
         if not isinstance(cookie, dict):
             raise PayloadError("A stored session has no cookie object.")
-        return cookie, _untagged(payload, document)
+        return cookie, self._untagged(document) if _find_tag(payload) else document
+
+    def _untagged(self, document: dict[str, Any]) -> dict[str, Any]:
+        if self._seal is not None:
+            document = self._seal.open_members(document)
+        return {key: untag(value) for key, value in document.items()}
 
 
 def ends_with(document: bytes, body: bytes) -> bool:
@@ -156,15 +170,9 @@ def _document(payload: bytes) -> dict[str, Any]:
         document = _decode_leniently(payload)
     if type(document) is not dict:
         raise PayloadError("A stored session is not a JSON object.")
-    if _is_too_deep(payload):
+    if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH and _is_too_deep(payload):
         raise _payload_too_deep()
-    return document
-
-
-def _untagged(payload: bytes, document: dict[str, Any]) -> dict[str, Any]:
-    if _find_tag(payload):
-        document = {key: untag(value) for key, value in document.items()}
-    if FLASHES in document and not isinstance(document[FLASHES], list):
+    if FLASHES in document and type(document[FLASHES]) is not list:
         raise PayloadError("The flashed messages of a stored session are not a list.")
     return document
 
@@ -200,9 +208,10 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _is_too_deep(text: bytes) -> bool:
-    """Return whether valid JSON is nested deeper than :data:`.tags.MAX_DEPTH`."""
-    if text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
-        return False
+    """Return whether valid JSON is nested deeper than :data:`.tags.MAX_DEPTH`.
+
+    Slow: only JSON with so many brackets has to be looked at.
+    """
     brackets = _STRINGS.sub(b"", text).translate(_AS_LISTS, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
         brackets = brackets.replace(b"[]", b"")

@@ -29,6 +29,8 @@ from ..errors import SessionSerializationError
 MAX_DEPTH = 100
 #: Python refuses to print an int of more than 4300 digits (CVE-2020-10735).
 _TOO_LARGE = 10**4300
+#: The tag of a dict that looks like a tagged value.
+ESCAPED = " escaped"
 #: What JSON's readers keep as an int.
 INT64 = range(-(2**63), 2**64)
 _HEXADECIMAL = re.compile("-?0x[0-9a-f]+")
@@ -163,8 +165,7 @@ def _tag_dict(value: dict[Any, Any], path: str, depth: int) -> object:
     }
     if len(tagged) != len(value):
         raise _refused(path, value, "two of whose keys have the same text")
-    looks_tagged = len(tagged) == 1 and next(iter(tagged)) in _UNTAGGERS
-    return {" escaped": tagged} if looks_tagged else tagged
+    return {ESCAPED: tagged} if is_tag(tagged) else tagged
 
 
 def _tag_set(value: set[Any] | frozenset[Any], path: str, depth: int) -> object:
@@ -242,6 +243,11 @@ _FORMS: dict[type, _Form] = {
 }
 
 
+def is_tag(value: dict[str, Any]) -> bool:
+    """Return whether an object of plain JSON is a tagged value."""
+    return len(value) == 1 and next(iter(value)) in _UNTAGGERS
+
+
 def untag(value: Any) -> Any:
     """Return what was tagged.
 
@@ -259,14 +265,13 @@ def _untag(value: Any) -> Any:
         return [_untag(item) for item in value]
     if type(value) is not dict:
         return value
-    if len(value) == 1:
-        [(key, inner)] = value.items()
-        untagger = _UNTAGGERS.get(key)
-        if untagger is not None:
-            if type(inner) is not untagger.takes:
-                raise TypeError
-            return untagger.untag(inner)
-    return _untag_escaped(value)
+    if not is_tag(value):
+        return _untag_escaped(value)
+    [(name, inner)] = value.items()
+    untagger = _UNTAGGERS[name]
+    if type(inner) is not untagger.takes:
+        raise TypeError
+    return untagger.untag(inner)
 
 
 def _untag_escaped(plain: dict[str, Any]) -> dict[str, Any]:
@@ -312,7 +317,7 @@ _UNTAGGERS: dict[str, _Untagger] = {
     " set": _Untagger(list, lambda items: set(map(_untag, items))),
     " frozenset": _Untagger(list, lambda items: frozenset(map(_untag, items))),
     " dict": _Untagger(list, _untag_dict),
-    " escaped": _Untagger(dict, _untag_escaped),
+    ESCAPED: _Untagger(dict, _untag_escaped),
     " int": _Untagger(str, _untag_int),
     " float": _Untagger(str, _NON_FINITE.__getitem__),
     " bytes": _Untagger(str, lambda text: base64.b64decode(text, validate=True)),

@@ -99,6 +99,8 @@ class FileSystemStore:
             raise ConfigError("The file store needs a directory, such as /var/lib/app/sessions.")
         self._directory = os.path.abspath(directory)
         self._layout = layout_named(layout, ttl=ttl)
+        #: Whether Express may write the files, too.
+        self.is_shared: bool = layout != "native"
         self._fsync = fsync
         self._make_directory = create
         self._is_ready = False

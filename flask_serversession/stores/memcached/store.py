@@ -67,6 +67,8 @@ class MemcachedStore:
         self._hasher = copy.deepcopy(getattr(client, "hasher", None))
         client_prefix = max(len(server.key_prefix) for server in self._servers.values())
         self._name = Names(layout, prefix, client_prefix)
+        #: Whether Express may write the items, too.
+        self.is_shared: bool = layout != "native"
         self._owns_client = False
         self._server_error = pymemcache.MemcacheServerError
         self._hung_up = (ConnectionError, pymemcache.MemcacheUnexpectedCloseError)

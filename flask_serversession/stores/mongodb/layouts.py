@@ -21,8 +21,6 @@ _COOKIE = (
 )
 #: The members that JSON omits when they are undefined. In BSON they are null.
 _UNDEFINED = frozenset({"partitioned", "priority", "secure", "domain", "sameSite"})
-#: The integers that Node's driver stores as a double.
-_DOUBLES_OF_NODE = range(2**31, 2**53)
 
 
 class Layout(Protocol):
@@ -115,8 +113,8 @@ class Subdocument:
         if isinstance(value, datetime):
             moment = value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
             return moment.replace("+00:00", "Z")
-        if isinstance(value, float) and abs(value) in _DOUBLES_OF_NODE:
-            return int(value)
+        if isinstance(value, float) and value.is_integer() and 2**31 <= abs(value) < 2**53:
+            return int(value)  # Node's driver stores such an integer as a double
         return str(value) if isinstance(value, self._object_id) else value
 
 

@@ -85,6 +85,8 @@ class MongoDBStore:
         self._creates_index = self._needs_setup = create
         self._sessions = _sessions(client, database, collection)
         self._layout = layout_named(layout, ObjectId)
+        #: Whether Express may write the documents, too.
+        self.is_shared: bool = layout != "native"
         self._taken = errors.DuplicateKeyError
         self._malformed = (InvalidBSON, RecursionError)
         self._errors = DriverErrors(

@@ -92,6 +92,8 @@ class SQLAlchemyStore:
     ) -> None:
         _need_sqlalchemy()
         wanted = Wanted(layout, table, schema, time_zone)
+        #: Whether Express may write the rows, too.
+        self.is_shared: bool = layout != "native"
         if isinstance(engine, sa.Engine):
             self._rows = Rows(wanted, lambda: engine, create=create)
             self._rows.use(Database.of_application(engine))
