@@ -1,4 +1,4 @@
-"""``@session_lock``: a view that one request at a time of a session is in."""
+"""``@session_lock``: runs a view for one request of a session at a time."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@
     │  ├─ SessionGone                 ended elsewhere while this request used it
     │  │  └─ SessionSuperseded        that is, it got another id there
     │  ├─ SessionConflict             changed elsewhere, and the policy says not to merge
-    │  ├─ SessionLocked               another request holds its lock
+    │  ├─ SessionLocked               other requests hold its lock; answered 429
     │  ├─ SessionSerializationError   also a TypeError: a value no record can hold
     │  └─ SessionTooLarge             more than a browser keeps in a cookie
     └─ StoreError                     __cause__ is the driver's own exception
@@ -46,7 +46,10 @@ class SessionConflict(SessionError):
 
 
 class SessionLocked(SessionError):
-    """Another request kept the session's lock for longer than this one would wait."""
+    """Other requests kept the session's lock for too long, or too many of them wait for it.
+
+    An application that does not handle it answers 429 with ``Retry-After``.
+    """
 
 
 class SessionSerializationError(SessionError, TypeError):

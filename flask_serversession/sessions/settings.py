@@ -17,6 +17,7 @@ from ..cookies.options import CookieOptions
 from ..cookies.signing import CookieSigner
 from ..format.serializer import TypedJSON
 from ..stores.base import Store
+from .lock_queue import LockQueue
 
 
 class Notify(Protocol):
@@ -55,6 +56,7 @@ class Settings:
     sender: Any
     serializer: TypedJSON = field(default_factory=TypedJSON)
     clock: Clock = system_clock
+    locks: LockQueue = field(default_factory=LockQueue)
 
     def notify(self, signal: Signal, /, **values: Any) -> None:
         """Send a signal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -174,12 +175,15 @@ class Places:
 
     guard: threading.Lock = field(default_factory=threading.Lock)
     by_key: dict[str, _Place] = field(default_factory=dict)
+    #: Further waiters for a key are refused.
+    most_waiting: float = math.inf
 
 
 class MemoryLock:
     """Holds a key until it is released or ``ttl`` seconds after the last renewal.
 
-    Waiters sleep until then.
+    Waiters sleep until then. Beyond ``places.most_waiting`` of them, ``acquire`` returns False
+    at once.
     """
 
     def __init__(self, places: Places, key: str, *, ttl: float) -> None:
@@ -191,6 +195,9 @@ class MemoryLock:
         deadline = time.monotonic() + timeout
         with self._places.guard:
             place = self._enter()
+            if place.users > self._places.most_waiting + 1:
+                self._leave(place)
+                return False
             while not self._take(place):
                 left = deadline - time.monotonic()
                 if left <= 0:
