@@ -12,6 +12,8 @@ from flask import current_app
 from flask import Flask
 from flask import got_request_exception
 from flask import has_app_context
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import TooManyRequests
 
 from .cli import sessions
 from .config import Config
@@ -20,6 +22,7 @@ from .cookie_session.interface import ClientSessionInterface
 from .cookie_session.interface import IN_THE_COOKIE
 from .cookie_session.interface import NoStore
 from .errors import ConfigError
+from .errors import SessionLocked
 from .interface import EXTENSION
 from .interface import let_error_pages_read
 from .interface import load_session
@@ -28,6 +31,9 @@ from .manager import SessionManager
 from .stores import open_store
 from .stores.base import Store
 from .stores.memory import MemoryStore
+
+#: Seconds after which a browser may try again that was kept from a session's lock.
+RETRY_AFTER = 1
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
@@ -72,6 +78,7 @@ class ServerSession:
             app.session_interface = ClientSessionInterface(manager, secrets)
         else:
             _keep_on_the_server(app, manager)
+        app.error_handler_spec[None][None].setdefault(SessionLocked, _answer_locked_out)
         app.extensions[EXTENSION] = manager
         app.cli.add_command(sessions)
 
@@ -110,3 +117,17 @@ def _warn_of_memory(app: Flask) -> None:
         " workers do not share them. Set SESSION_STORE, for example to"
         " 'redis://localhost:6379/0' or 'sqlite:///sessions.db'."
     )
+
+
+def _answer_locked_out(error: SessionLocked) -> ResponseReturnValue:
+    """Answer 429, unless the application handles this error, errors of its kind, or any 429."""
+    handlers = current_app.error_handler_spec[None][None]
+    for kind in SessionLocked.__mro__[1:]:
+        if kind in handlers:
+            answer: ResponseReturnValue = current_app.ensure_sync(handlers[kind])(error)
+            return answer
+    refusal = TooManyRequests(
+        "Other requests of this session are still being answered.", retry_after=RETRY_AFTER
+    )
+    refusal.__cause__ = error
+    return current_app.handle_user_exception(refusal)

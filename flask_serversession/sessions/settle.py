@@ -7,6 +7,7 @@ from ..errors import SessionConflict
 from ..errors import SessionGone
 from ..errors import SessionSerializationError
 from ..errors import StoreError
+from ..log import logger
 from ..stores.base import EPOCH
 from ..stores.base import MILLISECOND
 from .policy import CookieAction
@@ -15,7 +16,6 @@ from .policy import decide_after_a_failure
 from .policy import Facts
 from .policy import StoreAction
 from .stored import Fate
-from .stored import logger
 from .stored import StoredSession
 from .working_copy import WorkingCopy
 

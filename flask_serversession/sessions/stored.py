@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any
 from typing import NoReturn
+from weakref import finalize
 
 from blinker import Signal
 
@@ -23,6 +23,8 @@ from ..errors import SessionSerializationError
 from ..errors import SessionSuperseded
 from ..errors import StoreError
 from ..format.serializer import EMPTY
+from ..log import logger
+from ..log import QuietLog
 from ..stores.base import Record
 from .base import Session
 from .draft import Draft
@@ -33,7 +35,10 @@ from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import WorkingCopy
 
-logger: logging.Logger = logging.getLogger("flask_serversession")
+_LOST = (
+    "A session was changed after its response had been made, and the change is lost. Call"
+    " session.save() after such a change."
+)
 
 
 class Fate(Enum):
@@ -72,6 +77,8 @@ class StoredSession(Session):
     #: The application knows of an error, which :func:`~.settle.settle` does not raise again.
     _told = False
     _is_locked = False
+    #: Logs, when this session is dropped, that changes after its response were not saved.
+    _loss: finalize[..., StoredSession] | None = None
 
     def __init__(self, settings: Settings, request: RequestInfo, sid: str | None = None) -> None:
         self._settings = settings
@@ -125,6 +132,9 @@ class StoredSession(Session):
 
     def save(self) -> None:
         copy = self._checked_out()
+        if self._loss is not None:
+            self._loss.detach()
+            self._loss = None
         try:
             with self._telling():
                 self._save(copy)
@@ -158,6 +168,10 @@ class StoredSession(Session):
     def _permanent_lifetime(self) -> float:
         return self._settings.config.permanent_lifetime / 1000
 
+    @property
+    def _log(self) -> QuietLog:
+        return self._settings.log
+
     def _checked_out(self) -> WorkingCopy:
         """Return the working copy. The first call loads what the cookie names, if anything."""
         if self._copy is not None:
@@ -166,7 +180,7 @@ class StoredSession(Session):
         try:
             found = None if sid is None else self._found(sid, store.load(sid))
         except PayloadError as error:
-            logger.error("A stored session is unreadable and is treated as absent: %s", error)
+            self._log.error("A stored session is unreadable and is treated as absent: %s", error)
             self._unreadable = sid
             found = None
         if found is None:
@@ -286,11 +300,9 @@ class StoredSession(Session):
         copy.draft.assigned = True
         if copy.draft.cleared and copy.draft.data and copy.base is not None:
             self._note_new_id(copy.change_id())
-        if self._is_settled:
-            logger.warning(
-                "The session was changed after its response had been made. Call"
-                " session.save() after such a change, or it is lost."
-            )
+        if self._is_settled and self._loss is None:
+            # A stream may still save it. Without its session nothing can.
+            self._loss = finalize(self, self._log.warn, _LOST)
 
     def _note_new_id(self, old_id: str | None) -> None:
         self._checked_out().regenerated = True

@@ -538,6 +538,21 @@ class TestSave:
 
         assert "session.save()" in caplog.text
 
+    def test_a_stream_that_saves_each_change_is_not_warned(
+        self, browser: Browser, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def pages() -> Iterator[str]:
+            for number in range(3):
+                session["page"] = number
+                session.save()
+                yield str(number)
+
+        browser.run(lambda: session.update(page=None))
+        browser.run(lambda: stream_with_context(pages()))
+
+        assert browser.data()["page"] == 2
+        assert caplog.text == ""
+
 
 class TestTouch:
     def test_it_extends_a_session_before_a_touch_is_due(
