@@ -236,7 +236,12 @@ class TestSaveOfALoadedSession:
 
     @pytest.fixture
     def member(self, make_app: MakeApp, database: Path) -> Iterator[Browser]:
-        app = make_app(SESSION_STORE=f"sqlite:///{database}", PROPAGATE_EXCEPTIONS=False)
+        app = make_app(
+            SESSION_STORE=f"sqlite:///{database}",
+            SESSION_STORE_OPTIONS={"create": False},  # or it would make a lost table again
+            PROPAGATE_EXCEPTIONS=False,
+        )
+        app.extensions["serversession"].store.setup()
         browser = browser_of(app)
         browser.run(lambda: session.update(user="ada"))
         yield browser
