@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache
 
 from flask import Flask
 
 from .cli import sessions
 from .config import Config
+from .config import Secrets
 from .config import secrets_from
+from .config.flaws import flaws_of
+from .config.flaws import flaws_of_secrets
 from .cookie_session.interface import ClientSessionInterface
 from .cookie_session.interface import IN_THE_COOKIE
 from .cookie_session.interface import NoStore
@@ -23,6 +27,12 @@ from .stores.base import Store
 from .stores.memory import MemoryStore
 
 EXTENSION = "serversession"
+
+_MEMORY = (
+    "Sessions are kept in the memory of this process: they end with it, and several workers do"
+    " not share them. Set SESSION_STORE, for example to 'redis://localhost:6379/0' or"
+    " 'sqlite:///sessions.db'."
+)
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
@@ -53,7 +63,7 @@ class ServerSession:
         if EXTENSION in app.extensions:
             raise ConfigError("This application already has its sessions: call init_app once.")
         config = _config_of(app)
-        secrets = partial(secrets_from, app.config, config.secret)
+        secrets = _secrets_of(app, config)
         in_the_cookie = config.store == IN_THE_COOKIE
         manager = SessionManager(
             config,
@@ -62,7 +72,11 @@ class ServerSession:
             sender=app,
         )
         if isinstance(manager.store, MemoryStore):
-            _warn_of_memory(app)
+            _warn(app, _MEMORY)
+        for flaw in flaws_of(config):
+            _warn(app, flaw)
+        if config.secret or app.config["SECRET_KEY"]:
+            secrets()
         if in_the_cookie:
             app.session_interface = ClientSessionInterface(manager, secrets)
         else:
@@ -90,11 +104,23 @@ def _config_of(app: Flask) -> Config:
     return replace(config, cookie_name=app.config["SESSION_COOKIE_NAME"])
 
 
-def _warn_of_memory(app: Flask) -> None:
-    if app.debug or app.testing:
-        return
-    logger.warning(
-        "Sessions are kept in the memory of this process: they end with it, and several"
-        " workers do not share them. Set SESSION_STORE, for example to"
-        " 'redis://localhost:6379/0' or 'sqlite:///sessions.db'."
-    )
+def _secrets_of(app: Flask, config: Config) -> Callable[[], Secrets]:
+    """Return a function that looks the secrets up, and warns about each weak one once."""
+    key = "SESSION_SECRET" if config.secret else "SECRET_KEY"
+
+    @cache
+    def warn_of(secrets: Secrets) -> None:
+        for flaw in flaws_of_secrets(secrets, key=key):
+            _warn(app, flaw)
+
+    def secrets() -> Secrets:
+        found = secrets_from(app.config, config.secret)
+        warn_of(found)
+        return found
+
+    return secrets
+
+
+def _warn(app: Flask, text: str) -> None:
+    if not (app.debug or app.testing):
+        logger.warning(text)
