@@ -11,6 +11,7 @@ from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -630,11 +631,17 @@ class TestTheApplication:
         with pytest.raises(ConfigError, match="overwrite"):
             make_browser(SESSION_STORE_OPTIONS=options)
 
-    @pytest.mark.parametrize("command", COMMANDS)
+    def test_check_resolves_the_secret_and_passes(self, browser: Browser) -> None:
+        result = browser.application.test_cli_runner().invoke(args=["sessions", "check"])
+
+        assert result.exit_code == 0
+        assert "The browsers keep the sessions" in result.output
+
+    @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "check"])
     def test_every_command_says_that_the_browsers_keep_the_sessions(
         self, browser: Browser, command: str
     ) -> None:
-        words = {"show": ["an-id"], "destroy": ["an-id"], "clear": ["--yes"]}
+        words = {"show": ["an-id"], "destroy": ["the-id-of-it"], "clear": ["--yes"]}
         result = browser.application.test_cli_runner().invoke(
             args=["sessions", command, *words.get(command, [])]
         )
@@ -674,7 +681,7 @@ class TestTheApplication:
 
     def test_it_does_not_warn_of_memory(self, caplog: pytest.LogCaptureFixture) -> None:
         app = Flask(__name__)
-        app.config.update(SECRET_KEY=SECRET, SESSION_STORE="cookie")
+        app.config.update(SECRET_KEY=token_hex(), SESSION_STORE="cookie")
 
         with caplog.at_level(logging.WARNING):
             ServerSession(app)

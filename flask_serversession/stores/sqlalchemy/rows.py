@@ -23,6 +23,7 @@ from .engine import ERRORS
 from .fast_path import Outcome
 from .layouts import Wanted
 from .statements import Statements
+from .table import check_table
 from .table import Layout
 from .table import make_missing
 
@@ -67,6 +68,13 @@ class Rows:
         with ERRORS, self.database.connect() as connection:
             make_missing(connection, self.layout)
         self._setup_due = False
+
+    def check(self) -> list[str]:
+        """Return what makes the table slow; raise ConfigError if it is not the layout's."""
+        if self._setup_due:
+            self.setup()
+        with ERRORS, self.database.connect() as connection:
+            return check_table(connection, self.layout.table)
 
     def run(self, statement: sa.Executable, **parameters: object) -> Outcome:
         """Execute one statement."""

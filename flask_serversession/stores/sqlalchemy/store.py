@@ -257,6 +257,10 @@ class SQLAlchemyStore:
         with ERRORS:
             self._rows.database.send(self._rows.sql.ping, {})
 
+    def check(self) -> list[str]:
+        """Compare the table in the database with the layout."""
+        return self._rows.check()
+
     def close(self) -> None:
         if self._own is not None:
             self._own.close()
