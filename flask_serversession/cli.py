@@ -16,13 +16,13 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from .check import findings
 from .errors import PayloadError
 from .errors import ServerSessionError
 from .manager import SessionManager
 from .stores.base import Store
 from .stores.base import SupportsClearing
 from .stores.base import SupportsKeys
-from .stores.base import SupportsPing
 from .stores.base import SupportsPrune
 from .stores.base import SupportsPruning
 from .stores.base import SupportsSetup
@@ -88,15 +88,12 @@ sessions: _Group = _Group("sessions", help="Look at, end and clean up the sessio
 
 @sessions.command("check")
 def check() -> None:
-    """Check that the store answers, and print what it can do."""
-    store = _manager().store
-    if isinstance(store, SupportsPing):
-        store.ping()
-        click.echo(f"{_name(store)} answers.")
-    else:
-        store.load("-")
-        click.echo(f"{_name(store)} reads.")
-    click.echo("It can: " + ", ".join(_abilities(store)) + ".")
+    """Check the secret and the cookie, read and write a probe, and print what is amiss."""
+    manager = _manager()
+    for line in findings(manager, current_app.config):
+        click.echo(line)
+    if manager.config.store != "cookie":
+        click.echo("It can: " + ", ".join(_abilities(manager.store)) + ".")
 
 
 @sessions.command("setup")

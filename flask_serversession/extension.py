@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from functools import partial
 
 from flask import current_app
@@ -17,7 +19,10 @@ from werkzeug.exceptions import TooManyRequests
 
 from .cli import sessions
 from .config import Config
+from .config import Secrets
 from .config import secrets_from
+from .config.flaws import flaws_of
+from .config.flaws import flaws_of_secrets
 from .cookie_session.interface import ClientSessionInterface
 from .cookie_session.interface import IN_THE_COOKIE
 from .cookie_session.interface import NoStore
@@ -34,6 +39,12 @@ from .stores.memory import MemoryStore
 
 #: Seconds after which a browser may try again that was kept from a session's lock.
 RETRY_AFTER = 1
+
+_MEMORY = (
+    "Sessions are kept in the memory of this process: they end with it, and several workers do"
+    " not share them. Set SESSION_STORE, for example to 'redis://localhost:6379/0' or"
+    " 'sqlite:///sessions.db'."
+)
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
@@ -64,7 +75,7 @@ class ServerSession:
         if EXTENSION in app.extensions:
             raise ConfigError("This application already has its sessions: call init_app once.")
         config = _config_of(app)
-        secrets = partial(secrets_from, app.config, config.secret)
+        secrets = _secrets_of(app, config)
         in_the_cookie = config.store == IN_THE_COOKIE
         manager = SessionManager(
             config,
@@ -73,7 +84,11 @@ class ServerSession:
             sender=app,
         )
         if isinstance(manager.store, MemoryStore):
-            _warn_of_memory(app)
+            _warn(app, _MEMORY)
+        for flaw in flaws_of(config):
+            _warn(app, flaw)
+        if config.secret or app.config["SECRET_KEY"]:
+            secrets()
         if in_the_cookie:
             app.session_interface = ClientSessionInterface(manager, secrets)
         else:
@@ -109,16 +124,6 @@ def _config_of(app: Flask) -> Config:
     return replace(config, cookie_name=app.config["SESSION_COOKIE_NAME"])
 
 
-def _warn_of_memory(app: Flask) -> None:
-    if app.debug or app.testing:
-        return
-    logger.warning(
-        "Sessions are kept in the memory of this process: they end with it, and several"
-        " workers do not share them. Set SESSION_STORE, for example to"
-        " 'redis://localhost:6379/0' or 'sqlite:///sessions.db'."
-    )
-
-
 def _answer_locked_out(error: SessionLocked) -> ResponseReturnValue:
     """Answer 429, unless the application handles this error, errors of its kind, or any 429."""
     handlers = current_app.error_handler_spec[None][None]
@@ -131,3 +136,25 @@ def _answer_locked_out(error: SessionLocked) -> ResponseReturnValue:
     )
     refusal.__cause__ = error
     return current_app.handle_user_exception(refusal)
+
+
+def _secrets_of(app: Flask, config: Config) -> Callable[[], Secrets]:
+    """Return a function that looks the secrets up, and warns about each weak one once."""
+    key = "SESSION_SECRET" if config.secret else "SECRET_KEY"
+
+    @cache
+    def warn_of(secrets: Secrets) -> None:
+        for flaw in flaws_of_secrets(secrets, key=key):
+            _warn(app, flaw)
+
+    def secrets() -> Secrets:
+        found = secrets_from(app.config, config.secret)
+        warn_of(found)
+        return found
+
+    return secrets
+
+
+def _warn(app: Flask, text: str) -> None:
+    if not (app.debug or app.testing):
+        logger.warning(text)

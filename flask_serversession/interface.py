@@ -153,9 +153,18 @@ class ServerSessionInterface(SessionInterface):
             line = clear_cookie_line(name, cookie_to_clear(session))
         _replace_line(response, session._sent_line, line)
         session._sent_line = line
-        if "Cache-Control" not in response.headers:
-            # A shared cache may keep the page, but not one user's cookie with it.
-            response.headers["Cache-Control"] = 'no-cache="Set-Cookie"'
+        keep_from_shared_caches(response)
+
+
+def keep_from_shared_caches(response: Response) -> None:
+    """Let no shared cache hand one user's cookie to another, whatever the view allowed."""
+    if "Cache-Control" not in response.headers:
+        # A shared cache may keep the page, but not one user's cookie with it.
+        response.headers["Cache-Control"] = 'no-cache="Set-Cookie"'
+        return
+    control = response.cache_control
+    if control.public or control.s_maxage is not None:
+        control.public, control.s_maxage, control.private = False, None, True
 
 
 def _vary_by_cookie(response: Response) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import Request
 
@@ -11,6 +13,12 @@ from .config import Config
 from .cookies.attributes import age_in_milliseconds
 from .cookies.options import CookieOptions
 from .errors import ConfigError
+
+logger: logging.Logger = logging.getLogger("flask_serversession")
+
+#: Characters of an id with 128 random bits in base64, and what fits into a cookie of 4096
+#: bytes if each one is percent-encoded.
+_SHORTEST_ID, _LONGEST_ID = 22, 1024
 
 
 @dataclass(slots=True)
@@ -47,12 +55,28 @@ class FlaskRequest:
 
     def cookie_options(self) -> CookieOptions:
         options = self._unresolved_options()
+        if options.domain and not _is_within(self.request.host, options.domain):
+            _warn_once(
+                f"The session cookie's Domain is {options.domain!r}, which the host of this"
+                " request is not in, so its browser drops the cookie. Look at"
+                " SESSION_COOKIE_DOMAIN (or SESSION_COOKIE_OPTIONS)."
+            )
         return options if options.is_definite else options.resolved(is_secure=self.is_secure())
 
     def generate_id(self) -> str:
         sid = self.config.genid(self.request)
         if not isinstance(sid, str) or not sid:
             raise ConfigError("SESSION_GENID must return a non-empty str.")
+        if len(sid) > _LONGEST_ID:
+            raise ConfigError(
+                f"SESSION_GENID returned an id of {len(sid)} characters; the cookie has room for"
+                f" {_LONGEST_ID}."
+            )
+        if len(sid) < _SHORTEST_ID:
+            _warn_once(
+                f"SESSION_GENID returned an id of {len(sid)} characters, which cannot have 128"
+                " random bits: others may guess it. Use secrets.token_urlsafe(24)."
+            )
         return sid
 
     def _direct_scheme(self) -> str:
@@ -75,8 +99,23 @@ class FlaskRequest:
         try:
             if "max_age" in given:
                 given["max_age"] = age_in_milliseconds(given["max_age"])
-            return CookieOptions(**given)
+            options = CookieOptions(**given)
         except (TypeError, ValueError) as error:
             raise ConfigError(
                 f"SESSION_COOKIE_OPTIONS returned cookie attributes that cannot work: {error}."
             ) from error
+        flaw = options.flaw(self.config.cookie_name)
+        if flaw:
+            _warn_once(f"SESSION_COOKIE_OPTIONS returned a cookie that browsers drop: {flaw}.")
+        return options
+
+
+@lru_cache(maxsize=128)
+def _warn_once(text: str) -> None:
+    logger.warning(text)
+
+
+def _is_within(host: str, domain: str) -> bool:
+    name = host.rpartition(":")[0] if host[-1:].isdigit() and ":" in host else host
+    suffix = domain.lower().removeprefix(".")
+    return f".{name.lower()}".endswith(f".{suffix}")

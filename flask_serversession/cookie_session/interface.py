@@ -17,6 +17,7 @@ from ..cookies.header import path_matches
 from ..cookies.signing import Keygrip
 from ..errors import ConfigError
 from ..errors import SessionError
+from ..interface import keep_from_shared_caches
 from ..interface import NoSession
 from ..manager import SessionManager
 from ..request import FlaskRequest
@@ -86,9 +87,8 @@ class ClientSessionInterface(SessionInterface):
         lines = settle(session)
         for line in lines:
             self._add(line, response)
-        if lines and "Cache-Control" not in response.headers:
-            # Shared caches may store the page but not this user's cookies.
-            response.headers["Cache-Control"] = 'no-cache="Set-Cookie"'
+        if lines:
+            keep_from_shared_caches(response)
         if lines or session.accessed:
             response.vary.add("Cookie")
 

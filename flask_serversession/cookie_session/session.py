@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from ..config import Config
 from ..cookies.cookie import SessionCookie
+from ..cookies.cookie import system_clock
 from ..cookies.header import client_cookie_line
 from ..cookies.options import CookieOptions
 from ..cookies.signing import Keygrip
@@ -42,6 +43,9 @@ class ClientSettings:
     log: QuietLog = field(default_factory=QuietLog)
 
 
+#: The member of the stored data that says when the session ends, in seconds since 1970.
+_END = " end"
+
 _Stage = Enum("_Stage", ["OPEN", "SETTLED", "FAILED"])
 
 
@@ -53,6 +57,9 @@ class CookieSession(Session):
     in it, and nothing that must not come back. Cookies are parsed when the session is first
     used, and sent only if it changed.
 
+    In the flask profile the cookie says when the session ends, and the server reads none that
+    is older: after the cookie's max age, or ``PERMANENT_SESSION_LIFETIME`` if it has none.
+
     ``cookie`` and ``permanent`` apply to the cookies of this response. They are not stored
     with the data, and have no effect on a response that sends no cookies.
     """
@@ -62,6 +69,8 @@ class CookieSession(Session):
     _received: Received | None = None
     #: The value that the data were read from; None for a new session.
     _original: str | None = None
+    #: When what was read last ends, in seconds since 1970; None for a cookie that Node wrote.
+    _end: object = None
     _stage = _Stage.OPEN
     _forced = _touched = _destroyed = False
 
@@ -179,11 +188,12 @@ class CookieSession(Session):
         if not self._received.value:
             return
         try:
-            self._values = self._decode(self._received.value)
+            values = self._decode(self._received.value)
         except PayloadError as error:
             self._log.error("Ignored an unreadable signed session: %s", error)
             return
-        self._original = self._received.value
+        if not isinstance(self._end, int) or self._end * 1000 > system_clock():
+            self._values, self._original = values, self._received.value
 
     def _lines(self, received: Received) -> list[str]:
         value = self._value_to_send()
@@ -204,8 +214,18 @@ class CookieSession(Session):
             return None
         if policy.destroy_empty and not self._values:
             return ""
+        text = self._with_end()
         check_length(self._settings.config.cookie_name, text)
         return text
+
+    def _with_end(self) -> str:
+        """Return the cookie's value; in the flask profile it says when the session ends."""
+        config = self._settings.config
+        if config.profile == "express":
+            return self._encoded(self._values)
+        self.cookie.reset_max_age()
+        end = self.cookie.expires_at(config.permanent_lifetime)
+        return self._encoded({**self._values, _END: end // 1000})
 
     def _pair(self, value: str) -> list[str]:
         if not self._may_travel(self.cookie, self._request.is_secure):
@@ -248,7 +268,10 @@ class CookieSession(Session):
             payload = base64.b64decode(text, validate=True)
         except ValueError as error:
             raise PayloadError("A session's cookie is not base64.") from error
-        return self._settings.serializer.loads(payload)
+        values = self._settings.serializer.loads(payload)
+        if self._settings.config.profile == "flask":
+            self._end = values.pop(_END, None)
+        return values
 
     @property
     def _data(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,8 @@ from .attributes import check_domain
 from .attributes import check_path
 from .attributes import check_priority
 from .attributes import check_samesite_option
+
+_PREFIX = re.compile("__(?:secure|host-http|host|http)-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +40,22 @@ class CookieOptions:
     def flaw(self, name: str) -> str | None:
         """Return why browsers reject a cookie of this name and these attributes, or None.
 
-        The rules are those of RFC 6265bis §5.7 and, for Partitioned, CHIPS.
+        The rules are those of RFC 6265bis §5.7, and of CHIPS for Partitioned.
         """
         if not self.path.startswith("/"):
             return "SESSION_COOKIE_PATH must begin with '/'"
-        if name.startswith("__Host-") and (self.domain or self.path != "/"):
-            return "a name that begins with __Host- allows no domain and no path but '/'"
+        # Browsers compare prefixes without regard to case.
+        prefix = _PREFIX.match(name.lower())
+        if prefix and "host" in prefix[0] and (self.domain or self.path != "/"):
+            return f"a name that begins with {prefix[0]} allows no domain and no path but '/'"
+        if prefix and "http-" in prefix[0] and not self.httponly:
+            return f"a name that begins with {prefix[0]} needs SESSION_COOKIE_HTTPONLY = True"
         if self.secure:
             return None
         demanding = {
             "SameSite=None": str(self.samesite or "").lower() in ("none", "auto"),
             "Partitioned": self.partitioned,
-            "its name's prefix": name.startswith(("__Secure-", "__Host-")),
+            "its name's prefix": prefix,
         }
         for what, demands in demanding.items():
             if demands:

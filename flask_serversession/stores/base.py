@@ -171,6 +171,17 @@ class SupportsPing(Store, Protocol):
 
 
 @runtime_checkable
+class SupportsCheck(Store, Protocol):
+    """**Optional.** Tells what ``flask sessions check`` cannot see from outside."""
+
+    def check(self) -> list[str]:
+        """Return what makes the store slow, a sentence each.
+
+        :raises ConfigError: if the backend's table, index or settings cannot work.
+        """
+
+
+@runtime_checkable
 class SupportsClose(Store, Protocol):
     """**Optional.** For a store that opens connections itself."""
 

@@ -6,9 +6,12 @@ import itertools
 import json
 import os
 import pty
+import sqlite3
 import sys
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -120,9 +123,94 @@ class TestCheck:
         result = run("check")
 
         assert result.exit_code == 0
-        assert result.output == (
-            "MemoryStore reads.\nIt can: show, destroy, list, count, clear, prune.\n"
+        assert result.output.endswith("\nIt can: show, destroy, list, count, clear, prune.\n")
+
+    def test_check_reads_and_writes_a_probe_and_leaves_nothing(
+        self, run: Run, memory: MemoryStore
+    ) -> None:
+        lines = run("check").output.splitlines()
+
+        assert any(line.startswith("MemoryStore reads (") for line in lines)
+        assert any(line.startswith("MemoryStore writes (") for line in lines)
+        assert memory.count() == 2
+
+    def test_check_fails_without_a_secret(self, make_app: MakeApp) -> None:
+        result = runner_of(make_app(SECRET_KEY=None))("check")
+
+        assert result.exit_code == 1
+        assert "Set app.secret_key" in result.output
+
+    def test_check_warns_of_what_is_insecure_in_testing_mode_too(self, make_app: MakeApp) -> None:
+        app = make_app(
+            SECRET_KEY="dev",
+            SESSION_COOKIE_SAMESITE="None",
+            SESSION_COOKIE_MAX_AGE=timedelta(days=401),
         )
+
+        output = runner_of(app)("check").output
+
+        assert "Warning: SECRET_KEY has a secret of 3 bytes" in output
+        assert "Warning: No browser keeps the session cookie: SameSite=None needs" in output
+        assert "Warning: SESSION_COOKIE_MAX_AGE is 401 days" in output
+
+    def test_a_slow_store_is_warned_about(self, make_app: MakeApp) -> None:
+        class SlowStore(MemoryStore):
+            def create(self, key: str, record: Record) -> bool:
+                time.sleep(0.06)
+                return super().create(key, record)
+
+        result = runner_of(make_app(SESSION_STORE=SlowStore()))("check")
+
+        assert result.exit_code == 0
+        assert "Warning: SlowStore is slow" in result.output
+
+    def test_a_store_that_forgets_its_records_fails(self, make_app: MakeApp) -> None:
+        class ForgetfulStore(MemoryStore):
+            def create(self, key: str, record: Record) -> bool:
+                return True
+
+        result = runner_of(make_app(SESSION_STORE=ForgetfulStore()))("check")
+
+        assert result.exit_code == 1
+        assert "did not keep a record" in result.output
+
+    @pytest.mark.parametrize("create", [True, False])
+    def test_check_fails_over_the_table_of_another_program(
+        self, make_app: MakeApp, tmp_path: Path, create: bool
+    ) -> None:
+        with closing(sqlite3.connect(tmp_path / "sessions.db")) as database:
+            database.execute("CREATE TABLE sessions (id, session_id, data, expiry)")
+        app = make_app(
+            SESSION_STORE=f"sqlite:///{tmp_path / 'sessions.db'}",
+            SESSION_STORE_OPTIONS={"table": "sessions", "create": create},
+        )
+
+        result = runner_of(app)("check")
+        app.extensions["serversession"].close()
+
+        assert result.exit_code == 1
+        assert "it has no payload and no expires_at" in result.output
+
+    def test_check_fails_without_the_table_and_warns_without_its_index(
+        self, make_app: MakeApp, tmp_path: Path
+    ) -> None:
+        app = make_app(
+            SESSION_STORE=f"sqlite:///{tmp_path / 'sessions.db'}",
+            SESSION_STORE_OPTIONS={"create": False},
+        )
+        run = runner_of(app)
+
+        before = run("check")
+        run("setup")
+        with closing(sqlite3.connect(tmp_path / "sessions.db")) as database:
+            database.execute("DROP INDEX ix_server_sessions_expires_at")
+        after = run("check")
+        app.extensions["serversession"].close()
+
+        assert before.exit_code == 1
+        assert "run flask sessions setup" in before.output
+        assert after.exit_code == 0
+        assert "has no index on expires_at" in after.output
 
     def test_a_store_with_only_the_five_verbs_can_show_and_destroy(
         self, run_unlisted: Run
@@ -523,12 +611,15 @@ def test_a_store_that_cannot_list_fails_with_one_line(run_unlisted: Run, words: 
     [["check"], ["count"], ["list"], ["show", ONE], ["destroy", ONE, "--yes"], ["clear", "--yes"]],
     ids=" ".join,
 )
-def test_an_outage_prints_one_line_without_the_password(run_dead: Run, words: list[str]) -> None:
+def test_an_outage_ends_with_one_line_without_the_password(
+    run_dead: Run, words: list[str]
+) -> None:
     result = run_dead(*words)
 
     assert result.exit_code == 1
-    assert result.output.startswith("Error: The session store (Redis) did not answer.")
-    assert result.output.count("\n") == 1
+    last = result.output.splitlines()[-1]
+    assert last.startswith("Error: The session store (Redis) did not answer.")
+    assert words == ["check"] or result.output.count("\n") == 1
     assert "hunter2" not in result.output
 
 

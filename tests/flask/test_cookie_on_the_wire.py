@@ -244,6 +244,31 @@ class TestSetCookie:
         assert attributes_of(line) == "Path=/; HttpOnly"
 
 
+class TestDomain:
+    @pytest.mark.parametrize(
+        ("domain", "host", "fits"),
+        [
+            ("shop.example", "shop.example", True),
+            (".shop.example", "WWW.shop.example:8000", True),
+            ("other.example", "shop.example", False),
+            ("hop.example", "shop.example", False),
+        ],
+    )
+    def test_a_domain_that_the_host_is_not_in_is_logged(
+        self,
+        make_browser: MakeBrowser,
+        caplog: pytest.LogCaptureFixture,
+        domain: str,
+        host: str,
+        fits: bool,
+    ) -> None:
+        browser = make_browser(SESSION_COOKIE_DOMAIN=domain)
+
+        browser.run(write, base_url=f"http://{host}")
+
+        assert [domain in line for line in caplog.messages] == [True] * (not fits)
+
+
 class TestCookieOptions:
     """``SESSION_COOKIE_OPTIONS`` computes the attributes for each request."""
 
@@ -297,6 +322,17 @@ class TestCookieOptions:
 
         with pytest.raises(ConfigError, match="SESSION_COOKIE_OPTIONS returned"):
             browser.run(write)
+
+    def test_attributes_that_browsers_drop_are_logged_once(
+        self, make_browser: MakeBrowser, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        browser = make_browser(SESSION_COOKIE_OPTIONS=lambda request: {"samesite": "none"})
+
+        browser.run(write)
+        browser.run(write)
+
+        [line] = caplog.messages
+        assert line.startswith("SESSION_COOKIE_OPTIONS returned")
 
     def test_invalid_attributes_are_a_500_without_a_cookie(
         self, make_browser: MakeBrowser, caplog: pytest.LogCaptureFixture
@@ -540,6 +576,31 @@ class TestCacheControl:
         response = browser.run(keep_private)
 
         assert response.headers["Cache-Control"] == "private"
+
+    @pytest.mark.parametrize(
+        ("control", "mended"),
+        [
+            ("public, max-age=600", "max-age=600, private"),
+            ("s-maxage=600", "private"),
+            ("max-age=600", "max-age=600"),
+        ],
+    )
+    @pytest.mark.parametrize("store", [MemoryStore(), "cookie"], ids=["stored", "cookie"])
+    def test_no_shared_cache_may_keep_the_cookie(
+        self, make_browser: MakeBrowser, store: object, control: str, mended: str
+    ) -> None:
+        def view() -> tuple[str, dict[str, str]]:
+            write()
+            return "hello", {"Cache-Control": control}
+
+        response = make_browser(SESSION_STORE=store).run(view)
+
+        assert response.headers["Cache-Control"] == mended
+
+    def test_a_public_page_without_a_cookie_stays_public(self, make_browser: MakeBrowser) -> None:
+        response = make_browser().run(lambda: ("hello", {"Cache-Control": "public"}))
+
+        assert response.headers["Cache-Control"] == "public"
 
     def test_a_response_without_a_cookie_gets_no_cache_control(self, browser: Browser) -> None:
         browser.run(write)

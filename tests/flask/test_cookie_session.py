@@ -11,6 +11,7 @@ from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -97,6 +98,11 @@ def lines_with(browser: Browser, header: str, view: Callable[[], None] = read) -
     return cookie_lines(stranger.run(view, headers={"Cookie": header}))
 
 
+def copied(response: TestResponse) -> str:
+    """Return the cookies of a response as a Cookie header, as an attacker copies them."""
+    return "; ".join(line.partition(";")[0] for line in cookie_lines(response))
+
+
 def names(lines: list[str]) -> list[str]:
     return [line.partition("=")[0] for line in lines]
 
@@ -111,6 +117,57 @@ def life_of(line: str) -> timedelta:
     """Return how long the cookie of a line lives from now."""
     [expires] = [part[8:] for part in line.split("; ") if part.startswith("expires=")]
     return parsedate_to_datetime(expires) - datetime.now(timezone.utc)
+
+
+class TestItsEnd:
+    """A copy of the cookie cannot be used for ever."""
+
+    @pytest.mark.parametrize(
+        ("config", "age"),
+        [
+            ({}, timedelta(days=31)),
+            ({"PERMANENT_SESSION_LIFETIME": MINUTE}, MINUTE),
+            ({"SESSION_COOKIE_MAX_AGE": MINUTE}, MINUTE),
+        ],
+    )
+    def test_a_copied_cookie_is_not_read_after_its_max_age(
+        self, make_browser: MakeBrowser, config: dict[str, Any], age: timedelta
+    ) -> None:
+        browser = make_browser(**config)
+        header = copied(browser.run(write))
+
+        with time_machine.travel(datetime.now(timezone.utc) + age - timedelta(seconds=5)):
+            assert see_with(browser, header) == {"user": "ada"}
+        with time_machine.travel(datetime.now(timezone.utc) + age + timedelta(seconds=5)):
+            assert see_with(browser, header) == {}
+
+    def test_a_change_moves_it(self, make_browser: MakeBrowser) -> None:
+        browser = make_browser(PERMANENT_SESSION_LIFETIME=MINUTE)
+        browser.run(write)
+
+        with time_machine.travel(datetime.now(timezone.utc) + timedelta(seconds=50)):
+            header = copied(browser.run(lambda: session.update(cart=1)))
+        with time_machine.travel(datetime.now(timezone.utc) + timedelta(seconds=100)):
+            assert see_with(browser, header) == {"user": "ada", "cart": 1}
+
+    def test_a_session_that_only_differs_in_it_is_not_sent_again(self, ada: Browser) -> None:
+        with time_machine.travel(datetime.now(timezone.utc) + timedelta(seconds=50)):
+            assert cookie_lines(ada.run(write)) == []
+
+    def test_after_it_a_write_starts_anew(self, make_browser: MakeBrowser) -> None:
+        browser = make_browser(PERMANENT_SESSION_LIFETIME=MINUTE)
+        header = copied(browser.run(write))
+
+        with time_machine.travel(datetime.now(timezone.utc) + 2 * MINUTE):
+            lines = lines_with(browser, header, lambda: session.update(cart=1))
+            assert see_with(browser, "; ".join(line.partition(";")[0] for line in lines)) == {
+                "cart": 1
+            }
+
+    def test_the_express_profile_sends_what_node_sends(self, make_browser: MakeBrowser) -> None:
+        browser = make_browser(SESSION_PROFILE="express")
+
+        assert copied(browser.run(write)) == ADA
 
 
 class TestLazily:
@@ -157,8 +214,10 @@ class TestData:
     def test_what_is_written_is_there_in_the_next_request(self, ada: Browser) -> None:
         assert ada.data() == {"user": "ada"}
 
-    def test_a_changed_session_sends_both_cookies_and_tells_caches(self, browser: Browser) -> None:
-        response = browser.run(write)
+    def test_a_changed_session_sends_both_cookies_and_tells_caches(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        response = make_browser(SESSION_PROFILE="express").run(write)
 
         value, signature = ADA.split("; ")
         assert cookie_lines(response) == [
@@ -215,7 +274,7 @@ class TestData:
     def test_an_emptied_session_is_sent_without_destroy_empty(
         self, make_browser: MakeBrowser
     ) -> None:
-        browser = make_browser(SESSION_DESTROY_EMPTY=False)
+        browser = make_browser(SESSION_PROFILE="express")
         browser.run(write)
 
         [line, _] = cookie_lines(browser.run(lambda: session.clear()))
@@ -454,7 +513,7 @@ class TestSize:
     def test_the_longest_cookie_that_browsers_accept_is_sent(
         self, make_browser: MakeBrowser, name: str
     ) -> None:
-        browser = make_browser(SESSION_COOKIE_NAME=name)
+        browser = make_browser(SESSION_PROFILE="express", SESSION_COOKIE_NAME=name)
 
         [line, _] = cookie_lines(browser.run(lambda: session.update(x="x" * self.FITS)))
 
@@ -463,7 +522,7 @@ class TestSize:
 
     def test_name_and_value_count_together(self, make_browser: MakeBrowser) -> None:
         with pytest.raises(SessionTooLarge, match="4097 bytes"):
-            make_browser(SESSION_COOKIE_NAME="exactly_9").run(
+            make_browser(SESSION_PROFILE="express", SESSION_COOKIE_NAME="exactly_9").run(
                 lambda: session.update(x="x" * self.FITS)
             )
 
@@ -630,7 +689,13 @@ class TestTheApplication:
         with pytest.raises(ConfigError, match="overwrite"):
             make_browser(SESSION_STORE_OPTIONS=options)
 
-    @pytest.mark.parametrize("command", COMMANDS)
+    def test_check_resolves_the_secret_and_passes(self, browser: Browser) -> None:
+        result = browser.application.test_cli_runner().invoke(args=["sessions", "check"])
+
+        assert result.exit_code == 0
+        assert "The browsers keep the sessions" in result.output
+
+    @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "check"])
     def test_every_command_says_that_the_browsers_keep_the_sessions(
         self, browser: Browser, command: str
     ) -> None:
@@ -674,7 +739,7 @@ class TestTheApplication:
 
     def test_it_does_not_warn_of_memory(self, caplog: pytest.LogCaptureFixture) -> None:
         app = Flask(__name__)
-        app.config.update(SECRET_KEY=SECRET, SESSION_STORE="cookie")
+        app.config.update(SECRET_KEY=token_hex(), SESSION_STORE="cookie")
 
         with caplog.at_level(logging.WARNING):
             ServerSession(app)

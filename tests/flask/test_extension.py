@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import socket
 import warnings
+from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import flask
@@ -187,10 +189,15 @@ class TestSecret:
 
     @pytest.mark.parametrize("fallbacks", [[""], "old", [None], [b""]])
     def test_an_unusable_fallback_is_refused(self, make_app: MakeApp, fallbacks: object) -> None:
-        browser = browser_of(make_app(SECRET_KEY_FALLBACKS=fallbacks))
-
         with pytest.raises(ConfigError, match="SECRET_KEY_FALLBACKS"):
-            browser.run(lambda: session.get("user"))
+            make_app(SECRET_KEY_FALLBACKS=fallbacks)
+
+    @pytest.mark.parametrize("key", [12345, ["a", "list"]])
+    def test_a_key_of_another_type_is_refused_at_start_up(
+        self, make_app: MakeApp, key: object
+    ) -> None:
+        with pytest.raises(ConfigError, match="SECRET_KEY"):
+            make_app(SECRET_KEY=key)
 
 
 class TestStore:
@@ -308,7 +315,7 @@ class TestStore:
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.WARNING):
-            ServerSession(flask_app(TESTING=False))
+            ServerSession(flask_app(TESTING=False, SECRET_KEY=token_hex()))
 
         [record] = caplog.records
         assert "Set SESSION_STORE" in record.getMessage()
@@ -320,6 +327,86 @@ class TestStore:
         ServerSession(flask_app(**config))
 
         assert caplog.records == []
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture, **config: Any) -> list[str]:
+    """Return what an application in production is told at start-up."""
+    safe = {"SECRET_KEY": token_hex(), "SESSION_STORE": CountingStore(MemoryStore())}
+    ServerSession(flask_app(TESTING=False, **{**safe, **config}))
+    return caplog.messages
+
+
+class TestInsecureSettings:
+    @pytest.mark.parametrize(
+        "secret",
+        ["dev", "fifteen bytes!!", "please-CHANGE me! please", b'_5#y2L"F4Q8z\n\xec]/', "ä" * 7],
+    )
+    @pytest.mark.parametrize("key", ["SECRET_KEY", "SESSION_SECRET"])
+    def test_a_weak_secret_is_logged_and_not_shown(
+        self, caplog: pytest.LogCaptureFixture, key: str, secret: str | bytes
+    ) -> None:
+        [line] = warnings_of(caplog, **{key: secret})
+
+        assert line.startswith(f"{key} has a secret")
+        assert str(secret) not in line
+
+    def test_a_weak_secret_that_is_set_later_is_logged_once(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        app = flask_app(TESTING=False, SECRET_KEY=None, SESSION_STORE=MemoryStore())
+        ServerSession(app)
+        serve_browsers(app)
+        app.secret_key = "weak"
+        caplog.clear()
+
+        for _ in range(2):
+            browser_of(app).run(lambda: session.update(user="ada"))
+
+        assert len(caplog.messages) == 1
+
+    def test_a_weak_fallback_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        assert len(warnings_of(caplog, SECRET_KEY_FALLBACKS=["weak"])) == 1
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("SESSION_COOKIE_MAX_AGE", timedelta(days=401)),
+            ("SESSION_COOKIE_MAX_AGE", 86_400_000),
+            ("SESSION_COOKIE_MAX_AGE", 1_800_000),
+            ("PERMANENT_SESSION_LIFETIME", timedelta(days=500)),
+            ("SESSION_IDLE_TIMEOUT", 3_600_000),
+            ("SESSION_TOUCH_INTERVAL", timedelta(days=1)),
+        ],
+    )
+    def test_an_age_that_cannot_be_meant_is_logged_with_its_key(
+        self, caplog: pytest.LogCaptureFixture, key: str, value: object
+    ) -> None:
+        [line] = warnings_of(caplog, **{key: value})
+
+        assert line.startswith(key)
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            {"SESSION_COOKIE_MAX_AGE": timedelta(days=400)},
+            {"SESSION_COOKIE_MAX_AGE": timedelta(days=30)},
+            {"SESSION_COOKIE_MAX_AGE": 1000},
+            {"SESSION_IDLE_TIMEOUT": timedelta(days=365)},
+            {"SESSION_TOUCH_INTERVAL": timedelta(hours=23)},
+        ],
+    )
+    def test_a_usual_setting_is_not_logged(
+        self, caplog: pytest.LogCaptureFixture, config: dict[str, Any]
+    ) -> None:
+        assert warnings_of(caplog, **config) == []
+
+    @pytest.mark.parametrize("mode", [{"TESTING": True}, {"TESTING": False, "DEBUG": True}])
+    def test_development_and_tests_may_use_any(
+        self, caplog: pytest.LogCaptureFixture, mode: dict[str, bool]
+    ) -> None:
+        ServerSession(flask_app(SECRET_KEY="dev", SESSION_COOKIE_MAX_AGE=86_400_000, **mode))
+
+        assert caplog.messages == []
 
 
 class TestUnknownKeys:

@@ -322,6 +322,24 @@ class TestGenid:
         with pytest.raises(ConfigError, match="SESSION_GENID must return a non-empty str"):
             browser.run(lambda: session.update(user="ada"))
 
+    def test_an_id_that_others_could_guess_is_logged_once(
+        self, make_browser: MakeBrowser, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        numbers = itertools.count(10_000_000)
+        browser = make_browser(SESSION_GENID=lambda request: str(next(numbers)))
+
+        for _ in range(2):
+            browser.run(lambda: session.clear() or session.update(user="ada"))
+
+        assert [line for line in caplog.messages if "8 characters" in line] == caplog.messages
+        assert len(caplog.messages) == 1
+
+    def test_an_id_that_no_cookie_can_hold_is_refused(self, make_browser: MakeBrowser) -> None:
+        browser = make_browser(SESSION_GENID=lambda request: "x" * 4096)
+
+        with pytest.raises(ConfigError, match="SESSION_GENID returned an id of 4096 characters"):
+            browser.run(lambda: session.update(user="ada"))
+
     def test_it_is_called_again_after_a_failure(self, make_browser: MakeBrowser) -> None:
         ids = iter(["", "id"])
         browser = make_browser(SESSION_GENID=lambda request: next(ids))

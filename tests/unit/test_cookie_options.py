@@ -17,6 +17,12 @@ from flask_serversession.cookies.options import CookieOptions
         ("__Secure-shop", {}, "its name's prefix needs SESSION_COOKIE_SECURE"),
         ("__Host-shop", {"secure": True, "domain": "example.com"}, "no domain"),
         ("__Host-shop", {"secure": True, "path": "/shop"}, "no path but '/'"),
+        ("__hOST-shop", {"secure": True, "domain": "example.com"}, "no domain"),
+        ("__secure-shop", {}, "its name's prefix needs SESSION_COOKIE_SECURE"),
+        ("__Http-shop", {}, "its name's prefix needs SESSION_COOKIE_SECURE"),
+        ("__Http-shop", {"secure": True, "httponly": False}, "HTTPONLY"),
+        ("__Host-Http-shop", {"secure": True, "httponly": False}, "HTTPONLY"),
+        ("__Host-Http-shop", {"secure": True, "domain": "example.com"}, "no domain"),
         ("session", {"path": "shop"}, "SESSION_COOKIE_PATH must begin with '/'"),
     ],
 )
@@ -38,6 +44,8 @@ def test_a_cookie_that_browsers_reject_has_a_flaw(
         ("session", {"partitioned": True}),
         ("__Host-shop", {}),
         ("__Secure-shop", {"domain": "example.com", "path": "/shop"}),
+        ("__Http-shop", {"domain": "example.com", "path": "/shop"}),
+        ("__Host-Http-shop", {}),
     ],
 )
 def test_a_secure_cookie_has_no_flaw(name: str, given: dict[str, Any], secure: Any) -> None:

@@ -29,6 +29,7 @@ from .engine import Database
 from .fast_path import Outcome
 from .layouts import Wanted
 from .statements import Statements
+from .table import check_table
 from .table import Layout
 from .table import make_missing
 
@@ -81,6 +82,13 @@ class Rows:
         with self.database.errors:
             self.database.healed(self._make_missing)
         self._setup_due = False
+
+    def check(self) -> list[str]:
+        """Return what makes the table slow; raise ConfigError if it is not the layout's."""
+        if self._setup_due:
+            self.setup()
+        with self.database.errors, self.database.connect() as connection:
+            return check_table(connection, self.layout.table)
 
     def _make_missing(self) -> None:
         with self.database.connect() as connection:

@@ -276,6 +276,10 @@ class SQLAlchemyStore:
         with self._rows.database.errors:
             self._rows.database.send(self._rows.sql.ping, {})
 
+    def check(self) -> list[str]:
+        """Compare the table in the database with the layout."""
+        return self._rows.check()
+
     def close(self) -> None:
         """Close the store's own connections; those of an application's pool stay open."""
         if "database" in vars(self._rows):

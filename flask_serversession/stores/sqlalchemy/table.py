@@ -255,6 +255,22 @@ def make_missing(connection: sa.Connection, layout: Layout) -> None:
             part.create(connection, checkfirst=True)
 
 
+def check_table(connection: sa.Connection, table: sa.Table) -> list[str]:
+    """Return what makes the table slow; raise ConfigError if it is missing or another's."""
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(table.name, schema=table.schema):
+        raise ConfigError(
+            f"The table {table.name!r} does not exist: run flask sessions setup, or the"
+            " application's migrations."
+        )
+    _refuse_another_table(connection, table)
+    expiry = table.c.expires_at.name
+    indexes = inspector.get_indexes(table.name, schema=table.schema)
+    if any(index["column_names"][:1] == [expiry] for index in indexes):
+        return []
+    return [f"The table {table.name!r} has no index on {expiry}, so prune reads every row."]
+
+
 def _refuse_another_table(connection: sa.Connection, table: sa.Table) -> None:
     inspector = sa.inspect(connection)
     if not inspector.has_table(table.name, schema=table.schema):

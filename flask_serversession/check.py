@@ -1,0 +1,86 @@
+"""Finds out before traffic does whether an application's sessions will work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from typing import TypeVar
+
+from .config import secrets_from
+from .config.flaws import flaws_of
+from .config.flaws import flaws_of_secrets
+from .cookies.ids import generate_id
+from .errors import StoreError
+from .manager import SessionManager
+from .stores.base import Record
+from .stores.base import Store
+from .stores.base import SupportsCheck
+from .stores.base import SupportsPing
+from .stores.base import utc_now
+
+T = TypeVar("T")
+
+_PROBE = b'{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}}'
+_LIFE_OF_THE_PROBE = timedelta(minutes=1)
+#: Milliseconds. Requests wait as long, so a store in the same network should be faster.
+_SLOW = 50
+
+
+def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was found, a line each; those that begin with "Warning" need attention.
+
+    :raises ServerSessionError: if the sessions of the application cannot work.
+    """
+    config = manager.config
+    secrets = secrets_from(app_config, config.secret)
+    key = "SESSION_SECRET" if config.secret else "SECRET_KEY"
+    yield f"{key} signs the cookies."
+    yield from map(_warning, flaws_of_secrets(secrets, key=key))
+    flaw = config.cookie.flaw(config.cookie_name)
+    if flaw and config.cookie_per_request is None:
+        yield _warning(f"No browser keeps the session cookie: {flaw}.")
+    yield from map(_warning, flaws_of(config))
+    if config.store == "cookie":
+        yield "The browsers keep the sessions: SESSION_STORE is 'cookie'."
+        return
+    yield from _findings_of(manager.store)
+
+
+def _findings_of(store: Store) -> Iterator[str]:
+    name = type(store).__name__
+    if isinstance(store, SupportsPing):
+        store.ping()
+        yield f"{name} answers."
+    if isinstance(store, SupportsCheck):
+        yield from map(_warning, store.check())
+    key, record = f"check-{generate_id()}", Record(_PROBE, utc_now() + _LIFE_OF_THE_PROBE)
+    store.load(key)  # connects, and creates a table if need be
+    _, reading = _timed(lambda: store.load(key))
+    created, writing = _timed(lambda: store.create(key, record))
+    try:
+        found = store.load(key)
+    finally:
+        removed = store.delete(key)
+    if not (created and found and removed):
+        raise StoreError(
+            f"{name} did not keep a record that it had stored. Look for a read-only replica, a"
+            " full cache, or a clock that is ahead."
+        )
+    yield f"{name} reads ({reading:.1f} ms)."
+    yield f"{name} writes ({writing:.1f} ms)."
+    if max(reading, writing) > _SLOW:
+        yield _warning(f"{name} is slow: each request that uses its session waits for it.")
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, float]:
+    began = time.monotonic()
+    result = call()
+    return result, (time.monotonic() - began) * 1000
+
+
+def _warning(text: str) -> str:
+    return f"Warning: {text}"

@@ -1,0 +1,88 @@
+"""Settings that work, and that a deployment should not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import Config
+    from . import Secrets
+
+_SHORTEST_SECRET = 16
+#: Parts of secrets that were written to be replaced, without case and punctuation.
+_PLACEHOLDERS: Final = (
+    "changeme",
+    "changethis",
+    "replaceme",
+    "keyboardcat",
+    "yoursecret",
+    "secretkey",
+    "supersecret",
+    "notasecret",
+    "placeholder",
+    "onlyfor",
+)
+#: The keys that Flask's documentation shows.
+_PUBLISHED: Final = (
+    b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+    b'_5#y2L"F4Q8z\n\xec]/',
+)
+_A_RANDOM_ONE = (
+    "anyone who guesses it can sign cookies. Use the output of"
+    " python -c 'import secrets; print(secrets.token_hex(32))'."
+)
+
+_SECOND, _DAY = 1000, 86_400_000
+#: Browsers cut longer ages (RFC 6265bis §5.5).
+_LONGEST_AGE = 400 * _DAY
+#: From this age on, whole minutes of milliseconds that are no whole days of seconds are odd.
+_SUSPICIOUS_AGE = 10 * _DAY
+
+
+def flaws_of(config: Config) -> Iterator[str]:
+    """Yield what is wrong with the options, a sentence each, naming the key."""
+    ages = {
+        "SESSION_COOKIE_MAX_AGE": config.cookie.max_age or 0,
+        "PERMANENT_SESSION_LIFETIME": config.permanent_lifetime,
+        "SESSION_IDLE_TIMEOUT": config.idle_timeout,
+    }
+    for key, age in ages.items():
+        if _looks_like_milliseconds(age):
+            yield f"{key} is {_days(age)}: it is in seconds, but looks like milliseconds."
+        elif age > _LONGEST_AGE and key != "SESSION_IDLE_TIMEOUT":
+            yield f"{key} is {_days(age)}: browsers keep a cookie for at most 400 days."
+    interval = config.touch_interval or 0
+    if interval >= config.idle_timeout:
+        yield (
+            "SESSION_TOUCH_INTERVAL is not shorter than SESSION_IDLE_TIMEOUT: a session that is"
+            " in use ends before a request may extend it."
+        )
+
+
+def flaws_of_secrets(secrets: Secrets, *, key: str) -> Iterator[str]:
+    """Yield why secrets are easy to guess, without showing them.
+
+    :param key: where they are set.
+    """
+    for secret in secrets:
+        content = secret.encode() if isinstance(secret, str) else secret
+        letters = "".join(filter(str.isalnum, content.decode(errors="ignore").lower()))
+        if len(content) < _SHORTEST_SECRET:
+            yield (
+                f"{key} has a secret of {len(content)} bytes, fewer than {_SHORTEST_SECRET}:"
+                f" {_A_RANDOM_ONE}"
+            )
+        elif content in _PUBLISHED or any(word in letters for word in _PLACEHOLDERS):
+            yield f"{key} has a secret that looks like a placeholder: {_A_RANDOM_ONE}"
+
+
+def _looks_like_milliseconds(age: int) -> bool:
+    seconds = age // _SECOND
+    is_whole_days = age % _DAY == 0 and age <= _LONGEST_AGE
+    return age >= _SUSPICIOUS_AGE and seconds % 60_000 == 0 and not is_whole_days
+
+
+def _days(age: int) -> str:
+    return f"{age / _DAY:.0f} days"
