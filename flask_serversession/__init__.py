@@ -19,6 +19,7 @@ from .interface import manager_of as manager_of
 from .interface import session as session
 from .manager import SessionManager as SessionManager
 from .sessions.base import Session as Session
+from .signals import session_ambiguous as session_ambiguous
 from .signals import session_conflict as session_conflict
 from .signals import session_created as session_created
 from .signals import session_destroyed as session_destroyed
@@ -51,6 +52,7 @@ __all__ = [
     "session",
     "Session",
     "session_lock",
+    "session_ambiguous",
     "session_conflict",
     "session_created",
     "session_destroyed",

@@ -20,6 +20,9 @@ _signals = Namespace()
 session_created: NamedSignal = _signals.signal("session-created")
 #: The session was read from the store; the application has not seen its data yet.
 session_loaded: NamedSignal = _signals.signal("session-loaded")
+#: The browser sent several ids that we signed, as ``ids``: a cookie of another path or domain is
+#: left over. ``session`` is the first that the store has, or a new one.
+session_ambiguous: NamedSignal = _signals.signal("session-ambiguous")
 #: A session's data were replaced in the store.
 session_saved: NamedSignal = _signals.signal("session-saved")
 #: A session's expiry was moved in the store, its data untouched.

@@ -10,8 +10,6 @@ from ..errors import SessionTooLarge
 
 #: The longest name and value, together, that browsers accept (RFC 6265bis §5.6).
 LONGEST_COOKIE = 4096
-#: A browser sends one cookie for each matching path and domain. Many more are an attack.
-_MOST_COOKIES = 8
 
 
 class Received(NamedTuple):
@@ -28,8 +26,8 @@ def receive(header: str, name: str, keys: Keygrip) -> Received:
 
     A signature by an older key is renewed. A signature by no key of ours is removed.
     """
-    values = _cookies(header, name)
-    signatures = list(filter(None, _cookies(header, signature_name(name))))
+    values = raw_cookie_values(header, name)
+    signatures = list(filter(None, raw_cookie_values(header, signature_name(name))))
     for value in values:
         signed = f"{name}={value}"
         for signature in signatures:
@@ -56,7 +54,3 @@ def check_length(name: str, value: str) -> None:
             f" {LONGEST_COOKIE}. Store less in the session, or keep it on the server with any"
             " SESSION_STORE other than 'cookie'."
         )
-
-
-def _cookies(header: str, name: str) -> list[str]:
-    return raw_cookie_values(header, name)[:_MOST_COOKIES]

@@ -23,6 +23,10 @@ from .header import USUAL_ESCAPES
 PREFIX = "s:"
 #: Browsers drop longer cookies (RFC 6265 §6.1), so a longer one is not ours.
 _LONGEST_VALUE = 4096
+#: A browser sends one cookie for each path and domain that match. Many more are an attack.
+_MOST_VALUES = 8
+#: How many ids of one request are looked up in the store.
+_MOST_IDS = 4
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -64,20 +68,17 @@ class CookieSigner:
         value, _, signature = signed[len(PREFIX) :].rpartition(".")
         return value or None if self.is_signature(value, signature) else None
 
-    def find(self, header: str, name: str) -> str | None:
-        """Return the first value that a Cookie header has for a name and that we signed.
+    def find(self, header: str, name: str) -> list[str]:
+        """Return the values that a Cookie header has for a name and that we signed: 4 at most.
 
         express-session looks at the first cookie of the name only. There a stale cookie of
         another path or domain hides the good one, and every login ends at the login form
         again (its issue 881).
         """
         if name not in header:
-            return None
-        for value in cookie_values(header, name):
-            unsigned = self.unsign(value)
-            if unsigned is not None:
-                return unsigned
-        return None
+            return []
+        values = filter(None, map(self.unsign, cookie_values(header, name)))
+        return list(dict.fromkeys(values))[:_MOST_IDS]
 
 
 class Keygrip:
@@ -143,7 +144,7 @@ class _KeygripSignature(SigningAlgorithm):
 
 
 def cookie_values(header: str, name: str) -> list[str]:
-    """Return each value that a Cookie header has for a name, decoded, in order."""
+    """Return the first eight values that a Cookie header has for a name, decoded, in order."""
     return list(map(_decoded, raw_cookie_values(header, name)))
 
 
@@ -154,6 +155,8 @@ def raw_cookie_values(header: str, name: str) -> list[str]:
         found, separator, value = part.partition("=")
         if separator and found.strip() == name and len(value) <= _LONGEST_VALUE:
             values.append(value.strip().strip('"'))
+            if len(values) == _MOST_VALUES:
+                break
     return values
 
 

@@ -22,7 +22,9 @@ def lock(session: StoredSession, *, timeout: float, ttl: float) -> Iterator[None
 
     Errors are those of :meth:`.base.Session.lock`.
     """
-    store, copy = session._enter(), session._copy
+    store = session._enter()
+    # With several cookies, only the store tells which session is to be locked.
+    copy = session._checked_out() if session._other_ids else session._copy
     sid = copy.stored_id if copy else session._sent_id
     if sid is None or session._is_locked:
         yield  # no other request knows a new session; a nested block needs no second lock

@@ -135,6 +135,7 @@ def _end_unless_changed(session: StoredSession, copy: WorkingCopy) -> bool:
     if not copy.end_unless_changed(session._notify):
         return False
     session._ended_cookie = session._ended_cookie or copy.draft.cookie
+    session._end_others()
     session._begin()
     return True
 

@@ -41,6 +41,16 @@ _LOST = (
 )
 
 
+_UNREADABLE = "A stored session is unreadable and is treated as absent: %s"
+_AMBIGUOUS = (
+    "A browser sent several signed cookies named %r; the first stored session is used."
+    " This application sets the cookie with Path=%s and %s. Look for one that an earlier"
+    " SESSION_COOKIE_PATH or SESSION_COOKIE_DOMAIN left over, or that another application"
+    " with the same secret sets on this host or a parent domain. A new"
+    " SESSION_COOKIE_NAME leaves it behind."
+)
+
+
 class Fate(Enum):
     """What becomes of a session when it is settled."""
 
@@ -85,6 +95,8 @@ class StoredSession(Session):
         self._request = request
         #: The signed id in the request's cookie. The first use looks for it.
         self._sent_id: str | None = sid
+        #: The signed ids in its other cookies of this name: three at most.
+        self._other_ids: list[str] = []
 
     @property
     def id(self) -> str:
@@ -173,29 +185,38 @@ class StoredSession(Session):
         return self._settings.log
 
     def _checked_out(self) -> WorkingCopy:
-        """Return the working copy. The first call loads what the cookie names, if anything."""
+        """Return the working copy. The first call loads what a cookie names, or begins anew."""
         if self._copy is not None:
             return self._copy
-        store, sid = self._enter(), self._sent_id
-        try:
-            found = None if sid is None else self._found(sid, store.load(sid))
-        except PayloadError as error:
-            self._log.error("A stored session is unreadable and is treated as absent: %s", error)
-            self._unreadable = sid
-            found = None
+        store, found = self._enter(), None
+        sent = [] if self._sent_id is None else [self._sent_id, *self._other_ids]
+        for sid in sent:
+            try:
+                found = self._found(sid, store.load(sid)) or found
+            except PayloadError as error:
+                self._log.error(
+                    "A stored session is unreadable and is treated as absent: %s", error
+                )
+                self._unreadable = sid
+            if found is not None and found.draft.superseded_until is None:
+                break  # a superseded session is used only if there is no other
         if found is None:
-            return self._begin()
-        self._copy = found
-        self._notify(signals.session_loaded)
-        return found
+            copy = self._begin()
+        else:
+            self._copy, self._sent_id, copy = found, found.id, found
+            self._notify(signals.session_loaded)
+        if self._other_ids:
+            self._tell_of_ambiguity(sent)
+        return copy
 
     def _enter(self) -> RequestStore:
-        """Return the request's store. The first call looks for the cookie; none loads."""
+        """Return the request's store. The first call looks for the cookies; none loads."""
         if self._store is None:
             settings = self._settings
             if self._sent_id is None:
                 header, name = self._request.cookie_header, settings.config.cookie_name
-                self._sent_id = settings.signer().find(header, name)
+                if ids := settings.signer().find(header, name):
+                    self._sent_id, *self._other_ids = ids
             self._store = RequestStore(settings)
         return self._store
 
@@ -235,8 +256,16 @@ class StoredSession(Session):
         if ended is not None and store.delete(ended):
             self._notify(signals.session_destroyed, id=ended)
         self._unreadable = None
+        self._end_others()
         self._begin()
         return ended
+
+    def _end_others(self) -> None:
+        """Delete the other sessions that the cookies name: one of them would be the next."""
+        others, self._other_ids = self._other_ids, []
+        for sid in others:
+            if self._enter().delete(sid):
+                self._notify(signals.session_destroyed, id=sid)
 
     def _save(self, copy: WorkingCopy) -> None:
         body = copy.draft.dump()
@@ -281,6 +310,13 @@ class StoredSession(Session):
     def _tell_of_the_end(self) -> None:
         logger.info("A session ended while a request used it; the request's changes are dropped.")
         self._notify(signals.session_conflict, outcome="gone")
+
+    def _tell_of_ambiguity(self, ids: list[str]) -> None:
+        self._other_ids = [sid for sid in ids if sid != self._sent_id]
+        cookie = self._request.cookie_options()
+        domain = f"Domain={cookie.domain}" if cookie.domain else "no Domain"
+        self._log.warn(_AMBIGUOUS, self._settings.config.cookie_name, cookie.path, domain)
+        self._notify(signals.session_ambiguous, ids=ids)
 
     @property
     def _reads_empty(self) -> bool:

@@ -92,8 +92,9 @@ def change_elsewhere(browser: Browser) -> None:
     browser.twin().run(lambda: session.update(theme="dark"))
 
 
-def test_there_are_eight_signals() -> None:
+def test_there_are_nine_signals() -> None:
     assert sorted(SIGNALS) == [
+        "ambiguous",
         "conflict",
         "created",
         "destroyed",

@@ -137,6 +137,12 @@ def test_a_value_longer_than_browsers_keep_is_skipped() -> None:
     assert list(cookie_values(header, "session")) == ["y" * 4096]
 
 
+def test_only_the_first_eight_values_are_read() -> None:
+    header = "; ".join(f"other=0; session={number}" for number in range(10_000))
+
+    assert cookie_values(header, "session") == ["0", "1", "2", "3", "4", "5", "6", "7"]
+
+
 @pytest.mark.parametrize(
     ("request_path", "cookie_path", "matches"),
     [

@@ -59,6 +59,7 @@ PUBLIC = {
         "StoreUnavailable",
     ],
     "flask_serversession.signals": [
+        "session_ambiguous",
         "session_conflict",
         "session_created",
         "session_destroyed",
