@@ -94,5 +94,7 @@ def _code(error: BaseException) -> object:
     driver = error.orig if isinstance(error, exc.DBAPIError) else None
     if driver is None:
         return None
-    state: object = getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None)
-    return state or (driver.args[0] if driver.args else None)
+    first: object = driver.args[0] if driver.args else None
+    if isinstance(first, int):  # PyMySQL has an SQLSTATE as well, which says less
+        return first
+    return getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None) or first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -15,18 +16,22 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from ..base import epoch_milliseconds
 from ..base import from_epoch_milliseconds
 from ..base import is_expired
 from ..base import Record
 from .answers import errors_of
+from .answers import is_missing_table
 from .engine import Database
 from .fast_path import Outcome
 from .layouts import Wanted
 from .statements import Statements
 from .table import Layout
 from .table import make_missing
+
+logger: logging.Logger = logging.getLogger("flask_serversession")
 
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
@@ -46,7 +51,7 @@ class Rows:
         self._find_engine = find_engine
         #: Where the engine is found.
         self.context: Callable[[], AbstractContextManager[object]] = nullcontext
-        self._setup_due = create
+        self._creates = self._setup_due = create
 
     def use(self, database: Database) -> None:
         """Set the database; raise at once if it cannot have the layout."""
@@ -86,6 +91,13 @@ class Rows:
         if self._setup_due:
             self.setup()
         parameters.update(self.constants)
+        try:
+            return self.database.send(statement, parameters)
+        except exc.DBAPIError as error:
+            if not self._creates or not is_missing_table(error):
+                raise
+        logger.warning("The sessions' table was dropped while in use; the store creates it again.")
+        self.setup()
         return self.database.send(statement, parameters)
 
     def replace(self, key: str, record: Record, replacing: Record | None) -> Outcome:

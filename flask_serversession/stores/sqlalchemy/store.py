@@ -26,6 +26,8 @@ try:
     from .engine import Database
     from .layouts import Wanted
     from .lock import CONNECTION_LOCKS
+    from .migrations import belongs_to
+    from .migrations import plain_table
     from .rows import first_record
     from .rows import now
     from .rows import Rows
@@ -72,7 +74,7 @@ class SQLAlchemyStore:
         ``express`` is the usual one of the dialect. Some round an expiry to the second.
     :param table: the table's name; by default the layout's.
     :param schema: the table's schema; on MySQL, another database.
-    :param create: call :meth:`setup` on first use.
+    :param create: call :meth:`setup` on first use, and again if the table was dropped.
     :param time_zone: for ``connect-pg-simple``, the TimeZone of Node's connections; by
         default the server's for this role and database.
     :raises ConfigError: for an engine that cannot work, at once or on first use.
@@ -147,8 +149,19 @@ class SQLAlchemyStore:
 
     @cached_property
     def table(self) -> sa.Table:
-        """The table, for an application whose migrations create it (with ``create=False``)."""
-        return self._rows.layout.table
+        """A copy of the table for the migrations of an application.
+
+        Its types are SQLAlchemy's own.
+        """
+        return plain_table(self._rows.layout.table)
+
+    def include_object(self, item: Any, *_others: Any) -> bool:
+        """Return False for this store's table, its index and the table of its locks.
+
+        This is an ``include_object`` for Alembic, whose ``autogenerate`` then leaves tables
+        alone that the store creates.
+        """
+        return not belongs_to(self._rows.layout.table, item)
 
     def load(self, key: str) -> Record | None:
         return first_record(self._rows.run(self._rows.sql.load, key=key, now=now()).rows)
