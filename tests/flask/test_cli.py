@@ -314,7 +314,7 @@ def test_an_outage_is_an_error_of_one_line_without_the_password(
     result = run_dead(*words)
 
     assert result.exit_code == 1
-    assert result.output.startswith("Error: The session store (Redis) did not answer.")
+    assert result.output.startswith("Error: The session store (Redis at ")
     assert result.output.count("\n") == 1
     assert "hunter2" not in result.output
 

@@ -20,6 +20,8 @@ from werkzeug.test import TestResponse
 from flask_serversession import session_store_error
 from flask_serversession import StoreError
 from flask_serversession import StoreUnavailable
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -335,6 +337,38 @@ class TestNull:
         assert response.status_code == 500
         assert cookie_lines(response) == []
         assert member.sid == SID
+
+
+@pytest.mark.parametrize(
+    ("view", "status"),
+    [
+        pytest.param(lambda: session["user"], 200, id="a read whose touch is due"),
+        pytest.param(lambda: session.touch(), 500, id="a touch that was asked for"),
+        pytest.param(lambda: session.update(user="eve"), 500, id="a write"),
+    ],
+)
+def test_a_store_that_takes_no_writes_still_answers_readers(
+    make_app: MakeApp, view: Callable[[], object], status: int
+) -> None:
+    failover = StoreUnavailable("a replica now")
+    failover.is_read_only = True
+
+    class Demoted(MemoryStore):
+        def touch(self, key: str, expires_at: datetime) -> bool:
+            raise failover
+
+        def save(self, key: str, record: Record, **options: Any) -> Refusal | None:
+            raise failover
+
+    app = make_app(SESSION_STORE=Demoted(), SESSION_TOUCH_INTERVAL=0)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    browser = browser_of(app)
+    browser.run(lambda: session.update(user="ada"))
+
+    response = browser.run(view)
+
+    assert response.status_code == status
+    assert cookie_lines(response) == []
 
 
 def test_a_reader_is_answered_where_its_touch_fails_and_reads_may(make_app: MakeApp) -> None:
