@@ -13,6 +13,7 @@ from .servers.base import REPORT
 from .servers.mariadb import mysql_url as mysql_url
 from .servers.memcached import memcached_url as memcached_url
 from .servers.mongodb import mongodb_url as mongodb_url
+from .servers.pgbouncer import pgbouncer_url as pgbouncer_url
 from .servers.postgresql import postgresql_url as postgresql_url
 from .servers.redis import redis_cluster_url as redis_cluster_url
 from .servers.redis import redis_program as redis_program

@@ -7,6 +7,7 @@ from ..errors import SessionConflict
 from ..errors import SessionGone
 from ..errors import SessionSerializationError
 from ..errors import StoreError
+from ..errors import StoreUnavailable
 from ..log import logger
 from ..stores.base import EPOCH
 from ..stores.base import MILLISECOND
@@ -143,10 +144,13 @@ def _end_unless_changed(session: StoredSession, copy: WorkingCopy) -> bool:
 def _extend(session: StoredSession, copy: WorkingCopy) -> None:
     try:
         copy.extend(session._notify)
-    except StoreError:
-        if session._settings.config.store_error == "raise":
+    except StoreError as error:
+        # Nothing that was asked for is lost if the store can be read and not written: the
+        # session only expires earlier.
+        can_be_read = isinstance(error, StoreUnavailable) and error.is_read_only
+        is_lost = copy.touched or not can_be_read
+        if is_lost and session._settings.config.store_error == "raise":
             raise
-        # The session only expires earlier.
         copy.store.forget_traceback()
 
 

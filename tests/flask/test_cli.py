@@ -618,7 +618,7 @@ def test_an_outage_ends_with_one_line_without_the_password(
 
     assert result.exit_code == 1
     last = result.output.splitlines()[-1]
-    assert last.startswith("Error: The session store (Redis) did not answer.")
+    assert last.startswith("Error: The session store (Redis at ")
     assert words == ["check"] or result.output.count("\n") == 1
     assert "hunter2" not in result.output
 

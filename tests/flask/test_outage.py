@@ -20,6 +20,8 @@ from werkzeug.test import TestResponse
 from flask_serversession import session_store_error
 from flask_serversession import StoreError
 from flask_serversession import StoreUnavailable
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -238,10 +240,8 @@ class TestSaveOfALoadedSession:
     def member(self, make_app: MakeApp, database: Path) -> Iterator[Browser]:
         app = make_app(
             SESSION_STORE=f"sqlite:///{database}",
-            SESSION_STORE_OPTIONS={"create": False},  # or it would make a lost table again
             PROPAGATE_EXCEPTIONS=False,
         )
-        app.extensions["serversession"].store.setup()
         browser = browser_of(app)
         browser.run(lambda: session.update(user="ada"))
         yield browser
@@ -250,16 +250,16 @@ class TestSaveOfALoadedSession:
     def test_a_failure_at_the_end_of_the_request_is_a_500_without_a_cookie(
         self, member: Browser, database: Path
     ) -> None:
-        def change_and_lose_the_table() -> None:
+        def change_and_break_the_table() -> None:
             session["user"] = "bob"
-            drop_tables(database)
+            break_the_table(database)
 
-        assert_failed_without_cookie(member.run(change_and_lose_the_table))
+        assert_failed_without_cookie(member.run(change_and_break_the_table))
 
     def test_an_explicit_save_raises_in_the_view(self, member: Browser, database: Path) -> None:
         def save_and_catch() -> str:
             session["user"] = "bob"
-            drop_tables(database)
+            break_the_table(database)
             with pytest.raises(StoreError):
                 session.save()
             return "caught"
@@ -269,11 +269,9 @@ class TestSaveOfALoadedSession:
         assert (response.text, cookie_lines(response)) == ("caught", [])
 
 
-def drop_tables(database: Path) -> None:
+def break_the_table(database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        for (name,) in names.fetchall():
-            connection.execute(f'DROP TABLE "{name}"')
+        connection.execute("ALTER TABLE server_sessions RENAME COLUMN payload TO lost")
 
 
 def apologise(error: Exception) -> ResponseReturnValue:
@@ -344,6 +342,38 @@ class TestNull:
         assert response.status_code == 500
         assert cookie_lines(response) == []
         assert member.sid == SID
+
+
+@pytest.mark.parametrize(
+    ("view", "status"),
+    [
+        pytest.param(lambda: session["user"], 200, id="a read whose touch is due"),
+        pytest.param(lambda: session.touch(), 500, id="a touch that was asked for"),
+        pytest.param(lambda: session.update(user="eve"), 500, id="a write"),
+    ],
+)
+def test_a_store_that_takes_no_writes_still_answers_readers(
+    make_app: MakeApp, view: Callable[[], object], status: int
+) -> None:
+    failover = StoreUnavailable("a replica now")
+    failover.is_read_only = True
+
+    class Demoted(MemoryStore):
+        def touch(self, key: str, expires_at: datetime) -> bool:
+            raise failover
+
+        def save(self, key: str, record: Record, **options: Any) -> Refusal | None:
+            raise failover
+
+    app = make_app(SESSION_STORE=Demoted(), SESSION_TOUCH_INTERVAL=0)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    browser = browser_of(app)
+    browser.run(lambda: session.update(user="ada"))
+
+    response = browser.run(view)
+
+    assert response.status_code == status
+    assert cookie_lines(response) == []
 
 
 def test_a_failing_touch_fails_a_request_unless_reads_may_fail(make_app: MakeApp) -> None:

@@ -23,7 +23,7 @@ PASSWORD = "mysql-password-of-the-tests"
 FIRST_STATEMENTS = f"""\
 CREATE DATABASE IF NOT EXISTS sessions;
 CREATE USER IF NOT EXISTS 'tests'@'%' IDENTIFIED BY '{PASSWORD}';
-GRANT ALL PRIVILEGES ON *.* TO 'tests'@'%';
+GRANT ALL PRIVILEGES ON *.* TO 'tests'@'%' WITH GRANT OPTION;
 """
 
 

@@ -1121,7 +1121,7 @@ def _insert(engine: sa.Engine, store: SQLAlchemyStore, keys: list[str], seconds:
     moment = epoch_milliseconds(in_(seconds))
     rows = [{"id": key, "payload": PAYLOAD, "expires_at": moment} for key in keys]
     with engine.begin() as connection:
-        connection.execute(store.table.insert(), rows)
+        connection.execute(store._rows.layout.table.insert(), rows)
 
 
 def _idle(engine: sa.Engine) -> int:

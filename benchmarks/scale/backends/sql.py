@@ -47,7 +47,7 @@ class SQL:
 
     def fill(self, place: int, entries: Iterable[Entry]) -> None:
         store = self.store(place)
-        insert = sa.insert(store.table)
+        insert = sa.insert(store._rows.layout.table)
         store.close()
         engine = self._engine(place)
         for batch in batches(entries, _A_TRANSACTION):

@@ -50,6 +50,19 @@ def open_clients(url: str, timeout: float, options: dict[str, Any]) -> tuple[Any
     return opened[0], opened
 
 
+def place(client: Any) -> str:
+    """Return where a client's server is, for a message; empty for a cluster."""
+    pool = getattr(client, "connection_pool", None)
+    if pool is None:
+        return ""
+    if hasattr(pool, "service_name"):
+        return f", service {pool.service_name!r}"
+    options = pool.connection_kwargs
+    if "path" in options:
+        return f" at {options['path']}"
+    return f" at {options.get('host', 'localhost')}:{options.get('port', 6379)}"
+
+
 def commands_of(client: Any, options: Collection[str]) -> Commands:
     """Return the fastest way to send commands for a client made with these options."""
     redis = driver("redis")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any
@@ -21,15 +22,34 @@ class Commands(Protocol):
         """Return the raw reply to each command; raise the first that is an error."""
 
 
+#: In the class or the text of an error reply; Lua's quote the server's.
+_NO_WRITES = ("ReadOnlyError", "READONLY", "OutOfMemoryError", "OOM ", "MISCONF", "NOREPLICAS")
+
+
+def takes_no_writes(error: BaseException) -> bool:
+    """Tell whether a server can be read but not written: a replica, full or cut off."""
+    words = f"{type(error).__name__} {error}"
+    return any(word in words for word in _NO_WRITES)
+
+
 class ClientCommands:
     """Sends through an application's client, with its settings."""
 
     def __init__(self, client: Any) -> None:
         self._execute = client.execute_command
+        self._pool = getattr(client, "connection_pool", None)
         # A cluster client has no pool; its pipeline waits three times for a hung node.
-        self._pipeline = client.pipeline if hasattr(client, "connection_pool") else None
+        self._pipeline = client.pipeline if self._pool is not None else None
 
     def send(self, *commands: Command) -> Sequence[Any]:
+        try:
+            return self._send(*commands)
+        except Exception as error:
+            if takes_no_writes(error) and self._pool is not None:
+                _disconnect_idle(self._pool)
+            raise
+
+    def _send(self, *commands: Command) -> Sequence[Any]:
         if len(commands) == 1 or self._pipeline is None:
             return [self._execute(*command) for command in commands]
         pipeline = self._pipeline(transaction=False)
@@ -63,8 +83,14 @@ class PooledCommands:
         self._give(connection)
         for reply in replies:
             if isinstance(reply, self._failure):
+                if takes_no_writes(reply):
+                    self._disconnect()
                 raise reply
         return replies
+
+    def _disconnect(self) -> None:
+        """Have the next trips connect again: after a failover, to another server."""
+        _disconnect_idle(self._pool)
 
     def _take(self) -> Any:
         return self._pool.get_connection()
@@ -114,6 +140,11 @@ class ReusingCommands(PooledCommands):
     def _give(self, connection: Any) -> None:
         self._idle.append(connection)
 
+    def _disconnect(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._drop(self._idle.pop())
+
     def _is_ready(self, connection: Any) -> bool:
         is_ready = False
         try:
@@ -125,6 +156,12 @@ class ReusingCommands(PooledCommands):
             if not is_ready:  # also if this was interrupted
                 self._drop(connection)
         return is_ready
+
+
+def _disconnect_idle(pool: Any) -> None:
+    # redis-py 6 has a blocking pool that can only disconnect connections in use, too.
+    with suppress(TypeError):
+        pool.disconnect(inuse_connections=False)
 
 
 class Script:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
+from functools import partial
 from itertools import islice
 from typing import Any
 from typing import Protocol
 
 from ...errors import ConfigError
+from ...errors import StoreUnavailable
 from ..base import GONE
 from ..base import Lock
 from ..base import milliseconds_left
@@ -19,12 +21,16 @@ from ..base import Record
 from ..base import Refusal
 from ..base import utc_now
 from ..driver_errors import DriverErrors
+from ..driver_errors import exhausted
+from ..driver_errors import read_only
 from .clients import commands_of
 from .clients import driver
 from .clients import open_clients
+from .clients import place
 from .commands import ClientCommands
 from .commands import Commands
 from .commands import Script
+from .commands import takes_no_writes
 from .lock import RedisLock
 
 _REPLACE = Script("replace.lua")
@@ -32,6 +38,8 @@ _REPLACE = Script("replace.lua")
 _PATIENCE = 5.0
 
 _NAMES_A_TRIP = 500
+#: Errors of redis-py and valkey-py.
+_NOT_READY = ("BusyLoadingError", "MasterDownError", "ClusterDownError")
 _NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 
 
@@ -271,5 +279,20 @@ def _exceptions(client: Client) -> tuple[DriverErrors, type[Exception], type[Exc
     # "No node can be reached" is no subclass of the driver's other errors.
     no_node = getattr(its, f"{name}ClusterException")
     unavailable = (its.ConnectionError, its.TimeoutError, its.ClusterError, no_node)
-    errors = DriverErrors(name, unavailable, (getattr(its, f"{name}Error"),))
+    where = f"{name}{place(client)}"
+    failed = (getattr(its, f"{name}Error"),)
+    errors = DriverErrors(where, unavailable, failed, partial(_explained, where))
     return errors, its.ResponseError, its.NoScriptError
+
+
+def _explained(where: str, error: BaseException) -> StoreUnavailable | None:
+    if takes_no_writes(error):
+        return read_only(where)
+    if "Too many connections" in str(error) or "No connection available" in str(error):
+        return exhausted(where, "max_connections")
+    if type(error).__name__ in _NOT_READY:
+        return StoreUnavailable(
+            f"The session store ({where}) is not ready: it is loading its data, or it is a"
+            " replica without its master. It can be used again once it is."
+        )
+    return None

@@ -17,7 +17,10 @@ _READ_ONLY = ("25006", 1290, 1792, 1836, "attempt to write a readonly database")
 _MISSING_TABLE = ("42P01", 1146)
 _TOO_MANY_CONNECTIONS = ("53300", 1040, 1203, 1226)
 #: PostgreSQL's and PgBouncer's, whose drivers have no SQLSTATE for a refused connection.
-_TOO_MANY_IN_WORDS = ("too many clients", "connection slots", "no more connections allowed")
+_TOO_MANY_IN_WORDS = (
+    *("too many clients", "too many connections", "connection slots"),
+    "no more connections allowed",
+)
 _TOO_LARGE = 1153
 
 

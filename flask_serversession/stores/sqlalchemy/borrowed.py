@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.base import OptionEngine
 
+from .psycopg import prepare_nothing_behind_a_pooler
+
 
 class BorrowedEngine(OptionEngine):
     """Connects as an application's engine does, with its events, but has its own pool.
@@ -21,7 +23,10 @@ class BorrowedEngine(OptionEngine):
 
     @cached_property
     def pool(self) -> Any:  # type: ignore[override] # the base class shares its engine's
-        return self._proxied.pool.recreate()
+        pool = self._proxied.pool.recreate()
+        if self.dialect.driver == "psycopg":
+            prepare_nothing_behind_a_pooler(pool)
+        return pool
 
 
 def borrow(engine: sa.Engine, **options: Any) -> BorrowedEngine:

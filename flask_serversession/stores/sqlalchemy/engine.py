@@ -26,6 +26,7 @@ from .fast_path import CompiledStatement
 from .fast_path import IdleConnections
 from .fast_path import Outcome
 from .psycopg import bound_answers
+from .psycopg import prepare_nothing_behind_a_pooler
 from .sqlite import create_privately
 from .sqlite import write_ahead
 
@@ -87,6 +88,7 @@ class Database:
             write_ahead(engine, timeout)
         if engine.dialect.driver == "psycopg":
             bound_answers(engine, timeout)
+            prepare_nothing_behind_a_pooler(engine.pool)
         # An application that configures the pool expects every checkout there.
         limit = 0 if any(name.startswith("pool") for name in options) else _MOST_IDLE
         return cls(engine, idle=IdleConnections(engine, limit), timeout=timeout)

@@ -1,4 +1,4 @@
-"""A psycopg connection with a timeout for every answer.
+"""psycopg's connections: with a timeout for every answer, and behind PgBouncer.
 
 libpq waits for ever if a server process hangs and its machine does not: the server's
 statement timeout hangs with it, and the network sees no failure.
@@ -16,6 +16,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+#: What a PgBouncer says to a connection that sets the server's options.
+_PGBOUNCER_REFUSES = "unsupported startup parameter"
+
 #: Extra seconds for the server's own statement timeout to arrive.
 _FOR_THE_SERVER = 0.5
 
@@ -24,11 +27,37 @@ def bound_answers(engine: sa.Engine, seconds: float) -> None:
     """Limit the time that connections of a psycopg engine wait for an answer."""
 
     def connect(dialect: Any, record: object, args: Any, parameters: dict[str, Any]) -> Any:
-        connection = _bounded_connection().connect(*args, **parameters)
+        bounded = _bounded_connection()
+        try:
+            connection = bounded.connect(*args, **parameters)
+        except bounded.refused as error:
+            if _PGBOUNCER_REFUSES not in str(error):
+                raise
+            parameters["options"] = ""  # SQLAlchemy keeps this for later connections
+            connection = bounded.connect(*args, **parameters)
         connection.patience = seconds + _FOR_THE_SERVER
         return connection
 
     sa.event.listen(engine, "do_connect", connect)
+
+
+def prepare_nothing_behind_a_pooler(pool: sa.Pool) -> None:
+    """Turn prepared statements off if the server's process is not the one that answered.
+
+    PgBouncer in transaction mode sends each transaction to any of its servers. One that does
+    not have a prepared statement fails, and one that has another of that name executes it.
+    """
+    found: list[bool] = []
+
+    def connect(connection: Any, _record: object) -> None:
+        if not found:
+            ((process,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
+            connection.rollback()
+            found.append(process != connection.info.backend_pid)
+        if found[0]:
+            connection.prepare_threshold = None
+
+    sa.event.listen(pool, "connect", connect)
 
 
 @contextmanager
@@ -52,6 +81,7 @@ def _bounded_connection() -> Any:
     class BoundedConnection(psycopg.Connection[Any]):
         #: Seconds to wait for an answer.
         patience: float
+        refused = psycopg.OperationalError
 
         def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
             return super().wait(_within(self.patience, gen, self._give_up), *args, **options)

@@ -126,8 +126,9 @@ class SQLAlchemyStore:
         :param timeout: seconds to wait for a connection, for an answer and for SQLite's lock.
             It applies to psycopg, psycopg2, PyMySQL, mysqlclient and sqlite3; a new connection
             of psycopg takes at least 2. psycopg2 has no limit if a PostgreSQL process hangs
-            and its machine does not. The server is told the timeout too, which PgBouncer
-            refuses: ``connect_args={"options": ""}`` leaves it out.
+            and its machine does not. The server is told the timeout too; PgBouncer refuses
+            that, and psycopg then leaves it out. For psycopg2,
+            ``connect_args={"options": ""}`` does.
         :param engine_options: further arguments of :func:`sqlalchemy.create_engine`.
             ``connect_args`` and the URL take precedence over ``timeout``.
         :raises ConfigError: for a URL or options that cannot work, or a missing driver.
