@@ -16,8 +16,10 @@ from .cookies.ids import generate_id
 from .cookies.options import CookieOptions
 from .cookies.signing import CookieSigner
 from .sessions.base import Session
+from .sessions.request_store import RequestStore
 from .sessions.settings import Settings
 from .sessions.stored import StoredSession
+from .sessions.working_copy import end
 from .stores.base import Store
 from .stores.base import SupportsClose
 
@@ -77,10 +79,10 @@ class SessionManager:
 
         :raises StoreError: if the store failed.
         """
-        removed = self.store.delete(sid)
-        if removed:
-            self.settings.notify(signals.session_destroyed, session=None, id=sid)
-        return removed
+        ended = end(RequestStore(self.settings), sid)
+        for each in ended:
+            self.settings.notify(signals.session_destroyed, session=None, id=each)
+        return bool(ended)
 
     def close(self) -> None:
         """Close the connections that the store opened. A client of the application stays open."""

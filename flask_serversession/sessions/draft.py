@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from typing import NoReturn
 
 from ..cookies.cookie import SessionCookie
 from ..cookies.options import CookieOptions
+from ..errors import PayloadError
+from ..errors import StoreError
 from ..format.merge import merge
 from ..format.serializer import EMPTY
 from ..format.serializer import ends_with
@@ -20,6 +23,8 @@ from .settings import Settings
 
 #: The member of a stored cookie that makes a record read-only: its session has another id.
 _SUPERSEDED = "retiredUntil"
+#: The member of such a cookie that names the session's new id.
+_SUCCESSOR = "successor"
 
 
 @dataclass(slots=True)
@@ -39,6 +44,8 @@ class Draft:
     size: int = 0
     #: When a read-only record ends, in ms since 1970; None for any other.
     superseded_until: int | None = None
+    #: The new id of a superseded session.
+    successor: str | None = None
     #: A key was assigned or deleted.
     assigned: bool = False
     #: ``session.modified = True``.
@@ -77,6 +84,7 @@ class Draft:
             found=record.payload,
             size=len(data),
             superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
+            successor=document.get(_SUCCESSOR),
         )
 
     @property
@@ -187,17 +195,52 @@ class Draft:
         return dumps({"": one}) == dumps({"": other})
 
 
-def read_only(record: Record, until: int, settings: Settings) -> Record:
+def successor_of(record: Record, settings: Settings) -> str | None:
+    """Return the new id of the session of a read-only record; None for any other record."""
+    if _SUCCESSOR.encode() not in record.payload:
+        return None
+    try:
+        return Draft.of(settings, record).successor
+    except PayloadError:
+        return None
+
+
+def read_only(record: Record, until: int, successor: str, settings: Settings) -> Record:
     """Return the record to leave under an old id: readable until ``until``, never written.
 
     :param until: milliseconds since 1970.
+    :param successor: the new id. Whatever ends the session under one id ends it under both.
     """
     serializer = settings.serializer
     cookie, data = serializer.decompose(record.payload)
-    payload = serializer.compose({_SUPERSEDED: until, **cookie}, serializer.dumps(data))
+    superseded = {_SUPERSEDED: until, _SUCCESSOR: successor, **cookie}
+    payload = serializer.compose(superseded, serializer.dumps(data))
     return Record(payload, from_epoch_milliseconds(until))
 
 
 def _superseded_until(cookie: Mapping[str, Any]) -> int | None:
     until = cookie.get(_SUPERSEDED)
     return until if type(until) is int else None
+
+
+class NoData(dict[str, Any]):
+    """The data of a session whose store failed, if SESSION_STORE_ERROR is "null".
+
+    Empty, as Flask's null session is. Every change raises the store's failure.
+    """
+
+    def __init__(self, failure: StoreError) -> None:
+        super().__init__()
+        self._failure = failure
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise self._failure
+
+    __setitem__: Any = _refuse
+    __delitem__: Any = _refuse
+    __ior__: Any = _refuse
+    clear: Any = _refuse
+    pop: Any = _refuse
+    popitem: Any = _refuse
+    setdefault: Any = _refuse
+    update: Any = _refuse

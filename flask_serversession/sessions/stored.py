@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from contextlib import suppress
 from enum import Enum
 from typing import Any
-from typing import NoReturn
 
 from blinker import Signal
 
@@ -26,11 +25,14 @@ from ..format.serializer import EMPTY
 from ..stores.base import Record
 from .base import Session
 from .draft import Draft
+from .draft import NoData
 from .locking import lock
 from .policy import stores_on_save
 from .request_store import RequestStore
 from .settings import RequestInfo
 from .settings import Settings
+from .working_copy import end
+from .working_copy import lives_on
 from .working_copy import WorkingCopy
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
@@ -194,9 +196,12 @@ class StoredSession(Session):
         if record is None:
             return None
         draft = Draft.of(self._settings, record)
-        if draft.superseded_until is not None and draft.is_over:
+        if draft.superseded_until is not None and not self._is_readable(draft):
             return None
         return self._working_copy(sid, draft, record)
+
+    def _is_readable(self, superseded: Draft) -> bool:
+        return not superseded.is_over and lives_on(self._enter(), superseded)
 
     def _begin(self) -> WorkingCopy:
         """Start a new, empty session. No store call."""
@@ -211,19 +216,19 @@ class StoredSession(Session):
 
     def _discard(self) -> str | None:
         """Delete the record and begin a new session; return the old id, if there was one."""
-        store = self._enter()
+        store, known = self._enter(), None
         if self._copy is None:
-            # Deleting needs no reading: whatever the browser's id stands for, it ends.
-            ended = self._sent_id
+            # Whatever the browser's id stands for, it ends.
+            old_id = self._sent_id
         else:
             # The first one's attributes are those that the browser has.
             self._ended_cookie = self._ended_cookie or self._copy.draft.cookie
-            ended = self._copy.stored_id or self._unreadable
-        if ended is not None and store.delete(ended):
+            old_id, known = self._copy.stored or (self._unreadable, None)
+        for ended in [] if old_id is None else end(store, old_id, known):
             self._notify(signals.session_destroyed, id=ended)
         self._unreadable = None
         self._begin()
-        return ended
+        return old_id
 
     def _save(self, copy: WorkingCopy) -> None:
         body = copy.draft.dump()
@@ -278,6 +283,7 @@ class StoredSession(Session):
         copy.draft.assigned = True
         draft, ends_with_clear = copy.draft, self._settings.config.policy.destroy_empty
         if draft.cleared and draft.data and copy.base is not None and ends_with_clear:
+            draft.superseded_until = None  # which the new session is not
             self._note_new_id(copy.change_id())
         if self._is_settled:
             logger.warning(
@@ -292,26 +298,3 @@ class StoredSession(Session):
     def _notify(self, signal: Signal, /, **values: object) -> None:
         if signal.receivers:
             self._settings.notify(signal, session=self, **values)
-
-
-class NoData(dict[str, Any]):
-    """The data of a session whose store failed, if SESSION_STORE_ERROR is "null".
-
-    Empty, as Flask's null session is. Every change raises the store's failure.
-    """
-
-    def __init__(self, failure: StoreError) -> None:
-        super().__init__()
-        self._failure = failure
-
-    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise self._failure
-
-    __setitem__: Any = _refuse
-    __delitem__: Any = _refuse
-    __ior__: Any = _refuse
-    clear: Any = _refuse
-    pop: Any = _refuse
-    popitem: Any = _refuse
-    setdefault: Any = _refuse
-    update: Any = _refuse

@@ -10,6 +10,7 @@ from typing import cast
 from typing import NamedTuple
 
 from .. import signals
+from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
 from ..errors import SessionGone
@@ -18,16 +19,20 @@ from ..stores.base import ENDED
 from ..stores.base import Record
 from .draft import Draft
 from .draft import read_only
+from .draft import successor_of
 from .request_store import RequestStore
 from .settings import Notify
 from .settings import Settings
 
 #: How many generated ids may be taken before SESSION_GENID is called faulty.
 CREATE_ATTEMPTS = 3
+#: How many ids of one session may be readable at once. It gets more only by regenerating
+#: more often than the grace allows.
+MOST_IDS = 16
 
 
-class Predecessor(NamedTuple):
-    """The id that a session had before. Its record ends once the new one is stored."""
+class Stored(NamedTuple):
+    """What the store is known to hold of a session, and under which id."""
 
     id: str
     base: Record
@@ -47,24 +52,29 @@ class WorkingCopy:
     draft: Draft
     #: What the store is known to hold under the id; None for a session not stored yet.
     base: Record | None = None
-    #: The id that this one replaces.
-    predecessor: Predecessor | None = None
+    #: What is stored under the id that this one replaces. It ends once this is stored.
+    predecessor: Stored | None = None
     #: It got its id in this request, by ``regenerate()`` or ``clear()``.
     regenerated: bool = False
     #: ``session.touch()`` was called.
     touched: bool = False
 
     @property
+    def stored(self) -> Stored | None:
+        """What the store has of this session now, under which id."""
+        if self.base is not None:
+            return Stored(self.id, self.base)
+        return self.predecessor
+
+    @property
     def stored_id(self) -> str | None:
         """The id under which the session is stored now; None if it is not."""
-        if self.base is not None:
-            return self.id
-        return self.predecessor.id if self.predecessor else None
+        return self.stored.id if self.stored else None
 
     def change_id(self) -> str | None:
         """Take a new id and return the stored one, whose record stays until the next write."""
         if self.base is not None:
-            self.predecessor = Predecessor(self.id, self.base)
+            self.predecessor = Stored(self.id, self.base)
             self.base = None
         self.id = self.generate_id()
         self.draft.saved = None
@@ -139,7 +149,7 @@ class WorkingCopy:
                 self._refuse_a_conflict(notify)
             self.draft.catch_up(known.payload, there)
         if self.predecessor:
-            self.predecessor = Predecessor(sid, record)
+            self.predecessor = Stored(sid, record)
         else:
             self.base = record
         return True
@@ -172,7 +182,7 @@ class WorkingCopy:
         if self.draft.cleared:
             if not self.store.create(self.id, record):
                 return None
-            if not self.store.delete(old_id):
+            if old_id not in end(self.store, old_id, known):
                 self.predecessor = None  # another request ended it, and sent the signal
             return record
         rebase = partial(self._rebase, notify)
@@ -214,4 +224,44 @@ class WorkingCopy:
         grace = self.settings.config.regenerate_grace
         if not grace:
             return ENDED
-        return read_only(record, self.settings.clock() + grace, self.settings)
+        return read_only(record, self.settings.clock() + grace, self.id, self.settings)
+
+
+def end(store: RequestStore, sid: str, known: Record | None = None) -> list[str]:
+    """End a session under this id and every id that it got since; return those that ended.
+
+    Another request may be giving the session a new id. A record is therefore deleted only as
+    it was read, so that none is missed.
+
+    :param known: what the store is known to hold under the id.
+    """
+    if not store.settings.config.regenerate_grace:
+        return [sid] if store.delete(sid) else []
+    ended: list[str] = []
+    for _ in range(MOST_IDS):
+        try:
+            record = known or store.load(sid)
+        except PayloadError:
+            return [*ended, sid] if store.delete(sid) else ended
+        last = None if record is None else store.end(sid, record)
+        if last is None:
+            break
+        ended.append(sid)
+        successor = successor_of(last, store.settings)
+        if successor is None:
+            break
+        sid, known = successor, None
+    return ended
+
+
+def lives_on(store: RequestStore, superseded: Draft) -> bool:
+    """Return whether a superseded session still exists under the id that it has now."""
+    sid = superseded.successor
+    for _ in range(MOST_IDS):
+        record = None if sid is None else store.load(sid)
+        if record is None:
+            return False
+        sid = successor_of(record, store.settings)
+        if sid is None:
+            return True
+    return False
