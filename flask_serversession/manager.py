@@ -80,9 +80,9 @@ class SessionManager:
         :raises StoreError: if the store failed.
         """
         ended = end(RequestStore(self.settings), sid)
-        for each in ended:
-            self.settings.notify(signals.session_destroyed, session=None, id=each)
-        return bool(ended)
+        if ended is not None:
+            self.settings.notify(signals.session_destroyed, session=None, id=ended)
+        return ended is not None
 
     def close(self) -> None:
         """Close the connections that the store opened. A client of the application stays open."""

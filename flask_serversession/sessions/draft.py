@@ -15,6 +15,7 @@ from ..errors import StoreError
 from ..format.merge import merge
 from ..format.serializer import EMPTY
 from ..format.serializer import ends_with
+from ..stores.base import ENDED
 from ..stores.base import EPOCH
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import MILLISECOND
@@ -84,7 +85,7 @@ class Draft:
             found=record.payload,
             size=len(data),
             superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
-            successor=document.get(_SUCCESSOR),
+            successor=_successor(document) if _SUPERSEDED in document else None,
         )
 
     @property
@@ -96,6 +97,11 @@ class Draft:
     def is_over(self) -> bool:
         """Whether the time to read a superseded session is over."""
         return self.superseded_until is not None and self.superseded_until <= self.settings.clock()
+
+    @property
+    def is_cleared_for_good(self) -> bool:
+        """Whether ``clear()`` ended the session, as it does where no empty session is kept."""
+        return self.cleared and self.settings.config.policy.destroy_empty
 
     @property
     def is_modified(self) -> bool:
@@ -182,11 +188,12 @@ class Draft:
         if there.found is not None and there.found != base and not self.cleared:
             self.rebase(base, there.found)
         self.found, self.size = there.found, there.size
+        self.superseded_until = there.superseded_until
         if self.saved is not None:
             self.saved, self.had_changed = None, True
 
     def is_read_only(self, payload: bytes) -> bool:
-        """Return whether a payload is what :func:`read_only` left under an old id."""
+        """Return whether a payload is what :func:`leave_behind` left under an old id."""
         cookie, _ = self.settings.serializer.decompose(payload)
         return _superseded_until(cookie) is not None
 
@@ -196,31 +203,38 @@ class Draft:
 
 
 def successor_of(record: Record, settings: Settings) -> str | None:
-    """Return the new id of the session of a read-only record; None for any other record."""
-    if _SUCCESSOR.encode() not in record.payload:
+    """Return the new id that a read-only record names; None for any other record."""
+    if b'"successor"' not in record.payload:
         return None
     try:
-        return Draft.of(settings, record).successor
+        cookie, _ = settings.serializer.decompose(record.payload)
     except PayloadError:
         return None
+    return _successor(cookie)
 
 
-def read_only(record: Record, until: int, successor: str, settings: Settings) -> Record:
-    """Return the record to leave under an old id: readable until ``until``, never written.
+def leave_behind(settings: Settings, successor: str, record: Record) -> Record:
+    """Return what to leave under the old id of a session: a read-only record, or ``ENDED``.
 
-    :param until: milliseconds since 1970.
     :param successor: the new id. Whatever ends the session under one id ends it under both.
     """
-    serializer = settings.serializer
-    cookie, data = serializer.decompose(record.payload)
-    superseded = {_SUPERSEDED: until, _SUCCESSOR: successor, **cookie}
-    payload = serializer.compose(superseded, serializer.dumps(data))
+    grace = settings.config.regenerate_grace
+    if not grace:
+        return ENDED
+    until = settings.clock() + grace
+    members = {_SUPERSEDED: until, _SUCCESSOR: successor}
+    payload = settings.serializer.add_to_cookie(record.payload, members)
     return Record(payload, from_epoch_milliseconds(until))
 
 
 def _superseded_until(cookie: Mapping[str, Any]) -> int | None:
     until = cookie.get(_SUPERSEDED)
     return until if type(until) is int else None
+
+
+def _successor(cookie: Mapping[str, Any]) -> str | None:
+    successor = cookie.get(_SUCCESSOR)
+    return successor if type(successor) is str else None
 
 
 class NoData(dict[str, Any]):

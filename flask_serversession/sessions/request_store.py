@@ -18,7 +18,6 @@ from ..errors import SessionConflict
 from ..errors import SessionGone
 from ..errors import SessionLocked
 from ..errors import StoreError
-from ..stores.base import ENDED
 from ..stores.base import Lock
 from ..stores.base import Record
 from ..stores.base import Refusal
@@ -104,20 +103,6 @@ class RequestStore:
         if isinstance(outcome, Record):
             return outcome
         raise SessionGone("The session was ended elsewhere, so it was not saved.")
-
-    def end(self, key: str, known: Record) -> Record | None:
-        """Delete a record whatever it is by now, and return what it was; None if it is gone."""
-        last = known
-
-        def note(base: bytes, theirs: Record) -> Record:
-            nonlocal last
-            last = theirs
-            return ENDED
-
-        with suppress(SessionGone):
-            self.replace(key, known, ENDED, note)
-            return last
-        return None
 
     def move(
         self,

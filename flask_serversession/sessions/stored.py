@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextlib import suppress
 from enum import Enum
 from typing import Any
+from typing import cast
 
 from blinker import Signal
 
@@ -112,7 +113,9 @@ class StoredSession(Session):
         self._checked_out().draft.cleared = True
 
     def regenerate(self, *, keep_data: bool = False) -> None:
-        self._note_new_id(self._checked_out().change_id() if keep_data else self._discard())
+        old_id = self._checked_out().change_id() if keep_data else self._discard()
+        cast(WorkingCopy, self._copy).regenerated = True
+        self._notify(signals.session_regenerated, old_id=old_id)
 
     def destroy(self) -> None:
         self._discard()
@@ -132,8 +135,10 @@ class StoredSession(Session):
             with self._telling():
                 self._save(copy)
         except SessionSuperseded:
-            self._fail()  # its record is gone, and must not be made again
-            raise
+            if not copy.draft.is_cleared_for_good:
+                self._fail()  # its record is gone, and must not be made again
+                raise
+            self.destroy()
         self._told = False
 
     def touch(self) -> None:
@@ -196,12 +201,9 @@ class StoredSession(Session):
         if record is None:
             return None
         draft = Draft.of(self._settings, record)
-        if draft.superseded_until is not None and not self._is_readable(draft):
+        if draft.superseded_until is not None and not lives_on(self._enter(), draft):
             return None
         return self._working_copy(sid, draft, record)
-
-    def _is_readable(self, superseded: Draft) -> bool:
-        return not superseded.is_over and lives_on(self._enter(), superseded)
 
     def _begin(self) -> WorkingCopy:
         """Start a new, empty session. No store call."""
@@ -224,7 +226,8 @@ class StoredSession(Session):
             # The first one's attributes are those that the browser has.
             self._ended_cookie = self._ended_cookie or self._copy.draft.cookie
             old_id, known = self._copy.stored or (self._unreadable, None)
-        for ended in [] if old_id is None else end(store, old_id, known):
+        ended = None if old_id is None else end(store, old_id, known)
+        if ended is not None:
             self._notify(signals.session_destroyed, id=ended)
         self._unreadable = None
         self._begin()
@@ -281,19 +284,15 @@ class StoredSession(Session):
     def _note_change(self) -> None:
         copy = self._checked_out()
         copy.draft.assigned = True
-        draft, ends_with_clear = copy.draft, self._settings.config.policy.destroy_empty
-        if draft.cleared and draft.data and copy.base is not None and ends_with_clear:
-            draft.superseded_until = None  # which the new session is not
-            self._note_new_id(copy.change_id())
+        if copy.draft.is_cleared_for_good and copy.draft.data:
+            copy.draft.superseded_until = None  # the new session is not superseded
+            if copy.base is not None:
+                self._notify(signals.session_regenerated, old_id=copy.change_id())
         if self._is_settled:
             logger.warning(
                 "The session was changed after its response had been made. Call"
                 " session.save() after such a change, or it is lost."
             )
-
-    def _note_new_id(self, old_id: str | None) -> None:
-        self._checked_out().regenerated = True
-        self._notify(signals.session_regenerated, old_id=old_id)
 
     def _notify(self, signal: Signal, /, **values: object) -> None:
         if signal.receivers:

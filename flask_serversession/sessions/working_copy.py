@@ -18,7 +18,7 @@ from ..errors import SessionSuperseded
 from ..stores.base import ENDED
 from ..stores.base import Record
 from .draft import Draft
-from .draft import read_only
+from .draft import leave_behind
 from .draft import successor_of
 from .request_store import RequestStore
 from .settings import Notify
@@ -26,9 +26,6 @@ from .settings import Settings
 
 #: How many generated ids may be taken before SESSION_GENID is called faulty.
 CREATE_ATTEMPTS = 3
-#: How many ids of one session may be readable at once. It gets more only by regenerating
-#: more often than the grace allows.
-MOST_IDS = 16
 
 
 class Stored(NamedTuple):
@@ -141,7 +138,7 @@ class WorkingCopy:
         there = Draft.of(self.settings, record)
         if there.is_over:
             return False
-        if there.is_superseded:
+        if there.is_superseded and not self.draft.cleared:
             self.draft = there
         else:
             is_merged = record.payload != known.payload and not self.draft.cleared
@@ -161,7 +158,9 @@ class WorkingCopy:
                 self.base = stored
                 self.draft.cleared = False  # that was the old session
                 notify(signals.session_created)
-                self._forget_predecessor(notify)
+                ended, self.predecessor = self.predecessor, None
+                if ended is not None:
+                    notify(signals.session_destroyed, id=ended.id)
                 return
             self.id = self.generate_id()
         raise SessionError(
@@ -182,22 +181,18 @@ class WorkingCopy:
         if self.draft.cleared:
             if not self.store.create(self.id, record):
                 return None
-            if old_id not in end(self.store, old_id, known):
-                self.predecessor = None  # another request ended it, and sent the signal
+            ended = end(self.store, old_id, known)
+            # None if another request ended it, and sent the signal.
+            self.predecessor = None if ended is None else Stored(ended, known)
             return record
         rebase = partial(self._rebase, notify)
-        outcome = self.store.move(old_id, self.id, known, record, rebase, leaving=self._end_of)
+        leaving = partial(leave_behind, self.settings, self.id)
+        outcome = self.store.move(old_id, self.id, known, record, rebase, leaving=leaving)
         if isinstance(outcome, Record):
             return outcome
         if outcome.taken:
             return None
         raise SessionSuperseded("The session was ended elsewhere, so it was not saved.")
-
-    def _forget_predecessor(self, notify: Notify) -> None:
-        if self.predecessor is None:
-            return
-        old_id, self.predecessor = self.predecessor.id, None
-        notify(signals.session_destroyed, id=old_id)
 
     def _rebase(self, notify: Notify, base: bytes, theirs: Record) -> Record:
         if self.draft.is_read_only(theirs.payload):
@@ -220,48 +215,68 @@ class WorkingCopy:
             " 'reject': this request's changes were not stored."
         )
 
-    def _end_of(self, record: Record) -> Record:
-        grace = self.settings.config.regenerate_grace
-        if not grace:
-            return ENDED
-        return read_only(record, self.settings.clock() + grace, self.id, self.settings)
 
+def end(store: RequestStore, sid: str, known: Record | None = None) -> str | None:
+    """End a session, under whichever of its ids; return the newest, or None if it had ended.
 
-def end(store: RequestStore, sid: str, known: Record | None = None) -> list[str]:
-    """End a session under this id and every id that it got since; return those that ended.
-
-    Another request may be giving the session a new id. A record is therefore deleted only as
-    it was read, so that none is missed.
+    The newest record goes first, so that after a failure the old ids still lead to it.
 
     :param known: what the store is known to hold under the id.
     """
     if not store.settings.config.regenerate_grace:
-        return [sid] if store.delete(sid) else []
-    ended: list[str] = []
-    for _ in range(MOST_IDS):
-        try:
-            record = known or store.load(sid)
-        except PayloadError:
-            return [*ended, sid] if store.delete(sid) else ended
-        last = None if record is None else store.end(sid, record)
-        if last is None:
+        return sid if store.delete(sid) else None
+    old_ids: list[str] = []
+    ended: str | None = None
+    while sid not in old_ids:
+        ended = _end_or_find_successor(store, sid, known)
+        if ended is None or ended == sid:
             break
-        ended.append(sid)
-        successor = successor_of(last, store.settings)
-        if successor is None:
-            break
-        sid, known = successor, None
+        old_ids.append(sid)
+        sid, known = ended, None
+    for old_id in old_ids:
+        store.delete(old_id)
     return ended
 
 
 def lives_on(store: RequestStore, superseded: Draft) -> bool:
-    """Return whether a superseded session still exists under the id that it has now."""
-    sid = superseded.successor
-    for _ in range(MOST_IDS):
-        record = None if sid is None else store.load(sid)
+    """Return whether a superseded session can be read: its newest id must still be stored."""
+    if superseded.is_over:
+        return False
+    sid, seen = superseded.successor, set[str]()
+    while sid is not None and sid not in seen:
+        record = store.load(sid)
         if record is None:
             return False
+        seen.add(sid)
         sid = successor_of(record, store.settings)
-        if sid is None:
-            return True
-    return False
+    return sid is None and bool(seen)
+
+
+def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) -> str | None:
+    """Return this id if the session ended, its successor if it has one, None if it is gone.
+
+    Another request may be giving the session a new id. The record is therefore deleted only
+    as it was read.
+    """
+    successors: list[str] = []
+
+    def end_unless_superseded(base: bytes, theirs: Record) -> Record:
+        successor = successor_of(theirs, store.settings)
+        if successor is None:
+            return ENDED
+        successors.append(successor)
+        raise SessionSuperseded("The session has a new id.")
+
+    try:
+        record = known or store.load(sid)
+        if record is None:
+            return None
+        successor = successor_of(record, store.settings)
+        if successor is not None:
+            return successor
+        store.replace(sid, record, ENDED, end_unless_superseded)
+    except PayloadError:
+        return sid if store.delete(sid) else None
+    except SessionGone:
+        return successors[0] if successors else None
+    return sid
