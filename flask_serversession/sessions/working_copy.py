@@ -217,25 +217,22 @@ class WorkingCopy:
 
 
 def end(store: RequestStore, sid: str, known: Record | None = None) -> str | None:
-    """End a session, under whichever of its ids; return the newest, or None if it had ended.
+    """End a session under any of its ids; return the newest, or None if it had ended.
 
-    The newest record goes first, so that after a failure the old ids still lead to it.
+    Only the newest record is deleted. Without it, those under older ids cannot be read.
 
     :param known: what the store is known to hold under the id.
     """
     if not store.settings.config.regenerate_grace:
         return sid if store.delete(sid) else None
-    old_ids: list[str] = []
-    ended: str | None = None
-    while sid not in old_ids:
+    seen = set[str]()
+    while sid not in seen:
+        seen.add(sid)
         ended = _end_or_find_successor(store, sid, known)
         if ended is None or ended == sid:
-            break
-        old_ids.append(sid)
+            return ended
         sid, known = ended, None
-    for old_id in old_ids:
-        store.delete(old_id)
-    return ended
+    return None
 
 
 def lives_on(store: RequestStore, superseded: Draft) -> bool:

@@ -160,15 +160,12 @@ class TestOneAfterAnother:
 
         assert not browser.application.extensions["serversession"].destroy(str(old.sid))
 
-    def test_a_logout_under_the_old_id_removes_the_cookie_and_its_record(
-        self, browser: Browser, memory: MemoryStore
-    ) -> None:
+    def test_a_logout_under_the_old_id_removes_the_cookie(self, browser: Browser) -> None:
         [old, _] = log_in_often(browser, times=1)
 
         [line] = cookie_lines(old.run(log_out))
 
         assert "Expires=Thu, 01 Jan 1970" in line
-        assert memory.count() == 0
 
     def test_clear_and_write_under_the_old_id_starts_another_session(
         self, browser: Browser
@@ -282,10 +279,9 @@ class TestOverlapping:
 class TestWhenTheStoreFails:
     """What is left after a failure can still be ended, under either id."""
 
-    @pytest.mark.parametrize("verb", ["save", "delete"])
     @pytest.mark.parametrize("index", [0, 1], ids=["old id", "new id"])
     def test_a_logout_can_be_sent_again(
-        self, browser: Browser, store: CountingStore, verb: str, index: int
+        self, browser: Browser, store: CountingStore, index: int
     ) -> None:
         browsers = log_in_often(browser, times=1)
         sids = sids_of(browsers)
@@ -293,10 +289,10 @@ class TestWhenTheStoreFails:
         def fail() -> None:
             raise StoreUnavailable("The store did not answer.")
 
-        before_each(store, verb, fail)
+        before_each(store, "save", fail)
         with pytest.raises(StoreUnavailable):
             browsers[0].run(log_out)
-        assert alive(browser, sids) == (sids if verb == "save" else [])
+        assert alive(browser, sids) == sids
 
         browsers[index].run(log_out)
 
@@ -305,20 +301,20 @@ class TestWhenTheStoreFails:
     def test_an_unreadable_newest_record_is_deleted(
         self, browser: Browser, memory: MemoryStore, store: CountingStore
     ) -> None:
-        [old, _] = log_in_often(browser, times=1)
+        [old, new] = log_in_often(browser, times=1)
         manager = browser.application.extensions["serversession"]
         load = store.load
 
         def load_badly(key: str) -> Record | None:
-            if key != old.sid:
+            if key == new.sid:
                 raise PayloadError("A stored session is not JSON.")
             return load(key)
 
         store.load = load_badly  # type: ignore[method-assign]
 
         assert manager.destroy(str(old.sid))
-        assert memory.count() == 0
-        assert not manager.destroy("unknown")
+        assert not manager.destroy(str(old.sid))
+        assert list(memory.keys()) == [old.sid]
 
     def test_an_id_that_leads_to_itself_is_no_session(
         self, browser: Browser, memory: MemoryStore
@@ -332,9 +328,8 @@ class TestWhenTheStoreFails:
         memory.save(second, Record(turned, left.expires_at))
 
         assert browsers[0].data() == {}
-        browsers[0].run(log_out)
-
-        assert list(memory.keys()) == [third]
+        assert not browser.application.extensions["serversession"].destroy(first)
+        assert browsers[0].run(log_out).status_code == 200
 
     @pytest.mark.parametrize("successor", ["1", "null", '{"a":1}'])
     def test_a_malformed_successor_is_none(
@@ -382,9 +377,9 @@ class TestSignals:
 
 class TestCost:
     @pytest.mark.parametrize(
-        ("index", "calls"), [(0, ["load", "load", "save", "delete"]), (1, ["load", "save"])]
+        ("index", "calls"), [(0, ["load", "load", "save"]), (1, ["load", "save"])]
     )
-    def test_a_logout_costs_two_calls_and_two_more_under_an_old_id(
+    def test_a_logout_costs_two_calls_and_a_third_under_an_old_id(
         self, browser: Browser, store: CountingStore, index: int, calls: list[str]
     ) -> None:
         browsers = log_in_often(browser, times=1)
