@@ -20,8 +20,10 @@ from .errors import SessionError
 from .format.seals import Seal
 from .format.serializer import TypedJSON
 from .sessions.base import Session
+from .sessions.request_store import RequestStore
 from .sessions.settings import Settings
 from .sessions.stored import StoredSession
+from .sessions.working_copy import end
 from .stores.base import Store
 from .stores.base import SupportsClose
 from .stores.base import SupportsKeys
@@ -89,10 +91,10 @@ class SessionManager:
 
         :raises StoreError: if the store failed.
         """
-        removed = self.store.delete(sid)
-        if removed:
-            self.settings.notify(signals.session_destroyed, session=None, id=sid)
-        return removed
+        ended = end(RequestStore(self.settings), sid)
+        if ended is not None:
+            self.settings.notify(signals.session_destroyed, session=None, id=ended)
+        return ended is not None
 
     def keys(self) -> Iterator[str]:
         """Return an iterator of the ids of live sessions. They are secrets.

@@ -89,7 +89,7 @@ class Config:
         for option in (*OPTIONS, *FLASKS_OPTIONS):
             if values.get(option.field) is None:
                 values[option.field] = option.read(config, profile)
-        _check_grace(values)
+        _check_grace(values, config)
         return cls(
             cookie=CookieOptions(**_take(values, "cookie.")),
             policy=SavePolicy(**_take(values, "policy.")),
@@ -103,12 +103,15 @@ def _take(values: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): values.pop(name) for name in fields}
 
 
-def _check_grace(values: Mapping[str, Any]) -> None:
-    if values["regenerate_grace"] and values["concurrency"] == "overwrite":
+def _check_grace(values: dict[str, Any], config: Mapping[str, Any]) -> None:
+    if values["concurrency"] != "overwrite" or not values["regenerate_grace"]:
+        return
+    if "SESSION_REGENERATE_GRACE" in config:
         raise ConfigError(
             "SESSION_REGENERATE_GRACE needs SESSION_CONCURRENCY to be 'merge' or 'reject': with"
             " 'overwrite' a slow request would write the old session back."
         )
+    values["regenerate_grace"] = 0
 
 
 def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets:

@@ -148,7 +148,7 @@ OPTIONS: Final = (
         function("key, base, theirs and mine that returns the value to keep", default=keep_mine),
         None,
     ),
-    Option("SESSION_REGENERATE_GRACE", "regenerate_grace", AGE_OR_ZERO, 0),
+    Option("SESSION_REGENERATE_GRACE", "regenerate_grace", AGE_OR_ZERO, timedelta(seconds=5), 0),
     Option("SESSION_STORE_ERROR", "store_error", choice("raise", "null"), "raise"),
 )
 

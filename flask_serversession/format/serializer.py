@@ -35,6 +35,9 @@ RESERVED = "cookie"
 #: Data without members.
 EMPTY = b"{}"
 
+#: How a document begins whose cookie is its first member and not empty.
+_COOKIE_FIRST = b'{"cookie":{"'
+
 #: orjson writes these natively unless told not to, and would lose their type.
 _EXACT = (
     orjson.OPT_PASSTHROUGH_DATACLASS
@@ -108,6 +111,14 @@ class TypedJSON:
         """Return the document of a cookie's stored form and the dumped data."""
         head = b'{"cookie":' + _plain(cookie)
         return head + b"}" if body == EMPTY else head + b"," + body[1:]
+
+    def add_to_cookie(self, payload: bytes, members: Mapping[str, Any]) -> bytes:
+        """Return a document with more members in its cookie."""
+        if payload.startswith(_COOKIE_FIRST):
+            head = _COOKIE_FIRST[:-2] + orjson.dumps(members)[:-1]
+            return head + b"," + payload[len(_COOKIE_FIRST) - 1 :]
+        cookie, data = self.decompose(payload)
+        return self.compose({**cookie, **members}, self.dumps(data))
 
     def decompose(self, payload: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the cookie's stored form and the data of a document.

@@ -141,11 +141,12 @@ class Session(SessionMixin):
 
     @abstractmethod
     def regenerate(self, *, keep_data: bool = False) -> None:
-        """Give the session a new id; the old one does not work any more.
+        """Give the session a new id; nothing is written under the old one any more.
 
         Without ``keep_data`` the old record is deleted now and the session is empty, as in
-        Express. With it the data stay, and the old record ends once the new one is stored.
-        Use that for every login, against session fixation (ASVS 7.2.4).
+        Express. With it the data stay, and the old record ends once the new one is stored,
+        or can be read for ``SESSION_REGENERATE_GRACE`` longer. Use that for every login,
+        against session fixation (ASVS 7.2.4).
 
         :raises StoreError: without ``keep_data``, if the store failed. Nothing has changed
             then.
@@ -153,7 +154,7 @@ class Session(SessionMixin):
 
     @abstractmethod
     def destroy(self) -> None:
-        """Delete the session from the store now.
+        """Delete the session from the store now, under whichever of its ids.
 
         ``SESSION_CLEAR_COOKIE`` says whether the response removes the cookie. A write
         afterwards starts a new session, so ``flash("Bye")`` works. A session that is not

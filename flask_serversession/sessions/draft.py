@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from typing import NoReturn
 
 from ..cookies.cookie import SessionCookie
 from ..cookies.options import CookieOptions
+from ..errors import PayloadError
+from ..errors import StoreError
 from ..format.merge import merge
 from ..format.serializer import EMPTY
 from ..format.serializer import ends_with
+from ..stores.base import ENDED
 from ..stores.base import EPOCH
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import MILLISECOND
@@ -20,6 +24,8 @@ from .settings import Settings
 
 #: The member of a stored cookie that makes a record read-only: its session has another id.
 _SUPERSEDED = "retiredUntil"
+#: The member of such a cookie that names the session's new id.
+_SUCCESSOR = "successor"
 
 
 @dataclass(slots=True)
@@ -39,6 +45,8 @@ class Draft:
     size: int = 0
     #: When a read-only record ends, in ms since 1970; None for any other.
     superseded_until: int | None = None
+    #: The new id of a superseded session.
+    successor: str | None = None
     #: A key was assigned or deleted.
     assigned: bool = False
     #: ``session.modified = True``.
@@ -77,6 +85,7 @@ class Draft:
             found=record.payload,
             size=len(data),
             superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
+            successor=_successor(document) if _SUPERSEDED in document else None,
         )
 
     @property
@@ -88,6 +97,11 @@ class Draft:
     def is_over(self) -> bool:
         """Whether the time to read a superseded session is over."""
         return self.superseded_until is not None and self.superseded_until <= self.settings.clock()
+
+    @property
+    def is_cleared_for_good(self) -> bool:
+        """Whether ``clear()`` ended the session, as it does where no empty session is kept."""
+        return self.cleared and self.settings.config.policy.destroy_empty
 
     @property
     def is_modified(self) -> bool:
@@ -174,11 +188,12 @@ class Draft:
         if there.found is not None and there.found != base and not self.cleared:
             self.rebase(base, there.found)
         self.found, self.size = there.found, there.size
+        self.superseded_until = there.superseded_until
         if self.saved is not None:
             self.saved, self.had_changed = None, True
 
     def is_read_only(self, payload: bytes) -> bool:
-        """Return whether a payload is what :func:`read_only` left under an old id."""
+        """Return whether a payload is what :func:`leave_behind` left under an old id."""
         cookie, _ = self.settings.serializer.decompose(payload)
         return _superseded_until(cookie) is not None
 
@@ -187,17 +202,59 @@ class Draft:
         return dumps({"": one}) == dumps({"": other})
 
 
-def read_only(record: Record, until: int, settings: Settings) -> Record:
-    """Return the record to leave under an old id: readable until ``until``, never written.
+def successor_of(record: Record, settings: Settings) -> str | None:
+    """Return the new id that a read-only record names; None for any other record."""
+    if b'"successor"' not in record.payload:
+        return None
+    try:
+        cookie, _ = settings.serializer.decompose(record.payload)
+    except PayloadError:
+        return None
+    return _successor(cookie)
 
-    :param until: milliseconds since 1970.
+
+def leave_behind(settings: Settings, successor: str, record: Record) -> Record:
+    """Return what to leave under the old id of a session: a read-only record, or ``ENDED``.
+
+    :param successor: the new id. Whatever ends the session under one id ends it under both.
     """
-    serializer = settings.serializer
-    cookie, data = serializer.decompose(record.payload)
-    payload = serializer.compose({_SUPERSEDED: until, **cookie}, serializer.dumps(data))
+    grace = settings.config.regenerate_grace
+    if not grace:
+        return ENDED
+    until = settings.clock() + grace
+    members = {_SUPERSEDED: until, _SUCCESSOR: successor}
+    payload = settings.serializer.add_to_cookie(record.payload, members)
     return Record(payload, from_epoch_milliseconds(until))
 
 
 def _superseded_until(cookie: Mapping[str, Any]) -> int | None:
     until = cookie.get(_SUPERSEDED)
     return until if type(until) is int else None
+
+
+def _successor(cookie: Mapping[str, Any]) -> str | None:
+    successor = cookie.get(_SUCCESSOR)
+    return successor if type(successor) is str else None
+
+
+class NoData(dict[str, Any]):
+    """The data of a session whose store failed, if SESSION_STORE_ERROR is "null".
+
+    Empty, as Flask's null session is. Every change raises the store's failure.
+    """
+
+    def __init__(self, failure: StoreError) -> None:
+        super().__init__()
+        self._failure = failure
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise self._failure
+
+    __setitem__: Any = _refuse
+    __delitem__: Any = _refuse
+    __ior__: Any = _refuse
+    clear: Any = _refuse
+    pop: Any = _refuse
+    popitem: Any = _refuse
+    setdefault: Any = _refuse
+    update: Any = _refuse

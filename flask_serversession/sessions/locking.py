@@ -55,7 +55,7 @@ def _catch_up(session: StoredSession) -> None:
         return
     seen = copy.draft
     is_there = copy.refresh(session._notify)
-    if is_there and not copy.draft.is_superseded:
+    if is_there and copy.draft is seen:
         return
     if seen.is_modified:
         session._tell_of_the_end()

@@ -91,16 +91,16 @@ def decide(facts: Facts, policy: SavePolicy) -> Decision:
     ``shouldTouch``, ``shouldSetCookie``). The options that the express profile turns off
     add Flask's conventions.
     """
-    if facts.unset and policy.unset == "keep":
-        return NOTHING
-    if facts.superseded:
-        is_lost = (facts.changed or facts.regenerated) and not facts.unset
-        return Decision(StoreAction.DROP if is_lost else StoreAction.NONE, CookieAction.NONE)
     if facts.unset:
-        return Decision(StoreAction.DESTROY, _clear(facts, policy))
+        is_kept = policy.unset == "keep"
+        return NOTHING if is_kept else Decision(StoreAction.DESTROY, _clear(facts, policy))
+    is_emptied = policy.destroy_empty and _was_emptied(facts)
+    if facts.superseded and not (is_emptied and facts.cleared):
+        is_lost = facts.changed or facts.regenerated
+        return Decision(StoreAction.DROP if is_lost else StoreAction.NONE, CookieAction.NONE)
     if facts.ended:
         return Decision(StoreAction.NONE, _clear(facts, policy))
-    if policy.destroy_empty and _was_emptied(facts):
+    if is_emptied:
         return Decision(_end(facts), _clear(facts, policy))
     store = _store_action(facts, policy)
     return Decision(store, _cookie_action(facts, policy, store))

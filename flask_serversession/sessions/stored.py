@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextlib import suppress
 from enum import Enum
 from typing import Any
-from typing import NoReturn
+from typing import cast
 from weakref import finalize
 
 from blinker import Signal
@@ -28,11 +28,14 @@ from ..log import QuietLog
 from ..stores.base import Record
 from .base import Session
 from .draft import Draft
+from .draft import NoData
 from .locking import lock
 from .policy import stores_on_save
 from .request_store import RequestStore
 from .settings import RequestInfo
 from .settings import Settings
+from .working_copy import end
+from .working_copy import lives_on
 from .working_copy import WorkingCopy
 
 _LOST = (
@@ -128,7 +131,9 @@ class StoredSession(Session):
         self._checked_out().draft.cleared = self._settings.config.policy.destroy_empty
 
     def regenerate(self, *, keep_data: bool = False) -> None:
-        self._note_new_id(self._checked_out().change_id() if keep_data else self._discard())
+        old_id = self._checked_out().change_id() if keep_data else self._discard()
+        cast(WorkingCopy, self._copy).regenerated = True
+        self._notify(signals.session_regenerated, old_id=old_id)
 
     def destroy(self) -> None:
         self._discard()
@@ -151,8 +156,10 @@ class StoredSession(Session):
             with self._telling():
                 self._save(copy)
         except SessionSuperseded:
-            self._fail()  # its record is gone, and must not be made again
-            raise
+            if not copy.draft.is_cleared_for_good:
+                self._fail()  # its record is gone, and must not be made again
+                raise
+            self.destroy()
         self._told = False
 
     def touch(self) -> None:
@@ -228,7 +235,7 @@ class StoredSession(Session):
         if record is None:
             return None
         draft = Draft.of(self._settings, record)
-        if draft.superseded_until is not None and draft.is_over:
+        if draft.superseded_until is not None and not lives_on(self._enter(), draft):
             return None
         return self._working_copy(sid, draft, record)
 
@@ -245,27 +252,29 @@ class StoredSession(Session):
 
     def _discard(self) -> str | None:
         """Delete the record and begin a new session; return the old id, if there was one."""
-        store = self._enter()
+        store, known = self._enter(), None
         if self._copy is None:
-            # Deleting needs no reading: whatever the browser's id stands for, it ends.
-            ended = self._sent_id
+            # Whatever the browser's id stands for, it ends.
+            old_id = self._sent_id
         else:
             # The first one's attributes are those that the browser has.
             self._ended_cookie = self._ended_cookie or self._copy.draft.cookie
-            ended = self._copy.stored_id or self._unreadable
-        if ended is not None and store.delete(ended):
+            old_id, known = self._copy.stored or (self._unreadable, None)
+        ended = None if old_id is None else end(store, old_id, known)
+        if ended is not None:
             self._notify(signals.session_destroyed, id=ended)
         self._unreadable = None
         self._end_others()
         self._begin()
-        return ended
+        return old_id
 
     def _end_others(self) -> None:
         """Delete the other sessions that the cookies name: one of them would be the next."""
         others, self._other_ids = self._other_ids, []
         for sid in others:
-            if self._enter().delete(sid):
-                self._notify(signals.session_destroyed, id=sid)
+            ended = end(self._enter(), sid)
+            if ended is not None:
+                self._notify(signals.session_destroyed, id=ended)
 
     def _save(self, copy: WorkingCopy) -> None:
         body = copy.draft.dump()
@@ -334,39 +343,14 @@ class StoredSession(Session):
     def _note_change(self) -> None:
         copy = self._checked_out()
         copy.draft.assigned = True
-        if copy.draft.cleared and copy.draft.data and copy.base is not None:
-            self._note_new_id(copy.change_id())
+        if copy.draft.is_cleared_for_good and copy.draft.data:
+            copy.draft.superseded_until = None  # the new session is not superseded
+            if copy.base is not None:
+                self._notify(signals.session_regenerated, old_id=copy.change_id())
         if self._is_settled and self._loss is None:
             # A stream may still save it. Without its session nothing can.
             self._loss = finalize(self, self._log.warn, _LOST)
 
-    def _note_new_id(self, old_id: str | None) -> None:
-        self._checked_out().regenerated = True
-        self._notify(signals.session_regenerated, old_id=old_id)
-
     def _notify(self, signal: Signal, /, **values: object) -> None:
         if signal.receivers:
             self._settings.notify(signal, session=self, **values)
-
-
-class NoData(dict[str, Any]):
-    """The data of a session whose store failed, if SESSION_STORE_ERROR is "null".
-
-    Empty, as Flask's null session is. Every change raises the store's failure.
-    """
-
-    def __init__(self, failure: StoreError) -> None:
-        super().__init__()
-        self._failure = failure
-
-    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise self._failure
-
-    __setitem__: Any = _refuse
-    __delitem__: Any = _refuse
-    __ior__: Any = _refuse
-    clear: Any = _refuse
-    pop: Any = _refuse
-    popitem: Any = _refuse
-    setdefault: Any = _refuse
-    update: Any = _refuse

@@ -10,6 +10,7 @@ from typing import cast
 from typing import NamedTuple
 
 from .. import signals
+from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
 from ..errors import SessionGone
@@ -17,7 +18,8 @@ from ..errors import SessionSuperseded
 from ..stores.base import ENDED
 from ..stores.base import Record
 from .draft import Draft
-from .draft import read_only
+from .draft import leave_behind
+from .draft import successor_of
 from .request_store import RequestStore
 from .settings import Notify
 from .settings import Settings
@@ -26,8 +28,8 @@ from .settings import Settings
 CREATE_ATTEMPTS = 3
 
 
-class Predecessor(NamedTuple):
-    """The id that a session had before. Its record ends once the new one is stored."""
+class Stored(NamedTuple):
+    """What the store is known to hold of a session, and under which id."""
 
     id: str
     base: Record
@@ -47,24 +49,29 @@ class WorkingCopy:
     draft: Draft
     #: What the store is known to hold under the id; None for a session not stored yet.
     base: Record | None = None
-    #: The id that this one replaces.
-    predecessor: Predecessor | None = None
+    #: What is stored under the id that this one replaces. It ends once this is stored.
+    predecessor: Stored | None = None
     #: It got its id in this request, by ``regenerate()`` or ``clear()``.
     regenerated: bool = False
     #: ``session.touch()`` was called.
     touched: bool = False
 
     @property
+    def stored(self) -> Stored | None:
+        """What the store has of this session now, under which id."""
+        if self.base is not None:
+            return Stored(self.id, self.base)
+        return self.predecessor
+
+    @property
     def stored_id(self) -> str | None:
         """The id under which the session is stored now; None if it is not."""
-        if self.base is not None:
-            return self.id
-        return self.predecessor.id if self.predecessor else None
+        return self.stored.id if self.stored else None
 
     def change_id(self) -> str | None:
         """Take a new id and return the stored one, whose record stays until the next write."""
         if self.base is not None:
-            self.predecessor = Predecessor(self.id, self.base)
+            self.predecessor = Stored(self.id, self.base)
             self.base = None
         self.id = self.generate_id()
         self.draft.saved = None
@@ -131,7 +138,7 @@ class WorkingCopy:
         there = Draft.of(self.settings, record)
         if there.is_over:
             return False
-        if there.is_superseded:
+        if there.is_superseded and not self.draft.cleared:
             self.draft = there
         else:
             is_merged = record.payload != known.payload and not self.draft.cleared
@@ -139,7 +146,7 @@ class WorkingCopy:
                 self._refuse_a_conflict(notify)
             self.draft.catch_up(known.payload, there)
         if self.predecessor:
-            self.predecessor = Predecessor(sid, record)
+            self.predecessor = Stored(sid, record)
         else:
             self.base = record
         return True
@@ -151,7 +158,9 @@ class WorkingCopy:
                 self.base = stored
                 self.draft.cleared = False  # that was the old session
                 notify(signals.session_created)
-                self._forget_predecessor(notify)
+                ended, self.predecessor = self.predecessor, None
+                if ended is not None:
+                    notify(signals.session_destroyed, id=ended.id)
                 return
             self.id = self.generate_id()
         raise SessionError(
@@ -172,22 +181,18 @@ class WorkingCopy:
         if self.draft.cleared:
             if not self.store.create(self.id, record):
                 return None
-            if not self.store.delete(old_id):
-                self.predecessor = None  # another request ended it, and sent the signal
+            ended = end(self.store, old_id, known)
+            # None if another request ended it, and sent the signal.
+            self.predecessor = None if ended is None else Stored(ended, known)
             return record
         rebase = partial(self._rebase, notify)
-        outcome = self.store.move(old_id, self.id, known, record, rebase, leaving=self._end_of)
+        leaving = partial(leave_behind, self.settings, self.id)
+        outcome = self.store.move(old_id, self.id, known, record, rebase, leaving=leaving)
         if isinstance(outcome, Record):
             return outcome
         if outcome.taken:
             return None
         raise SessionSuperseded("The session was ended elsewhere, so it was not saved.")
-
-    def _forget_predecessor(self, notify: Notify) -> None:
-        if self.predecessor is None:
-            return
-        old_id, self.predecessor = self.predecessor.id, None
-        notify(signals.session_destroyed, id=old_id)
 
     def _rebase(self, notify: Notify, base: bytes, theirs: Record) -> Record:
         if self.draft.is_read_only(theirs.payload):
@@ -212,8 +217,65 @@ class WorkingCopy:
             " 'reject': this request's changes were not stored."
         )
 
-    def _end_of(self, record: Record) -> Record:
-        grace = self.settings.config.regenerate_grace
-        if not grace:
+
+def end(store: RequestStore, sid: str, known: Record | None = None) -> str | None:
+    """End a session under any of its ids; return the newest, or None if it had ended.
+
+    Only the newest record is deleted. Without it, those under older ids cannot be read.
+
+    :param known: what the store is known to hold under the id.
+    """
+    if not store.settings.config.regenerate_grace:
+        return sid if store.delete(sid) else None
+    seen = set[str]()
+    while sid not in seen:
+        seen.add(sid)
+        ended = _end_or_find_successor(store, sid, known)
+        if ended is None or ended == sid:
+            return ended
+        sid, known = ended, None
+    return None
+
+
+def lives_on(store: RequestStore, superseded: Draft) -> bool:
+    """Return whether a superseded session can be read: its newest id must still be stored."""
+    if superseded.is_over:
+        return False
+    sid, seen = superseded.successor, set[str]()
+    while sid is not None and sid not in seen:
+        record = store.load(sid)
+        if record is None:
+            return False
+        seen.add(sid)
+        sid = successor_of(record, store.settings)
+    return sid is None and bool(seen)
+
+
+def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) -> str | None:
+    """Return this id if the session ended, its successor if it has one, None if it is gone.
+
+    Another request may be giving the session a new id. The record is therefore deleted only
+    as it was read.
+    """
+    successors: list[str] = []
+
+    def end_unless_superseded(base: bytes, theirs: Record) -> Record:
+        successor = successor_of(theirs, store.settings)
+        if successor is None:
             return ENDED
-        return read_only(record, self.settings.clock() + grace, self.settings)
+        successors.append(successor)
+        raise SessionSuperseded("The session has a new id.")
+
+    try:
+        record = known or store.load(sid)
+        if record is None:
+            return None
+        successor = successor_of(record, store.settings)
+        if successor is not None:
+            return successor
+        store.replace(sid, record, ENDED, end_unless_superseded)
+    except PayloadError:
+        return sid if store.delete(sid) else None
+    except SessionGone:
+        return successors[0] if successors else None
+    return sid

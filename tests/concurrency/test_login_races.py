@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from flask_serversession import Store
@@ -10,6 +12,12 @@ from .conftest import StartProcess
 from .process import Process
 
 ROUNDS = 5
+
+
+@pytest.fixture
+def start_process(start_process: StartProcess) -> StartProcess:
+    """Return a function that starts a process. Its app leaves nothing under an old id."""
+    return partial(start_process, SESSION_REGENERATE_GRACE=0)
 
 
 @pytest.mark.parametrize("keep_data", [True, False])

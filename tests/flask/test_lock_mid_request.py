@@ -73,8 +73,11 @@ def test_a_block_after_a_save_does_not_undo_later_changes_of_other_requests(
 
 
 def test_a_block_after_a_login_keeps_the_data_and_ends_the_old_id(
-    browser: Browser, memory: MemoryStore
+    make_browser: MakeBrowser, memory: MemoryStore
 ) -> None:
+    browser = make_browser(SESSION_REGENERATE_GRACE=0)
+    browser.run(lambda: session.update(n=5, cart=["tea"]))
+
     def log_in_and_lock() -> None:
         log_in()
         browser.twin().run(lambda: session.update(theme="dark"))

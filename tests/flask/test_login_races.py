@@ -30,7 +30,7 @@ def write() -> None:
 def test_a_login_keeps_what_another_request_stored_under_the_old_id(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
-    browser = make_member()
+    browser = make_member(SESSION_REGENERATE_GRACE=0)
     old = str(browser.sid)
 
     browser.run(while_another(browser, write, log_in))
@@ -43,7 +43,7 @@ def test_a_login_keeps_what_another_request_stored_under_the_old_id(
 def test_a_login_keeps_what_is_stored_after_its_new_record_was_created(
     make_member: MakeBrowser, memory: MemoryStore, store: CountingStore
 ) -> None:
-    browser = make_member()
+    browser = make_member(SESSION_REGENERATE_GRACE=0)
     create = store.create
     manager = browser.application.extensions["serversession"]
 
@@ -111,7 +111,7 @@ def test_a_slow_writer_changes_nothing_after_a_login(
 def test_two_overlapping_logins_leave_one_session(
     make_member: MakeBrowser, memory: MemoryStore
 ) -> None:
-    browser = make_member()
+    browser = make_member(SESSION_REGENERATE_GRACE=0)
     other = browser.twin()
 
     def log_in_while_the_other_does() -> None:

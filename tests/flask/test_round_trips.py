@@ -159,8 +159,24 @@ def test_a_login_that_keeps_the_data_costs_three_calls(
     assert store.calls == ["load", "create", "save"]
 
 
-def test_destroying_without_reading_costs_one_call(browser: Browser, store: CountingStore) -> None:
+def test_destroying_without_reading_costs_two_calls(
+    browser: Browser, store: CountingStore
+) -> None:
     browser.run(lambda: session.destroy())
+
+    assert store.calls == ["load", "save"]
+
+
+def test_reading_and_destroying_costs_two_calls(browser: Browser, store: CountingStore) -> None:
+    browser.run(lambda: session["user"] and session.destroy())
+
+    assert store.calls == ["load", "save"]
+
+
+def test_destroying_without_reading_costs_one_call_without_a_grace(
+    make_member: MakeBrowser, store: CountingStore
+) -> None:
+    make_member(SESSION_REGENERATE_GRACE=0).run(lambda: session.destroy())
 
     assert store.calls == ["delete"]
 
@@ -168,10 +184,10 @@ def test_destroying_without_reading_costs_one_call(browser: Browser, store: Coun
 def test_clearing_costs_two_calls(browser: Browser, store: CountingStore) -> None:
     browser.run(lambda: session.clear())
 
-    assert store.calls == ["load", "delete"]
+    assert store.calls == ["load", "save"]
 
 
-def test_a_logout_that_flashes_a_message_costs_two_calls(
+def test_a_logout_that_flashes_a_message_costs_three_calls(
     browser: Browser, store: CountingStore
 ) -> None:
     def log_out() -> None:
@@ -180,7 +196,7 @@ def test_a_logout_that_flashes_a_message_costs_two_calls(
 
     browser.run(log_out)
 
-    assert store.calls == ["delete", "create"]
+    assert store.calls == ["load", "save", "create"]
 
 
 def test_showing_the_only_message_costs_two_calls(app: Flask, store: CountingStore) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import flask
 import pytest
-from flask import Flask
 from flask import stream_with_context
 
 from flask_serversession import SessionError
@@ -27,9 +26,9 @@ def log_in() -> None:
 
 
 @pytest.fixture
-def browser(app: Flask) -> Browser:
-    """A browser with a session."""
-    browser = browser_of(app)
+def browser(make_app: MakeApp) -> Browser:
+    """A browser with a session, whose old ids end at once."""
+    browser = browser_of(make_app(SESSION_REGENERATE_GRACE=0))
     browser.run(lambda: session.update(cart=["tea"]))
     return browser
 

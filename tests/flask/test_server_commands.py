@@ -30,8 +30,8 @@ TABLE = {
     "/ignore": ("", ""),
     "/read": ("get pttl", "SELECT"),
     "/change": ("get pttl evalsha get set", "SELECT UPDATE"),
-    "/regenerate": ("get pttl set evalsha get del", "SELECT INSERT DELETE"),
-    "/destroy": ("del", "DELETE"),
+    "/regenerate": ("get pttl set evalsha get set", "SELECT INSERT UPDATE"),
+    "/destroy": ("get pttl evalsha get del", "SELECT DELETE"),
 }
 
 

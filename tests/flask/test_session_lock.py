@@ -280,7 +280,11 @@ def test_a_lost_lock_does_not_hide_the_exception_of_the_view(
     assert browser.data() == {"n": 0}
 
 
-def test_a_login_under_the_lock_gives_a_new_id(browser: Browser, memory: MemoryStore) -> None:
+def test_a_login_under_the_lock_gives_a_new_id(
+    make_browser: MakeBrowser, memory: MemoryStore
+) -> None:
+    browser = make_browser(SESSION_REGENERATE_GRACE=0)
+    browser.run(lambda: session.update(n=0))
     old = str(browser.sid)
 
     def log_in() -> None:

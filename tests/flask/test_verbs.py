@@ -229,7 +229,10 @@ class TestRegenerate:
         assert browser.sid != before
         assert browser.data() == {"user": "ada", "cart": ["tea"]}
 
-    def test_with_keep_data_the_old_id_finds_nothing_afterwards(self, browser: Browser) -> None:
+    def test_with_keep_data_the_old_id_finds_nothing_without_a_grace(
+        self, make_member: MakeBrowser
+    ) -> None:
+        browser = make_member(SESSION_REGENERATE_GRACE=0)
         thief = browser.twin()
 
         browser.run(lambda: session.regenerate(keep_data=True))
@@ -249,12 +252,13 @@ class TestRegenerate:
         assert browser.data()["user"] == "ada"
 
     def test_regenerating_twice_leaves_one_session(
-        self, browser: Browser, memory: MemoryStore
+        self, make_member: MakeBrowser, memory: MemoryStore
     ) -> None:
         def regenerate_twice() -> None:
             session.regenerate(keep_data=True)
             session.regenerate(keep_data=True)
 
+        browser = make_member(SESSION_REGENERATE_GRACE=0)
         browser.run(regenerate_twice)
 
         assert list(memory.keys()) == [browser.sid]

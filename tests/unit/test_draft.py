@@ -10,7 +10,7 @@ from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionSerializationError
 from flask_serversession.sessions.draft import Draft
-from flask_serversession.sessions.draft import read_only
+from flask_serversession.sessions.draft import leave_behind
 from flask_serversession.sessions.settings import Settings
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
@@ -369,7 +369,7 @@ class TestReadOnlyRecord:
     """What a regenerated session leaves under its old id for a grace period."""
 
     def test_it_can_be_read_until_its_end(self, settings: Settings, clock: Clock) -> None:
-        left = read_only(record(document('"user":"ada"')), START + 5000, settings)
+        left = leave_behind(settings, "new", record(document('"user":"ada"')))
         draft = Draft.of(settings, left)
 
         assert end_of(left) == START + 5000
@@ -398,7 +398,7 @@ class TestReadOnlyRecord:
 
     def test_a_draft_recognizes_it_among_payloads(self, settings: Settings) -> None:
         draft = Draft.of(settings, record(document()))
-        left = read_only(record(document()), START + 5000, settings)
+        left = leave_behind(settings, "new", record(document()))
 
         assert draft.is_read_only(left.payload)
         assert not draft.is_read_only(document())

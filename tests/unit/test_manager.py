@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,11 +19,10 @@ from flask_serversession.errors import ConfigError
 from flask_serversession.errors import SessionError
 from flask_serversession.errors import StoreUnavailable
 from flask_serversession.manager import SessionManager
-from flask_serversession.sessions.draft import read_only
+from flask_serversession.sessions.draft import leave_behind
 from flask_serversession.sessions.policy import CookieAction
 from flask_serversession.sessions.settle import settle
 from flask_serversession.sessions.stored import StoredSession
-from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import utc_now
@@ -270,11 +268,11 @@ def test_the_record_left_under_an_old_id_ends_in_time_even_if_its_life_was_exten
     manager: SessionManager, store: MemoryStore
 ) -> None:
     live = utc_now() + timedelta(hours=1)
-    now = epoch_milliseconds(utc_now())
-    settings, record = manager.settings, Record(DOCUMENT, live)
+    left = leave_behind(manager.settings, "new", Record(DOCUMENT, live))
+    over = left.payload.replace(b'"retiredUntil":', b'"retiredUntil":1,"was":')
     # A request that loaded the session before its login may touch it afterwards.
-    for sid, until in (("over", now - 1000), ("open", now + 60_000)):
-        store.create(sid, replace(read_only(record, until, settings), expires_at=live))
+    for sid, payload in (("new", DOCUMENT), ("over", over), ("open", left.payload)):
+        store.create(sid, Record(payload, live))
 
     assert manager.load("over") is None
     found = manager.load("open")

@@ -574,21 +574,34 @@ def test_clear_changes_only_whether_others_can_keep_an_emptied_session() -> None
         assert decide(facts, policy) == Decision(store, without.cookie), (facts, policy)
 
 
-def test_a_superseded_session_is_never_written_and_its_cookie_is_left_alone() -> None:
+def ends(facts: Facts, policy: SavePolicy) -> bool:
+    """Whether the application ended a session that has a new id."""
+    if facts.unset:
+        return policy.unset == "destroy"
+    emptied = facts.empty and (facts.changed or facts.regenerated or facts.saved is False)
+    return facts.cleared and emptied and policy.destroy_empty
+
+
+def test_a_superseded_session_is_ended_or_left_alone_but_never_written() -> None:
+    for facts, policy in product(SUPERSEDED_FACTS, END_POLICIES):
+        allowed = (DESTROY,) if ends(facts, policy) else (NO_CALL, DROP)
+
+        assert decide(facts, policy).store in allowed, (facts, policy)
+
+
+def test_the_cookie_of_a_superseded_session_is_left_alone_unless_it_ends() -> None:
     """The cookie may be that of the new id already."""
     for facts, policy in product(SUPERSEDED_FACTS, END_POLICIES):
-        store, cookie = decide(facts, policy)
-
-        assert store in (NO_CALL, DROP), (facts, policy)
-        assert cookie is NO_COOKIE, (facts, policy)
+        if not ends(facts, policy):
+            assert decide(facts, policy).cookie is NO_COOKIE, (facts, policy)
 
 
-def test_only_changes_to_a_superseded_session_are_dropped() -> None:
+def test_changes_to_a_superseded_session_that_lives_on_are_dropped() -> None:
     for facts, policy in product(SUPERSEDED_FACTS, END_POLICIES):
-        has_changes = facts.changed or facts.regenerated
+        is_lost = (facts.changed or facts.regenerated) and not facts.unset
         is_dropped = decide(facts, policy).store is DROP
 
-        assert is_dropped is (has_changes and not facts.unset), (facts, policy)
+        assert is_dropped is (is_lost and not ends(facts, policy)), (facts, policy)
 
 
 def test_no_other_session_is_dropped() -> None:
