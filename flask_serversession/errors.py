@@ -4,6 +4,7 @@
 
     ServerSessionError
     ├─ ConfigError                    also a ValueError
+    │  └─ MissingSecret               also a RuntimeError, as Flask's own
     ├─ SessionError
     │  ├─ SessionGone                 ended elsewhere while this request used it
     │  │  └─ SessionSuperseded        that is, it got another id there
@@ -27,6 +28,10 @@ class ServerSessionError(Exception):
 
 class ConfigError(ServerSessionError, ValueError):
     """A configuration key has a value that cannot work; the message says what can."""
+
+
+class MissingSecret(ConfigError, RuntimeError):
+    """A session was written to, and the application has no secret to sign its cookie with."""
 
 
 class SessionError(ServerSessionError):

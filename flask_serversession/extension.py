@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
+from typing import cast
 
 from flask import Flask
 
 from .cli import sessions
 from .config import Config
+from .config import Secrets
 from .config import secrets_from
 from .cookie_session.interface import ClientSessionInterface
 from .cookie_session.interface import IN_THE_COOKIE
@@ -36,8 +40,9 @@ class ServerSession:
         ServerSession(app)
 
     Nothing of an application is kept here: ``app.extensions["serversession"]`` is its
-    :class:`~flask_serversession.manager.SessionManager`. Configuration is read when
-    ``init_app`` is called and not again; nothing connects until a session is used.
+    :class:`~flask_serversession.manager.SessionManager`. The configuration is read when
+    ``init_app`` is called, and Flask's own keys again when they change. Nothing connects
+    until a session is used.
     """
 
     def __init__(self, app: Flask | None = None) -> None:
@@ -47,13 +52,19 @@ class ServerSession:
     def init_app(self, app: Flask) -> None:
         """Give an application its sessions.
 
-        :raises ConfigError: if a ``SESSION_…`` key cannot work, saying what can; or if
-            the application has been given its sessions before.
+        :raises ConfigError: if a ``SESSION_…`` key cannot work, saying what can; if the
+            application is not Flask's; or if it has been given its sessions before.
         """
+        if not isinstance(cast(object, app), Flask):
+            kind = type(app)
+            raise ConfigError(
+                "ServerSession needs an application of Flask's, and this one is a"
+                f" {kind.__module__}.{kind.__qualname__}."
+            )
         if EXTENSION in app.extensions:
             raise ConfigError("This application has its sessions already: call init_app once.")
-        config = _config_of(app)
-        secrets = partial(secrets_from, app.config, config.secret)
+        config = _read(app.config)
+        secrets = partial(_secrets_of, app, config.secret)
         in_the_cookie = config.store == IN_THE_COOKIE
         manager = SessionManager(
             config,
@@ -64,7 +75,7 @@ class ServerSession:
         if isinstance(manager.store, MemoryStore):
             _warn_of_memory(app)
         if in_the_cookie:
-            app.session_interface = ClientSessionInterface(manager, secrets)
+            app.session_interface = ClientSessionInterface(app, manager, _read, secrets)
         else:
             _keep_on_the_server(app, manager)
         app.extensions[EXTENSION] = manager
@@ -77,17 +88,22 @@ def _open_store(config: Config) -> Store:
 
 
 def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
-    app.session_interface = ServerSessionInterface(manager)
+    app.session_interface = ServerSessionInterface(app, manager, _read)
     if manager.config.policy.needs_every_session:
         app.before_request(load_session)
 
 
-def _config_of(app: Flask) -> Config:
-    config = Config.from_mapping(app.config)
+def _read(given: Mapping[str, Any]) -> Config:
+    config = Config.from_mapping(given)
     if config.store != IN_THE_COOKIE:
         return config
     # cookie-session's own default is Flask's, in either profile.
-    return replace(config, cookie_name=app.config["SESSION_COOKIE_NAME"])
+    return replace(config, cookie_name=given["SESSION_COOKIE_NAME"])
+
+
+def _secrets_of(app: Flask, explicit: Secrets | None) -> Secrets:
+    # Not app.config alone: a subclass may define secret_key itself.
+    return secrets_from({**app.config, "SECRET_KEY": app.secret_key}, explicit)
 
 
 def _warn_of_memory(app: Flask) -> None:

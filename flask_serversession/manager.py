@@ -27,7 +27,8 @@ class SessionManager:
 
     Works in a script, a shell or a worker just as in a request.
 
-    :param secrets: called when a cookie is first signed or verified.
+    :param secrets: called when a cookie is first signed or verified, and again when Flask's
+        keys have changed.
     :param sender: the application, the sender of every signal.
     """
 
@@ -40,18 +41,22 @@ class SessionManager:
         sender: Any = None,
         clock: Clock = system_clock,
     ) -> None:
-        #: The options that ``init_app`` read.
-        self.config = config
+        self._signer = cache(lambda: CookieSigner(secrets()))
         #: The store itself.
         self.store = store
         #: What all sessions of the application share.
         self.settings: Settings = Settings(
             config=config,
             store=store,
-            signer=cache(lambda: CookieSigner(secrets())),
+            signer=self._signer,
             sender=sender,
             clock=clock,
         )
+
+    @property
+    def config(self) -> Config:
+        """The application's options."""
+        return self.settings.config
 
     @property
     def signer(self) -> CookieSigner:
@@ -60,6 +65,11 @@ class SessionManager:
         :raises ConfigError: if the application has no secret.
         """
         return self.settings.signer()
+
+    def _reconfigure(self, config: Config) -> None:
+        """Use other options, and ask for the secrets again, from the next request on."""
+        self.settings.config = config
+        self._signer.cache_clear()
 
     def load(self, sid: str) -> Session | None:
         """Return a stored session, or None if the store has none of this id.

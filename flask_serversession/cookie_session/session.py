@@ -32,10 +32,11 @@ from .cookies import signature_name
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ClientSettings:
     """What all sessions of an application share."""
 
+    #: Replaced when a key of Flask's changes. Nothing else is.
     config: Config
     serializer: TypedJSON
     #: Returns the keys that sign and verify. Called when a session is first used.

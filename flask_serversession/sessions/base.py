@@ -36,6 +36,8 @@ class Session(SessionMixin):
     _handed_out = False
     #: Whether a key was assigned or deleted.
     _assigned = False
+    #: Whether ``permanent`` was assigned True.
+    _made_permanent = False
 
     def __getitem__(self, key: str) -> Any:
         self.accessed = True
@@ -115,6 +117,7 @@ class Session(SessionMixin):
     @permanent.setter
     def permanent(self, value: bool) -> None:
         self.cookie.max_age = self._permanent_lifetime if value else None
+        self._made_permanent = bool(value)
 
     @property
     @abstractmethod

@@ -43,10 +43,11 @@ class RequestInfo(Protocol):
         """Return a fresh id."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Settings:
     """What all sessions of one application share."""
 
+    #: Replaced when a key of Flask's changes. Nothing else is.
     config: Config
     store: Store
     #: Returns what signs and verifies ids; raises ConfigError without a secret.

@@ -62,12 +62,16 @@ class TestInitApp:
         with pytest.raises(ConfigError, match="already"):
             ServerSession(app)
 
-    def test_config_is_read_once(self, app: Flask) -> None:
-        app.config["SESSION_COOKIE_NAME"] = "too-late"
+    def test_what_is_no_application_of_flasks_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"this one is a builtins\.dict\."):
+            ServerSession({"config": {}})  # type: ignore[arg-type]
 
-        response = browser_of(app).run(lambda: session.update(user="ada"))
+    def test_a_key_of_this_extension_is_read_once(self, app: Flask, store: CountingStore) -> None:
+        app.config["SESSION_SAVE_UNINITIALIZED"] = True
 
-        assert cookie_lines(response)[0].startswith("session=")
+        browser_of(app).run(lambda: None)
+
+        assert store.calls == []
 
     def test_the_log_says_why_no_browser_keeps_the_cookie(
         self, make_app: MakeApp, caplog: pytest.LogCaptureFixture
@@ -280,9 +284,8 @@ class TestUnknownKeys:
         with pytest.warns(UserWarning, match=r"SESSION_COOKIE_MAXAGE.*SESSION_COOKIE_MAX_AGE\?"):
             ServerSession(flask_app(SESSION_COOKIE_MAXAGE=60))
 
-    def test_a_key_like_no_other_is_warned_of_without_a_guess(self) -> None:
-        with pytest.warns(UserWarning, match=r"SESSION_ZZZZZZZZZZZZ means nothing here\.$"):
-            ServerSession(flask_app(SESSION_ZZZZZZZZZZZZ=1))
+    def test_a_key_of_another_extension_is_nothing_to_warn_of(self) -> None:
+        ServerSession(flask_app(SESSION_PROTECTION="strong"))
 
     @pytest.mark.parametrize(
         ("key", "advice"),
