@@ -76,6 +76,9 @@ class NoSession(SessionMixin, dict[str, Any]):
         super().__init__()
         self._error = error
 
+    def __repr__(self) -> str:
+        return f"<NoSession: {self._error}>"
+
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise self._error
 

@@ -257,6 +257,13 @@ class CookieSession(Session):
         return self._values
 
     @property
+    def _state(self) -> str:
+        if self._received is None:
+            return "unread"
+        origin = "new" if self._original is None else "found"
+        return f"{origin}, {len(self._values)} keys"
+
+    @property
     def _permanent_lifetime(self) -> float:
         return self._settings.config.permanent_lifetime / 1000
 
