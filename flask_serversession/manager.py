@@ -41,14 +41,14 @@ class SessionManager:
         sender: Any = None,
         clock: Clock = system_clock,
     ) -> None:
-        self._signer = cache(lambda: CookieSigner(secrets()))
+        self._secrets = secrets
         #: The store itself.
         self.store = store
         #: What all sessions of the application share.
         self.settings: Settings = Settings(
             config=config,
             store=store,
-            signer=self._signer,
+            signer=self._make_signer(),
             sender=sender,
             clock=clock,
         )
@@ -65,11 +65,6 @@ class SessionManager:
         :raises ConfigError: if the application has no secret.
         """
         return self.settings.signer()
-
-    def _reconfigure(self, config: Config) -> None:
-        """Use other options, and ask for the secrets again, from the next request on."""
-        self.settings.config = config
-        self._signer.cache_clear()
 
     def load(self, sid: str) -> Session | None:
         """Return a stored session, or None if the store has none of this id.
@@ -90,6 +85,15 @@ class SessionManager:
         """Close what the store opened itself; an application's own client stays open."""
         if isinstance(self.store, SupportsClose):
             self.store.close()
+
+    def _reconfigure(self, config: Config) -> None:
+        """Use other options, and ask for the secrets again, from the next request on."""
+        self.settings.config = config
+        # Not cleared: a request that is making a signer now would fill it with the old one.
+        self.settings.signer = self._make_signer()
+
+    def _make_signer(self) -> Callable[[], CookieSigner]:
+        return cache(lambda: CookieSigner(self._secrets()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,10 @@ class ClientSessionInterface(AppInterface):
         read: Callable[[Mapping[str, Any]], Config],
         secrets: Callable[[], Secrets],
     ) -> None:
-        self._keys = cache(lambda: Keygrip(secrets()))
+        self._secrets = secrets
         self._overwrite = _overwrite(manager.config.store_options)
         self._settings = ClientSettings(
-            config=manager.config, serializer=TypedJSON(), keys=self._keys
+            config=manager.config, serializer=TypedJSON(), keys=self._make_keys()
         )
         super().__init__(app, manager, read)
 
@@ -101,7 +101,10 @@ class ClientSessionInterface(AppInterface):
     def _adopt(self, config: Config) -> None:
         super()._adopt(config)
         self._settings.config = config
-        self._keys.cache_clear()
+        self._settings.keys = self._make_keys()
+
+    def _make_keys(self) -> Callable[[], Keygrip]:
+        return cache(lambda: Keygrip(self._secrets()))
 
     def _add(self, line: str, response: Response) -> None:
         before = response.headers.getlist("Set-Cookie")

@@ -36,7 +36,7 @@ logger: logging.Logger = logging.getLogger("flask_serversession")
 class ClientSettings:
     """What all sessions of an application share."""
 
-    #: Replaced when a key of Flask's changes. Nothing else is.
+    #: Replaced when a key of Flask's changes, as the keys are.
     config: Config
     serializer: TypedJSON
     #: Returns the keys that sign and verify. Called when a session is first used.

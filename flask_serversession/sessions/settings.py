@@ -47,10 +47,10 @@ class RequestInfo(Protocol):
 class Settings:
     """What all sessions of one application share."""
 
-    #: Replaced when a key of Flask's changes. Nothing else is.
+    #: Replaced when a key of Flask's changes, as the signer is.
     config: Config
     store: Store
-    #: Returns what signs and verifies ids; raises ConfigError without a secret.
+    #: Returns what signs and verifies ids; raises MissingSecret without a secret.
     signer: Callable[[], CookieSigner]
     #: The application: the sender of every signal.
     sender: Any
