@@ -194,8 +194,8 @@ class ServerSessionInterface(AppInterface):
     def open_session(self, app: Flask, request: Request) -> StoredSession | None:
         """Return the session, unread; None without a secret or outside the cookie's path."""
         self._keep_up(app)
-        if not self._has_secret:
-            return None
+        if not self._has_secret and not self._is_eager:
+            return None  # an eager session is loaded before the view, and raises there
         header: str = request.environ.get("HTTP_COOKIE", "")
         settings = self._manager.settings
         opened = FlaskRequest(request, settings.config, header)

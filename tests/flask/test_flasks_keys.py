@@ -305,3 +305,12 @@ class TestApplicationRoot:
             browser.run(write, "/shopping")
 
         assert len(caplog.messages) == 1
+
+
+def test_without_a_secret_each_request_fails_in_the_express_profile(
+    make_browser: MakeBrowser,
+) -> None:
+    browser = make_browser(SECRET_KEY=None, SESSION_PROFILE="express")
+
+    with pytest.raises(MissingSecret):
+        browser.run(lambda: None)
