@@ -3,6 +3,7 @@
 from .cookies.cookie import SessionCookie as SessionCookie
 from .decorators import session_lock as session_lock
 from .errors import ConfigError as ConfigError
+from .errors import MissingSecret as MissingSecret
 from .errors import PayloadError as PayloadError
 from .errors import ServerSessionError as ServerSessionError
 from .errors import SessionConflict as SessionConflict
@@ -35,6 +36,7 @@ from .stores.base import Store as Store
 __all__ = [
     "SessionCookie",
     "ConfigError",
+    "MissingSecret",
     "PayloadError",
     "ServerSessionError",
     "SessionConflict",

@@ -4,6 +4,7 @@
 
     ServerSessionError
     ├─ ConfigError                    also a ValueError
+    │  └─ MissingSecret               also a RuntimeError, as Flask's own
     ├─ SessionError
     │  ├─ SessionGone                 another request ended it
     │  │  └─ SessionSuperseded        another request gave it a new id
@@ -27,6 +28,10 @@ class ServerSessionError(Exception):
 
 class ConfigError(ServerSessionError, ValueError):
     """A configuration key has a value that cannot work; the message says what can."""
+
+
+class MissingSecret(ConfigError, RuntimeError):
+    """A session was written to, and the application has no secret to sign its cookie with."""
 
 
 class SessionError(ServerSessionError):

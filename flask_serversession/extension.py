@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from functools import partial
+from typing import Any
+from typing import cast
 
 from flask import current_app
 from flask import Flask
@@ -59,7 +62,8 @@ class ServerSession:
 
     The instance keeps no state: ``app.extensions["serversession"]`` is the application's
     :class:`~flask_serversession.manager.SessionManager`. ``init_app`` reads the
-    configuration once. Nothing connects until a session is used.
+    configuration, and Flask's own keys are read again when they change. Nothing connects
+    until a session is used.
     """
 
     def __init__(self, app: Flask | None = None) -> None:
@@ -70,11 +74,17 @@ class ServerSession:
         """Read the application's configuration and replace its session interface.
 
         :raises ConfigError: if a ``SESSION_…`` key has a value that cannot work; the message
-            says which can. Also if the application was initialized before.
+            says which can. Also if the application was initialized before, or is not Flask's.
         """
+        if not isinstance(cast(object, app), Flask):
+            kind = type(app)
+            raise ConfigError(
+                "ServerSession needs an application of Flask's, and this one is a"
+                f" {kind.__module__}.{kind.__qualname__}."
+            )
         if EXTENSION in app.extensions:
             raise ConfigError("This application already has its sessions: call init_app once.")
-        config = _config_of(app)
+        config = _read(app.config)
         secrets = _secrets_of(app, config)
         in_the_cookie = config.store == IN_THE_COOKIE
         manager = SessionManager(
@@ -87,10 +97,10 @@ class ServerSession:
             _warn(app, _MEMORY)
         for flaw in flaws_of(config):
             _warn(app, flaw)
-        if config.secret or app.config["SECRET_KEY"]:
+        if config.secret or app.secret_key:
             secrets()
         if in_the_cookie:
-            app.session_interface = ClientSessionInterface(manager, secrets)
+            app.session_interface = ClientSessionInterface(app, manager, _read, secrets)
         else:
             _keep_on_the_server(app, manager)
         app.error_handler_spec[None][None].setdefault(SessionLocked, _answer_locked_out)
@@ -110,18 +120,18 @@ def _context_of(app: Flask) -> AbstractContextManager[object]:
 
 
 def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
-    app.session_interface = ServerSessionInterface(manager)
+    app.session_interface = ServerSessionInterface(app, manager, _read)
     got_request_exception.connect(let_error_pages_read, app)
     if manager.config.policy.needs_every_session:
         app.before_request(load_session)
 
 
-def _config_of(app: Flask) -> Config:
-    config = Config.from_mapping(app.config)
+def _read(given: Mapping[str, Any]) -> Config:
+    config = Config.from_mapping(given)
     if config.store != IN_THE_COOKIE:
         return config
     # cookie-session's own default is Flask's, in either profile.
-    return replace(config, cookie_name=app.config["SESSION_COOKIE_NAME"])
+    return replace(config, cookie_name=given["SESSION_COOKIE_NAME"])
 
 
 def _answer_locked_out(error: SessionLocked) -> ResponseReturnValue:
@@ -148,7 +158,8 @@ def _secrets_of(app: Flask, config: Config) -> Callable[[], Secrets]:
             _warn(app, flaw)
 
     def secrets() -> Secrets:
-        found = secrets_from(app.config, config.secret)
+        # Not app.config alone: a subclass may define secret_key itself.
+        found = secrets_from({**app.config, "SECRET_KEY": app.secret_key}, config.secret)
         warn_of(found)
         return found
 

@@ -11,14 +11,14 @@ from flask import Request
 from flask import request
 from flask import Response
 from flask import session as flask_session
-from flask.sessions import SessionInterface
 from flask.sessions import SessionMixin
 
+from .app_interface import AppInterface
+from .app_interface import keep_from_shared_caches
+from .config import Config
 from .cookies.header import clear_cookie_line
-from .cookies.header import path_matches
 from .cookies.header import set_cookie_line
 from .errors import ConfigError
-from .errors import SessionError
 from .errors import StoreError
 from .manager import SessionManager
 from .request import FlaskRequest
@@ -72,59 +72,22 @@ def let_error_pages_read(app: Flask, exception: Exception, **extra: Any) -> None
         current._told = True
 
 
-class NoSession(SessionMixin, dict[str, Any]):
-    """``flask.session`` outside the cookie's path: empty. Every change raises SessionError."""
-
-    accessed = False
-
-    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
-        raise SessionError(
-            "There is no session here: the request's path is outside SESSION_COOKIE_PATH, so"
-            " no browser would send the cookie back."
-        )
-
-    __setitem__: Any = _refuse
-    __delitem__: Any = _refuse
-    __ior__: Any = _refuse
-    clear: Any = _refuse
-    pop: Any = _refuse
-    popitem: Any = _refuse
-    update: Any = _refuse
-    setdefault: Any = _refuse
-    regenerate: Any = _refuse
-    destroy: Any = _refuse
-    reload: Any = _refuse
-    save: Any = _refuse
-    touch: Any = _refuse
-    unset: Any = _refuse
-    lock: Any = _refuse
-    id: Any = property(_refuse, _refuse)
-    sid: Any = property(_refuse, _refuse)
-    cookie: Any = property(_refuse, _refuse)
-    permanent: Any = property(_refuse, _refuse)
-
-
-class ServerSessionInterface(SessionInterface):
+class ServerSessionInterface(AppInterface):
     """Opens and saves the sessions of one application."""
 
-    null_session_class = NoSession  # type: ignore[assignment] # Flask's own asks for a secret key
-
-    def __init__(self, manager: SessionManager) -> None:
-        self._manager = manager
-        config = manager.config
-        self._is_everywhere = config.cookie.path == "/" and config.cookie_per_request is None
-        self._is_eager = config.policy.needs_every_session
-        flaw = config.cookie.flaw(config.cookie_name)
-        if flaw and config.cookie_per_request is None:
-            logger.warning("No browser keeps this application's session cookie: %s.", flaw)
+    _flaw: str | None = None
 
     def open_session(self, app: Flask, request: Request) -> StoredSession | None:
-        """Return the session, not loaded yet; None outside its cookie's path (RFC 6265 §5.1.4)."""
+        """Return the session, unread; None without a secret or outside the cookie's path."""
+        self._keep_up(app)
+        if not self._has_secret and not self._is_eager:
+            return None  # an eager session is loaded before the view, and raises there
         header: str = request.environ.get("HTTP_COOKIE", "")
-        opened = FlaskRequest(request, self._manager.config, header)
-        if not (self._is_everywhere or path_matches(opened.path, opened.cookie_path)):
+        settings = self._manager.settings
+        opened = FlaskRequest(request, settings.config, header)
+        if not (self._is_everywhere or self._is_within_path(opened)):
             return None
-        session = StoredSession(self._manager.settings, opened)
+        session = StoredSession(settings, opened)
         if self._is_eager:
             request.environ[_OPENED] = session
         return session
@@ -133,38 +96,34 @@ class ServerSessionInterface(SessionInterface):
         """Settle the session and add its headers to the response."""
         if not isinstance(session, StoredSession):
             return
+        if session._made_permanent:
+            self._follow_lifetime(app, session)
         action = settle(session)
         if action is not CookieAction.NONE:
             self._send(session, action, response)
         if session.accessed or action is not CookieAction.NONE:
             _vary_by_cookie(response)
 
-    def get_cookie_name(self, app: Flask) -> str:
-        """Return the cookie's name. The profile chooses its default."""
-        return self._manager.config.cookie_name
+    def _adopt(self, config: Config) -> None:
+        super()._adopt(config)
+        self._is_eager = config.policy.needs_every_session
+        flaw = config.cookie.flaw(config.cookie_name)
+        if flaw and flaw != self._flaw and config.cookie_per_request is None:
+            logger.warning("No browser keeps this application's session cookie: %s.", flaw)
+        self._flaw = flaw
 
     def _send(self, session: StoredSession, action: CookieAction, response: Response) -> None:
-        name = self._manager.config.cookie_name
+        settings = self._manager.settings
+        name = settings.config.cookie_name
         if action is CookieAction.SET:
             copy = session._checked_out()
-            signed = self._manager.settings.signer().sign(copy.id)
+            signed = settings.signer().sign(copy.id)
             line = set_cookie_line(name, signed, copy.draft.cookie)
         else:
             line = clear_cookie_line(name, cookie_to_clear(session))
         _replace_line(response, session._sent_line, line)
         session._sent_line = line
         keep_from_shared_caches(response)
-
-
-def keep_from_shared_caches(response: Response) -> None:
-    """Let no shared cache hand one user's cookie to another, whatever the view allowed."""
-    if "Cache-Control" not in response.headers:
-        # A shared cache may keep the page, but not one user's cookie with it.
-        response.headers["Cache-Control"] = 'no-cache="Set-Cookie"'
-        return
-    control = response.cache_control
-    if control.public or control.s_maxage is not None:
-        control.public, control.s_maxage, control.private = False, None, True
 
 
 def _vary_by_cookie(response: Response) -> None:

@@ -38,7 +38,8 @@ class SessionManager:
     :func:`~flask_serversession.interface.manager_of` returns it. It needs no request, and
     works in scripts, shells and workers too.
 
-    :param secrets: called when a cookie is first signed or verified.
+    :param secrets: called when a cookie is first signed or verified, and again when Flask's
+        keys have changed.
     :param sender: the application, the sender of every signal.
     """
 
@@ -51,21 +52,24 @@ class SessionManager:
         sender: Any = None,
         clock: Clock = system_clock,
     ) -> None:
-        #: The options that ``init_app`` read.
-        self.config = config
+        self._secrets = secrets
         #: The application's store.
         self.store = store
-        signer = cache(lambda: CookieSigner(secrets()))
         is_shared = config.profile == "express" or getattr(store, "is_shared", False)
         #: What all sessions of the application share.
         self.settings: Settings = Settings(
             config=config,
             store=store,
-            signer=signer,
-            serializer=TypedJSON(_seal_of(signer) if is_shared else None),
+            signer=self._make_signer(),
+            serializer=TypedJSON(self._seal() if is_shared else None),
             sender=sender,
             clock=clock,
         )
+
+    @property
+    def config(self) -> Config:
+        """The application's options."""
+        return self.settings.config
 
     @property
     def signer(self) -> CookieSigner:
@@ -151,12 +155,20 @@ class SessionManager:
             f"{type(self.store).__name__} cannot list its sessions: its backend has no way to."
         )
 
+    def _reconfigure(self, config: Config) -> None:
+        """Use other options, and ask for the secrets again, from the next request on."""
+        self.settings.config = config
+        # Not cleared: a request that is making a signer now would fill it with the old one.
+        self.settings.signer = self._make_signer()
 
-def _seal_of(signer: Callable[[], CookieSigner]) -> Seal:
-    return Seal(
-        sign=lambda text: signer().signature(text),
-        verify=lambda text, signature: signer().is_signature(text, signature),
-    )
+    def _make_signer(self) -> Callable[[], CookieSigner]:
+        return cache(lambda: CookieSigner(self._secrets()))
+
+    def _seal(self) -> Seal:
+        return Seal(
+            sign=lambda text: self.signer.signature(text),
+            verify=lambda text, signature: self.signer.is_signature(text, signature),
+        )
 
 
 @dataclass(frozen=True, slots=True)

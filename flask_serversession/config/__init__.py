@@ -1,7 +1,7 @@
-"""The configuration of one application, read once in ``init_app``.
+"""The configuration of one application.
 
-Only the secret is looked up later, when it is first needed, so that an application can set
-``app.secret_key`` after the extension.
+The extension's own keys are read once, in ``init_app``. Flask's keys, its secret among them,
+are read again when they change, because Flask reads them in each request.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ..cookies.options import CookieOptions
 from ..errors import ConfigError
+from ..errors import MissingSecret
 from ..format.merge import Concurrency
 from ..format.merge import Resolve
 from .advice import warn_about_unknown_keys
@@ -118,15 +119,16 @@ def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets
     """Return the secrets: the first one signs, all of them verify.
 
     :param explicit: ``SESSION_SECRET``, which replaces Flask's keys.
-    :raises ConfigError: if there is none.
+    :raises MissingSecret: if there is none.
+    :raises ConfigError: if one cannot be used.
     """
     if explicit is not None:
         return explicit
     current = config.get("SECRET_KEY")
     if not current:
-        raise ConfigError(
-            "The session cookie needs a secret to be signed with. Set app.secret_key (or"
-            " SESSION_SECRET) to a long random value, such as the output of"
+        raise MissingSecret(
+            "The session is unavailable: its cookie needs a secret to be signed with. Set"
+            " app.secret_key (or SESSION_SECRET) to a long random value, such as the output of"
             " python -c 'import secrets; print(secrets.token_hex(32))'."
         )
     if not is_secret(current):

@@ -1,4 +1,4 @@
-"""Warnings about config keys that this extension does not know."""
+"""Warnings about config keys that were probably meant for this extension."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ _PREFIX = "SESSION_"
 #: The frames of this package, and not only those of its folder ``config``.
 _PACKAGE = "flask_serversession."
 _KNOWN = frozenset(option.key for option in (*OPTIONS, *FLASKS_OPTIONS))
+#: The known keys without their prefixes, which would make all of them look alike.
+_SUFFIXES: Final[dict[str, str]] = {
+    **{key.removeprefix(_PREFIX).removeprefix("COOKIE_"): key for key in DEFAULTS},
+    **{key.removeprefix(_PREFIX): key for key in DEFAULTS},
+}
+#: How much a misspelt key has in common with the right one: 1 is all of it.
+_ALIKE = 0.75
 
 #: Each key of Flask-Session, with what to use here.
 _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
@@ -50,20 +57,25 @@ _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
 
 
 def warn_about_unknown_keys(config: Mapping[str, Any]) -> None:
-    """Warn about each unknown ``SESSION_…`` key and suggest the right one."""
+    """Warn about each key of Flask-Session and each misspelt key, and suggest the right one.
+
+    Other ``SESSION_…`` keys belong to other extensions: ``SESSION_PROTECTION`` is
+    Flask-Login's.
+    """
     for key in config:
-        if key.startswith(_PREFIX) and key not in _KNOWN:
-            text = f"The config key {key} {_advice(key)}"
+        if not key.startswith(_PREFIX) or key in _KNOWN:
+            continue
+        advice = _advice(key)
+        if advice is not None:
+            text = f"The config key {key} {advice}"
             warnings.warn(text, UserWarning, stacklevel=_levels_to_the_application())
 
 
-def _advice(key: str) -> str:
+def _advice(key: str) -> str | None:
     if key in _FLASK_SESSION_KEYS:
         return f"is Flask-Session's; here it is {_FLASK_SESSION_KEYS[key]}."
-    # Without the prefix, which would make all keys look alike.
-    known = {name.removeprefix(_PREFIX): name for name in DEFAULTS}
-    near = get_close_matches(key.removeprefix(_PREFIX), known, n=1)
-    return f"means nothing here; did you mean {known[near[0]]}?" if near else "means nothing here."
+    near = get_close_matches(key.removeprefix(_PREFIX), _SUFFIXES, n=1, cutoff=_ALIKE)
+    return f"means nothing here; did you mean {_SUFFIXES[near[0]]}?" if near else None
 
 
 def _levels_to_the_application() -> int:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from flask import Flask
 from flask import Request
 from flask import Response
-from flask.sessions import SessionInterface
 from flask.sessions import SessionMixin
 
+from ..app_interface import AppInterface
+from ..app_interface import keep_from_shared_caches
+from ..config import Config
 from ..config import Secrets
-from ..cookies.header import path_matches
 from ..cookies.signing import Keygrip
 from ..errors import ConfigError
 from ..errors import SessionError
-from ..interface import keep_from_shared_caches
-from ..interface import NoSession
 from ..manager import SessionManager
 from ..request import FlaskRequest
 from .session import ClientSettings
@@ -54,29 +54,35 @@ class NoStore:
     ping: Any = _refuse
 
 
-class ClientSessionInterface(SessionInterface):
+class ClientSessionInterface(AppInterface):
     """Opens and sends the sessions of one application.
 
     :param secrets: called when a session is first used.
     :raises ConfigError: if ``SESSION_STORE_OPTIONS`` has a key other than ``overwrite``.
     """
 
-    null_session_class = NoSession  # type: ignore[assignment] # Flask's own asks for a secret key
-
-    def __init__(self, manager: SessionManager, secrets: Callable[[], Secrets]) -> None:
-        self._manager = manager
+    def __init__(
+        self,
+        app: Flask,
+        manager: SessionManager,
+        read: Callable[[Mapping[str, Any]], Config],
+        secrets: Callable[[], Secrets],
+    ) -> None:
         self._secrets = secrets
-        self._keygrip: Keygrip | None = None
         self._overwrite = _overwrite(manager.config.store_options)
         self._settings = ClientSettings(
-            config=manager.config, serializer=manager.settings.serializer, keys=self._keys
+            config=manager.config, serializer=manager.settings.serializer, keys=self._make_keys()
         )
+        super().__init__(app, manager, read)
 
     def open_session(self, app: Flask, request: Request) -> CookieSession | None:
-        """Return the session, unread; None outside the cookie's path (RFC 6265 §5.1.4)."""
+        """Return the session, unread; None without a secret or outside the cookie's path."""
+        self._keep_up(app)
+        if not self._has_secret:
+            return None
         header: str = request.environ.get("HTTP_COOKIE", "")
         opened = FlaskRequest(request, self._manager.config, header)
-        if opened.cookie_path != "/" and not path_matches(opened.path, opened.cookie_path):
+        if not (self._is_everywhere or self._is_within_path(opened)):
             return None
         return CookieSession(self._settings, opened)
 
@@ -84,6 +90,8 @@ class ClientSessionInterface(SessionInterface):
         """Settle the session and add its cookies to the response, if any must be sent."""
         if not isinstance(session, CookieSession):
             return
+        if session._made_permanent:
+            self._follow_lifetime(app, session)
         lines = settle(session)
         for line in lines:
             self._add(line, response)
@@ -92,14 +100,13 @@ class ClientSessionInterface(SessionInterface):
         if lines or session.accessed:
             response.vary.add("Cookie")
 
-    def get_cookie_name(self, app: Flask) -> str:
-        """Return the name of the cookie that holds the data."""
-        return self._manager.config.cookie_name
+    def _adopt(self, config: Config) -> None:
+        super()._adopt(config)
+        self._settings.config = config
+        self._settings.keys = self._make_keys()
 
-    def _keys(self) -> Keygrip:
-        if self._keygrip is None:
-            self._keygrip = Keygrip(self._secrets())
-        return self._keygrip
+    def _make_keys(self) -> Callable[[], Keygrip]:
+        return cache(lambda: Keygrip(self._secrets()))
 
     def _add(self, line: str, response: Response) -> None:
         before = response.headers.getlist("Set-Cookie")

@@ -32,10 +32,11 @@ from .cookies import Received
 from .cookies import signature_name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ClientSettings:
     """What all sessions of an application share."""
 
+    #: Replaced when a key of Flask's changes, as the keys are.
     config: Config
     serializer: TypedJSON
     #: Returns the keys that sign and verify. Called when a session is first used.
@@ -277,6 +278,13 @@ class CookieSession(Session):
     def _data(self) -> dict[str, Any]:
         self._load()
         return self._values
+
+    @property
+    def _state(self) -> str:
+        if self._received is None:
+            return "unread"
+        origin = "new" if self._original is None else "found"
+        return f"{origin}, {len(self._values)} keys"
 
     @property
     def _permanent_lifetime(self) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from typing import Any
 
 from flask.sessions import SessionMixin
@@ -32,6 +33,8 @@ class Session(SessionMixin):
     accessed: bool = False
     #: Whether the application was given a mutable value, which it may change in place.
     _handed_out = False
+    #: Whether ``permanent`` was assigned True.
+    _made_permanent = False
 
     def __getitem__(self, key: str) -> Any:
         self.accessed = True
@@ -65,7 +68,11 @@ class Session(SessionMixin):
 
     def __repr__(self) -> str:
         # Neither the data nor the id: a repr ends up in logs and error pages.
-        return f"<{type(self).__name__}>"
+        return f"<{type(self).__name__} {self._state}>"
+
+    def __reversed__(self) -> Iterator[str]:
+        self.accessed = True
+        return reversed([*self._data])
 
     def get(self, key: str, default: Any = None) -> Any:
         self.accessed = True
@@ -77,6 +84,19 @@ class Session(SessionMixin):
     def __ior__(self, other: Mapping[str, Any]) -> Session:
         self.update(other)
         return self
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return self.copy() | dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(other) | self.copy() if isinstance(other, Mapping) else NotImplemented
+
+    def __copy__(self) -> dict[str, Any]:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        self.accessed = True
+        return deepcopy(dict(self._data), memo)
 
     def clear(self) -> None:
         self.accessed = True
@@ -111,6 +131,7 @@ class Session(SessionMixin):
     @permanent.setter
     def permanent(self, value: bool) -> None:
         self.cookie.max_age = self._permanent_lifetime if value else None
+        self._made_permanent = bool(value)
 
     @property
     @abstractmethod
@@ -212,6 +233,11 @@ class Session(SessionMixin):
         :raises SessionConflict: when the block ends, if the lock was lost. Nothing is stored
             then.
         """
+
+    @property
+    @abstractmethod
+    def _state(self) -> str:
+        """What helps to find out why it is empty, without its data. No store call."""
 
     @property
     @abstractmethod

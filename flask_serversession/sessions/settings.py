@@ -45,13 +45,14 @@ class RequestInfo(Protocol):
         """Return a fresh id."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Settings:
     """What all sessions of one application share."""
 
+    #: Replaced when a key of Flask's changes, as the signer is.
     config: Config
     store: Store
-    #: Returns the signer of ids; raises ConfigError if there is no secret.
+    #: Returns the signer of ids; raises MissingSecret if there is no secret.
     signer: Callable[[], CookieSigner]
     #: The application: the sender of every signal.
     sender: Any

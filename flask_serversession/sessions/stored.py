@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import suppress
 from enum import Enum
+from hashlib import sha256
 from typing import Any
 from typing import cast
 from weakref import finalize
@@ -182,6 +183,31 @@ class StoredSession(Session):
                 raise
             return NoData(failure)
         return copy.draft.data
+
+    @property
+    def _state(self) -> str:
+        copy = self._copy
+        if copy is None:
+            failed = self._store is not None and self._store.failure is not None
+            return "unavailable: the store failed" if failed else "unread"
+        # Enough to tell two ids apart, and worth nothing to a thief.
+        mark = sha256(copy.id.encode()).hexdigest()[:4]
+        origin = "new" if copy.draft.found is None else "found"
+        reason = f": {self._why_empty(copy)}" if not copy.draft.data else ""
+        return f"{origin}, id #{mark}, {len(copy.draft.data)} keys{reason}"
+
+    def _why_empty(self, copy: WorkingCopy) -> str:
+        if copy.draft.found is not None or copy.draft.cleared:
+            return "emptied or stored empty"
+        if self._fate is Fate.DESTROYED or copy.regenerated:
+            return "ended in this request"
+        if self._unreadable is not None:
+            return "the stored record is unreadable"
+        if self._sent_id is not None:
+            return "the cookie's session is not in the store"
+        if self._settings.config.cookie_name in self._request.cookie_header:
+            return "the cookie is not signed with a known secret"
+        return "the browser sent no cookie"
 
     @property
     def _permanent_lifetime(self) -> float:

@@ -549,9 +549,9 @@ class TestSize:
 
 
 class TestKeys:
-    def test_without_a_secret_using_it_says_what_to_set(self, make_browser: MakeBrowser) -> None:
+    def test_without_a_secret_writing_says_what_to_set(self, make_browser: MakeBrowser) -> None:
         with pytest.raises(ConfigError, match="secret_key"):
-            make_browser(SECRET_KEY=None).run(read)
+            make_browser(SECRET_KEY=None).run(lambda: session.update(user="ada"))
 
     def test_the_secret_may_be_set_after_the_extension(self, make_browser: MakeBrowser) -> None:
         browser = make_browser(SECRET_KEY=None)

@@ -55,6 +55,8 @@ steps = st.one_of(
     st.tuples(st.just("update"), st.lists(st.tuples(keys, values))),
     st.tuples(st.just("clear")),
     st.tuples(st.just("copy")),
+    st.tuples(st.just("__or__"), st.dictionaries(keys, values)),
+    st.tuples(st.just("__ror__"), st.dictionaries(keys, values)),
     st.tuples(st.just("__len__")),
 )
 

@@ -20,6 +20,7 @@ from flask_serversession.cookies.cookie import SessionCookie
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.cookies.signing import Keygrip
 from flask_serversession.errors import ConfigError
+from flask_serversession.errors import MissingSecret
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import ServerSessionError
 from flask_serversession.errors import SessionConflict
@@ -164,7 +165,7 @@ PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
     (ConfigError, lambda: config(SESSION_STORE_OPTIONS=[SECRET])),
     (ConfigError, lambda: config(SESSION_MERGE=Showy())),
     (ConfigError, lambda: config(SESSION_COOKIE_NAME=Showy())),
-    (ConfigError, lambda: secrets_from({"SECRET_KEY_FALLBACKS": [SECRET]}, None)),
+    (MissingSecret, lambda: secrets_from({"SECRET_KEY_FALLBACKS": [SECRET]}, None)),
     (ConfigError, lambda: open_store(f"nosuch://user:{SECRET}@host/{SECRET}", {})),
     (ConfigError, lambda: open_store(Showy(), {})),
     (ConfigError, lambda: open_store("memory", {"password": SECRET})),
@@ -235,7 +236,12 @@ def test_a_session_shows_neither_its_id_nor_its_data() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "builtin"), [(ConfigError, ValueError), (SessionSerializationError, TypeError)]
+    ("error", "builtin"),
+    [
+        (ConfigError, ValueError),
+        (MissingSecret, RuntimeError),
+        (SessionSerializationError, TypeError),
+    ],
 )
 def test_some_errors_are_builtin_errors_too(
     error: type[Exception], builtin: type[Exception]
