@@ -19,6 +19,7 @@ from .cookies.header import path_matches
 from .cookies.header import set_cookie_line
 from .errors import ConfigError
 from .errors import SessionError
+from .errors import StoreError
 from .manager import SessionManager
 from .request import FlaskRequest
 from .sessions.base import Session
@@ -57,6 +58,18 @@ def load_session() -> None:
     session: StoredSession | None = request.environ.pop(_OPENED, None)
     if session is not None:
         preload(session)
+
+
+def let_error_pages_read(app: Flask, exception: Exception, **extra: Any) -> None:
+    """Have the session read as empty once its store's failure has ended the view.
+
+    Otherwise a page for the error that shows who is logged in would fail in the same way.
+    """
+    if not isinstance(exception, StoreError):
+        return
+    current = flask_session._get_current_object()  # type: ignore[attr-defined]
+    if isinstance(current, StoredSession):
+        current._told = True
 
 
 class NoSession(SessionMixin, dict[str, Any]):

@@ -17,6 +17,8 @@ from .cookies.ids import generate_id
 from .cookies.options import CookieOptions
 from .cookies.signing import CookieSigner
 from .errors import SessionError
+from .format.seals import Seal
+from .format.serializer import TypedJSON
 from .sessions.base import Session
 from .sessions.settings import Settings
 from .sessions.stored import StoredSession
@@ -51,11 +53,14 @@ class SessionManager:
         self.config = config
         #: The application's store.
         self.store = store
+        signer = cache(lambda: CookieSigner(secrets()))
+        is_shared = config.profile == "express" or getattr(store, "is_shared", False)
         #: What all sessions of the application share.
         self.settings: Settings = Settings(
             config=config,
             store=store,
-            signer=cache(lambda: CookieSigner(secrets())),
+            signer=signer,
+            serializer=TypedJSON(_seal_of(signer) if is_shared else None),
             sender=sender,
             clock=clock,
         )
@@ -143,6 +148,13 @@ class SessionManager:
         raise SessionError(
             f"{type(self.store).__name__} cannot list its sessions: its backend has no way to."
         )
+
+
+def _seal_of(signer: Callable[[], CookieSigner]) -> Seal:
+    return Seal(
+        sign=lambda text: signer().signature(text),
+        verify=lambda text, signature: signer().is_signature(text, signature),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ Nothing here knows Flask's request: the session asks a :class:`RequestInfo`.
 from __future__ import annotations
 
 import base64
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field
 from enum import Enum
 from typing import Any
 from typing import NoReturn
@@ -22,14 +22,13 @@ from ..errors import PayloadError
 from ..errors import SessionError
 from ..errors import SessionGone
 from ..format.serializer import TypedJSON
+from ..log import QuietLog
 from ..sessions.base import Session
 from ..sessions.settings import RequestInfo
 from .cookies import check_length
 from .cookies import receive
 from .cookies import Received
 from .cookies import signature_name
-
-logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +39,7 @@ class ClientSettings:
     serializer: TypedJSON
     #: Returns the keys that sign and verify. Called when a session is first used.
     keys: Callable[[], Keygrip]
+    log: QuietLog = field(default_factory=QuietLog)
 
 
 _Stage = Enum("_Stage", ["OPEN", "SETTLED", "FAILED"])
@@ -181,7 +181,7 @@ class CookieSession(Session):
         try:
             self._values = self._decode(self._received.value)
         except PayloadError as error:
-            logger.error("Ignored an unreadable signed session: %s", error)
+            self._log.error("Ignored an unreadable signed session: %s", error)
             return
         self._original = self._received.value
 
@@ -259,9 +259,13 @@ class CookieSession(Session):
     def _permanent_lifetime(self) -> float:
         return self._settings.config.permanent_lifetime / 1000
 
+    @property
+    def _log(self) -> QuietLog:
+        return self._settings.log
+
     def _note_change(self) -> None:
         if self._stage is not _Stage.OPEN:
-            logger.warning(
+            self._log.warn(
                 "The session was changed after its response had been made. Its cookie has"
                 " already been sent, so the change is lost."
             )

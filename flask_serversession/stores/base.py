@@ -136,6 +136,25 @@ class SupportsPrune(Store, Protocol):
 
 
 @runtime_checkable
+class SupportsClearing(SupportsKeys, Protocol):
+    """**Optional.** Clears in steps, so that ``flask sessions clear`` can show progress."""
+
+    def clearing(self) -> Iterator[int]:
+        """Do what ``clear`` does; after each step yield how many records it removed."""
+
+
+@runtime_checkable
+class SupportsPruning(SupportsPrune, Protocol):
+    """**Optional.** Prunes in steps, and can count without removing."""
+
+    def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
+        """Do what ``prune`` does; after each step yield how many records it removed.
+
+        With ``dry_run`` nothing is removed: the numbers are those of expired records.
+        """
+
+
+@runtime_checkable
 class SupportsSetup(Store, Protocol):
     """**Optional.** The backend needs a table, an index or a directory first."""
 

@@ -22,6 +22,7 @@ from ..stores.base import Store
 from ..stores.base import SupportsKeys
 from ..stores.base import SupportsPing
 from ..stores.base import SupportsPrune
+from ..stores.base import SupportsPruning
 from ..stores.base import SupportsSetup
 from ..stores.base import utc_now
 
@@ -451,6 +452,17 @@ class PruneContract:
 
         assert store.prune() == 0
         assert_payload(store, "alive", PAYLOAD)
+
+    def test_a_dry_run_counts_what_a_prune_removes(self, store: SupportsPrune) -> None:
+        if not isinstance(store, SupportsPruning):
+            pytest.skip("the store cannot prune in steps")
+        for number in range(30):
+            store.create(f"dead{number}", expired())
+
+        number = sum(store.pruning(dry_run=True))
+
+        assert sum(store.pruning(dry_run=True)) == number
+        assert store.prune() == number
 
 
 class SetupContract:

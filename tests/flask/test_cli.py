@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
+import pty
+import sys
 from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -13,11 +18,14 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
+from flask.cli import ScriptInfo
 
 from flask_serversession import Record
 from flask_serversession import ServerSession
+from flask_serversession.cli import sessions
 from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.filesystem import FileSystemStore
 from flask_serversession.stores.memory import MemoryStore
 
 from ..servers.base import free_port
@@ -46,13 +54,43 @@ def runner_of(app: Flask) -> Run:
     return run
 
 
+class InterruptedStore(MemoryStore):
+    """Has its user press Ctrl-C after the first step of anything long."""
+
+    def keys(self) -> Iterator[str]:
+        yield next(super().keys())
+        raise KeyboardInterrupt
+
+    def clearing(self) -> Iterator[int]:
+        yield self.delete(ONE)
+        raise KeyboardInterrupt
+
+    def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
+        yield from super().pruning()
+        raise KeyboardInterrupt
+
+
+class SteplessStore:
+    """Can list and prune its sessions, but in one step only."""
+
+    def __init__(self, memory: MemoryStore) -> None:
+        for name in ("load", "create", "save", "touch", "delete", "keys", "count", "clear"):
+            setattr(self, name, getattr(memory, name))
+        self.prune = memory.prune
+
+
+def fill(memory: MemoryStore) -> None:
+    """Add two live sessions and an expired one."""
+    for key in (ONE, OTHER):
+        memory.create(key, Record(PAYLOAD, utc_now() + timedelta(hours=1)))
+    memory.create("dead", Record(PAYLOAD, utc_now() - timedelta(hours=1)))
+
+
 @pytest.fixture
 def memory() -> MemoryStore:
     """A store with two live sessions and an expired one."""
     memory = MemoryStore()
-    for key in (ONE, OTHER):
-        memory.create(key, Record(PAYLOAD, utc_now() + timedelta(hours=1)))
-    memory.create("dead", Record(PAYLOAD, utc_now() - timedelta(hours=1)))
+    fill(memory)
     return memory
 
 
@@ -126,6 +164,9 @@ class TestCount:
     def test_count_leaves_out_expired_sessions(self, run: Run) -> None:
         assert run("count").output == "2\n"
 
+    def test_count_prints_json_on_request(self, run: Run) -> None:
+        assert json.loads(run("count", "--json").output) == {"count": 2}
+
 
 class TestList:
     def test_list_prints_shortened_ids_and_expiries(self, run: Run, memory: MemoryStore) -> None:
@@ -140,6 +181,24 @@ class TestList:
         lines = run("list", "--full").output.splitlines()
 
         assert [line.split()[0] for line in lines] == [ONE, OTHER]
+
+    def test_it_goes_on_past_an_unreadable_session_that_can_be_destroyed(
+        self, make_app: MakeApp, tmp_path: Path
+    ) -> None:
+        store = FileSystemStore(tmp_path, layout="session-file-store")
+        store.create(ONE, Record(PAYLOAD, utc_now() + timedelta(hours=1)))
+        (tmp_path / f"{OTHER}.json").write_bytes(b"not JSON")
+        run = runner_of(make_app(SESSION_STORE=store))
+
+        lines = sorted(run("list").output.splitlines())
+        shown = run("show", OTHER)
+        ended = run("destroy", "--yes", OTHER)
+
+        assert lines[0].startswith("aaaa1111…  ends ")
+        assert lines[1:] == ["aaaa2222…  unreadable"]
+        assert "No live session" in shown.output
+        assert ended.output == "The session has ended.\n"
+        assert list(store.keys()) == [ONE]
 
     def test_list_stops_at_the_limit_and_says_so(self, run: Run) -> None:
         lines = run("list", "--limit", "1").output.splitlines()
@@ -173,6 +232,28 @@ class TestList:
 
         assert run("list").output == "aaaa1111…  ends when the backend says\n"
 
+    def test_list_prints_a_json_object_a_line_on_request(
+        self, run: Run, memory: MemoryStore
+    ) -> None:
+        memory.clear()
+        memory.create(ONE, Record(PAYLOAD, datetime(2121, 1, 2, 3, 4, 5, 0, timezone.utc)))
+        memory.create(OTHER, Record(PAYLOAD, None))
+
+        lines = run("list", "--json", "--full").stdout.splitlines()
+
+        assert [json.loads(line) for line in lines] == [
+            {"id": ONE, "expires_at": "2121-01-02T03:04:05+00:00"},
+            {"id": OTHER, "expires_at": None},
+        ]
+
+    def test_the_control_characters_of_an_id_are_escaped(
+        self, run: Run, memory: MemoryStore
+    ) -> None:
+        memory.clear()
+        memory.create("a\x1b[31m\ud800", Record(PAYLOAD, None))
+
+        assert run("list").output == "a\\x1b[31m\\ud800…  ends when the backend says\n"
+
 
 class TestShow:
     def test_show_prints_keys_and_no_values(self, run: Run) -> None:
@@ -184,6 +265,34 @@ class TestShow:
         result = run("show", ONE, "--values")
 
         assert result.output == "permanent: False\nuser: 'confidential'\ncart: []\n"
+
+    def test_show_prints_keys_as_json_on_request(self, run: Run) -> None:
+        shown = json.loads(run("show", ONE, "--json").output)
+
+        assert shown == {"permanent": False, "keys": ["user", "cart"]}
+
+    def test_show_prints_values_as_the_stored_json_on_request(
+        self, run: Run, memory: MemoryStore
+    ) -> None:
+        dated = b'{"cookie":{"path":"/"},"on":{" date":"2030-01-02"}}'
+        memory.clear()
+        memory.create(ONE, Record(dated, utc_now() + timedelta(hours=1)))
+
+        shown = json.loads(run("show", ONE, "--json", "--values").output)
+
+        assert shown == {"permanent": False, "data": {"on": {" date": "2030-01-02"}}}
+
+    @pytest.mark.parametrize("words", [[], ["--values"]])
+    def test_the_control_characters_of_a_key_are_escaped(
+        self, run: Run, memory: MemoryStore, words: list[str]
+    ) -> None:
+        odd = b'{"cookie":{"path":"/"},"\\u001b[2J\\u202eK\xc3\xa4se":1}'
+        memory.clear()
+        memory.create(ONE, Record(odd, utc_now() + timedelta(hours=1)))
+
+        lines = run("show", ONE, *words).output.splitlines()
+
+        assert lines[1].startswith("\\x1b[2J\\u202eKäse")
 
     def test_a_unique_prefix_of_an_id_is_enough(self, run: Run) -> None:
         assert run("show", "aaaa1").output == run("show", ONE).output
@@ -238,25 +347,63 @@ class TestDestroy:
         browser = browser_of(app)
         browser.run(lambda: session.update(user="ada"))
 
-        result = runner_of(app)("destroy", browser.sid or "")
+        result = runner_of(app)("destroy", browser.sid or "", "--yes")
 
         assert result.output == "The session has ended.\n"
         assert browser.data() == {}
 
     def test_destroy_ends_no_other_session(self, run: Run, memory: MemoryStore) -> None:
-        run("destroy", "aaaa1")
+        run("destroy", "aaaa1111", "--yes")
 
         assert list(memory.keys()) == [OTHER]
 
-    def test_an_ambiguous_prefix_ends_no_session(self, run: Run, memory: MemoryStore) -> None:
-        assert run("destroy", "aaaa").exit_code == 1
+    def test_destroy_shows_which_session_it_ends_and_asks(
+        self, run: Run, memory: MemoryStore
+    ) -> None:
+        result = run("destroy", "aaaa1111-the", input="y\n")
+
+        assert "This ends the session aaaa1111… Continue? [y/N]" in result.output
+        assert memory.count() == 1
+
+    def test_destroy_ends_no_session_unless_confirmed(self, run: Run, memory: MemoryStore) -> None:
+        assert run("destroy", ONE, input="n\n").exit_code == 1
         assert memory.count() == 2
 
+    @pytest.mark.parametrize("sid", ["", "…", "a", "aaaa111", "aaaa111…"])
+    def test_less_than_eight_characters_end_no_session(
+        self, run: Run, memory: MemoryStore, sid: str
+    ) -> None:
+        memory.delete(OTHER)
+
+        result = run("destroy", sid, "--yes")
+
+        assert result.exit_code == 1
+        assert "at least 8 characters" in result.output
+        assert memory.count() == 1
+
+    def test_an_ambiguous_prefix_ends_no_session(self, run: Run, memory: MemoryStore) -> None:
+        memory.create(f"{ONE}-and-more", Record(PAYLOAD, utc_now() + timedelta(hours=1)))
+
+        assert run("destroy", "aaaa1111", "--yes").exit_code == 1
+        assert memory.count() == 3
+
     def test_an_id_of_no_living_session_is_an_error(self, run: Run) -> None:
-        result = run("destroy", "nothing")
+        result = run("destroy", "nothing-here")
 
         assert result.exit_code == 1
         assert result.output == "Error: No live session has this id.\n"
+
+    def test_a_session_that_ends_before_the_answer_is_an_error(self, make_app: MakeApp) -> None:
+        class Late(MemoryStore):
+            def delete(self, key: str) -> bool:
+                return super().delete(key) and super().delete(key)
+
+        late = Late()
+        fill(late)
+
+        result = runner_of(make_app(SESSION_STORE=late))("destroy", ONE, "--yes")
+
+        assert result.output == "Error: The session had already ended.\n"
 
 
 class TestClear:
@@ -289,10 +436,76 @@ class TestPrune:
         assert memory.prune() == 0
         assert memory.count() == 2
 
+    def test_a_dry_run_prints_the_number_and_removes_nothing(
+        self, run: Run, memory: MemoryStore
+    ) -> None:
+        result = run("prune", "--dry-run")
+
+        assert result.output == "1 expired sessions would be removed.\n"
+        assert memory.prune() == 1
+
+    def test_a_store_without_steps_is_pruned_and_cleared_at_once(
+        self, make_app: MakeApp, memory: MemoryStore
+    ) -> None:
+        run = runner_of(make_app(SESSION_STORE=SteplessStore(memory)))
+
+        assert "1 expired sessions removed." in run("prune").output
+        assert run("clear", "--yes").output == "2 sessions have ended.\n"
+
+    def test_a_store_that_cannot_count_expired_sessions_has_no_dry_run(
+        self, make_app: MakeApp, memory: MemoryStore
+    ) -> None:
+        result = runner_of(make_app(SESSION_STORE=SteplessStore(memory)))("prune", "--dry-run")
+
+        assert result.exit_code == 1
+        assert memory.prune() == 1
+
     def test_a_store_whose_backend_expires_sessions_says_so(self, run_unlisted: Run) -> None:
         assert run_unlisted("prune").output == (
             "CountingStore removes expired sessions by itself.\n"
         )
+
+
+@pytest.mark.parametrize(
+    ("words", "done"),
+    [
+        (["list"], "1 sessions listed"),
+        (["clear", "--yes"], "1 sessions have ended"),
+        (["prune"], "1 expired sessions removed"),
+    ],
+)
+class TestLongCommands:
+    def test_an_interrupted_command_says_what_was_done(
+        self, make_app: MakeApp, words: list[str], done: str
+    ) -> None:
+        store = InterruptedStore()
+        fill(store)
+
+        result = runner_of(make_app(SESSION_STORE=store))(*words)
+
+        assert result.exit_code == 130
+        assert f"Interrupted: {done}, or some more.\n" in result.output
+
+    def test_a_terminal_shows_progress(
+        self,
+        make_app: MakeApp,
+        memory: MemoryStore,
+        monkeypatch: pytest.MonkeyPatch,
+        words: list[str],
+        done: str,
+    ) -> None:
+        store = InterruptedStore()
+        fill(store)
+        info = ScriptInfo(create_app=lambda: make_app(SESSION_STORE=store))
+        ours, theirs = pty.openpty()
+        with open(ours, "rb", closefd=True), open(theirs, "w") as terminal:
+            monkeypatch.setattr(sys, "stderr", terminal)
+            sessions.main(words, obj=info, standalone_mode=False)
+            shown = ""
+            while "Interrupted" not in shown:
+                shown += os.read(ours, 10_000).decode()
+
+        assert f"\r\x1b[K{done} …" in shown
 
 
 @pytest.mark.parametrize("words", [["count"], ["list"], ["clear", "--yes"]])
@@ -307,7 +520,7 @@ def test_a_store_that_cannot_list_fails_with_one_line(run_unlisted: Run, words: 
 
 @pytest.mark.parametrize(
     "words",
-    [["check"], ["count"], ["list"], ["show", ONE], ["destroy", ONE], ["clear", "--yes"]],
+    [["check"], ["count"], ["list"], ["show", ONE], ["destroy", ONE, "--yes"], ["clear", "--yes"]],
     ids=" ".join,
 )
 def test_an_outage_prints_one_line_without_the_password(run_dead: Run, words: list[str]) -> None:
@@ -323,7 +536,7 @@ def test_an_outage_prints_one_line_without_the_password(run_dead: Run, words: li
 def test_an_id_may_start_with_a_dash(run: Run, memory: MemoryStore, command: str) -> None:
     memory.create("-dash-first", Record(PAYLOAD, utc_now() + timedelta(hours=1)))
 
-    assert run(command, "-dash-first").exit_code == 0
+    assert run(command, "-dash-first", input="y\n").exit_code == 0
 
 
 def test_each_application_counts_its_own_store() -> None:

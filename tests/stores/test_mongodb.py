@@ -427,6 +427,15 @@ def test_a_clients_date_settings_do_not_matter(
         assert store.load("dead") is None
 
 
+def test_a_document_whose_id_is_no_text_is_not_listed(
+    store: MongoDBStore, client: Client, collection: str
+) -> None:
+    client[DATABASE][collection].insert_many([{"_id": 1, "session": "{}"}, {"session": "{}"}])
+    store.create("key", live())
+
+    assert list(store.keys()) == ["key"]
+
+
 @pytest.mark.parametrize("session", [{"views": 1}, None, ObjectId()])
 def test_a_session_that_is_not_text_is_an_error(
     store: MongoDBStore, client: Client, collection: str, session: object

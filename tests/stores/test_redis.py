@@ -346,6 +346,25 @@ class TestKeysUnderAPrefix:
             assert store.clear() == 1
             assert_payload(other, "theirs", PAYLOAD)
 
+    def test_without_a_prefix_nothing_is_cleared(self, servers: Servers) -> None:
+        store = RedisStore.from_url(servers.url, prefix="")
+        with a_store(servers) as others:
+            others.create("of another program", live())
+
+            with pytest.raises(ConfigError, match="prefix"):
+                store.clear()
+
+            assert_payload(others, "of another program", PAYLOAD)
+        store.close()
+
+    def test_a_name_that_is_no_utf_8_is_passed_over(self, server: Servers) -> None:
+        with a_store(server, prefix="odd:") as store, redis.Redis.from_url(server.url) as client:
+            client.set(b"odd:\xff", b"{}")
+            store.create("ours", live())
+
+            assert list(store.keys()) == ["ours"]
+            assert store.clear() == 2
+
     def test_thousands_of_keys_are_listed_and_cleared(self, servers: Servers) -> None:
         names = {str(number) for number in range(3000)}
         with a_store(servers) as store:

@@ -159,20 +159,29 @@ class RedisStore:
     def keys(self) -> Iterator[str]:
         with self._errors:
             names = set(self._names())  # SCAN may name a key twice.
-        return (name[len(self._prefix) :].decode() for name in names)
+        return (key for name in names if (key := _text(name[len(self._prefix) :])) is not None)
 
     def count(self) -> int:
         return sum(1 for _ in self.keys())
 
     def clear(self) -> int:
-        removed = 0
-        with self._errors:
-            names = self._names()
-            while batch := list(islice(names, _NAMES_A_TRIP)):
-                removed += (
-                    self._unlink(*batch) if self._is_cluster else self._send("UNLINK", *batch)
-                )
-        return removed
+        return sum(self.clearing())
+
+    def clearing(self) -> Iterator[int]:
+        if not self._prefix:
+            raise ConfigError(
+                "This store has the prefix '', so every key in the database counts as a session,"
+                " and clearing it would remove them all. Give sessions a prefix, or send FLUSHDB"
+                " yourself if nothing else is in the database."
+            )
+        names = self._names()
+        while True:
+            with self._errors:
+                batch = list(islice(names, _NAMES_A_TRIP))
+                if not batch:
+                    return
+                number = self._unlink(*batch) if self._is_cluster else self._send("UNLINK", *batch)
+            yield number
 
     def ping(self) -> None:
         with self._errors:
@@ -219,11 +228,23 @@ class RedisStore:
             return False
 
 
+def _text(name: bytes) -> str | None:
+    """Return a key as text; None if it is not UTF-8, which no key of a store can be."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def _record(payload: bytes | None, left: int) -> Record | None:
     # PTTL is -1 for a key without a TTL and -2 for one that is gone.
     if payload is None or left in (0, -2):
         return None
-    return Record(payload, None if left == -1 else utc_now() + timedelta(milliseconds=left))
+    if left == -1:
+        return Record(payload, None)
+    # A TTL may end after the last of Python's years.
+    left = min(left, milliseconds_left(_NEVER))
+    return Record(payload, utc_now() + timedelta(milliseconds=left))
 
 
 def _refusal(reply: Any) -> Refusal | None:

@@ -38,6 +38,7 @@ class Statements:
 
         self.ping: sa.Select[Any] = sa.select(sa.literal(1))
         self.count: sa.Select[Any] = sa.select(sa.func.count()).select_from(table).where(live)
+        self.count_dead: sa.Select[Any] = sa.select(sa.func.count()).select_from(table).where(dead)
         self.clear: sa.Delete = sa.delete(table)
         keys = sa.select(table.c.id).limit(BATCH)
         after = table.c.id > sa.bindparam("after")
