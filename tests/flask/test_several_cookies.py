@@ -158,7 +158,7 @@ class TestTripsToTheStore:
     def test_four_are_ended_at_most(self, send: Send, store: CountingStore) -> None:
         send(lambda: session.destroy(), "1", "2", "3", "4", "5")
 
-        assert store.calls == ["delete"] * 4
+        assert len(store.calls) == 4
 
 
 class TestLogout:
