@@ -227,9 +227,7 @@ class StoredSession(Session):
             try:
                 found = self._found(sid, store.load(sid)) or found
             except PayloadError as error:
-                self._log.error(
-                    "A stored session is unreadable and is treated as absent: %s", error
-                )
+                self._log.error(_UNREADABLE, error)
                 self._unreadable = sid
             if found is not None and found.draft.superseded_until is None:
                 break  # a superseded session is used only if there is no other
