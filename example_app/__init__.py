@@ -39,6 +39,8 @@ def create_app(instance_path: str | None = None) -> Flask:
         SESSION_COOKIE_SECURE="auto",
         SESSION_IDLE_TIMEOUT=timedelta(hours=1),
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        # Express, which may share the sessions, would write to the records of old ids.
+        SESSION_REGENERATE_GRACE=0,
         TWIN_URL=os.environ.get("TWIN_URL"),
     )
     ServerSession(app)

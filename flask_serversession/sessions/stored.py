@@ -270,9 +270,8 @@ class StoredSession(Session):
         return self._copy
 
     def _working_copy(self, sid: str, draft: Draft, base: Record | None = None) -> WorkingCopy:
-        return WorkingCopy(
-            self._settings, self._enter(), self._request.generate_id, sid, draft, base
-        )
+        store = cast(RequestStore, self._store)  # it was entered before
+        return WorkingCopy(self._settings, store, self._request.generate_id, sid, draft, base)
 
     def _discard(self) -> str | None:
         """Delete the record and begin a new session; return the old id, if there was one."""

@@ -81,7 +81,7 @@ def test_a_logout_during_an_outage_is_reported_and_leaves_the_cookie_alone(
     sid = member.sid
     strike()
 
-    assert_outage(member.sends(lambda: session.destroy()), status=503, calls=["delete"])
+    assert_outage(member.sends(lambda: session.destroy()), status=503, calls=["load"])
     assert member.sid == sid
 
 

@@ -11,7 +11,9 @@ from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionSerializationError
 from flask_serversession.sessions.draft import Draft
 from flask_serversession.sessions.draft import leave_behind
+from flask_serversession.sessions.draft import successor_of
 from flask_serversession.sessions.settings import Settings
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
 
@@ -402,3 +404,34 @@ class TestReadOnlyRecord:
 
         assert draft.is_read_only(left.payload)
         assert not draft.is_read_only(document())
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            document('"user":"ada"'),
+            document('"user":"ada"', cookie="{}"),
+            b'{ "user": "ada", "cookie": ' + COOKIE.encode() + b" }",
+        ],
+        ids=["ours", "without attributes", "another program's"],
+    )
+    def test_it_names_the_new_id_and_keeps_the_data(
+        self, settings: Settings, payload: bytes
+    ) -> None:
+        left = leave_behind(settings, "new", record(payload))
+        draft = Draft.of(settings, left)
+
+        assert draft.is_superseded
+        assert draft.successor == successor_of(left, settings) == "new"
+        assert draft.data == {"user": "ada"}
+        assert draft.cookie.settings == Draft.of(settings, record(payload)).cookie.settings
+
+    def test_without_a_grace_nothing_is_left(self, make_settings: MakeSettings) -> None:
+        settings = make_settings(regenerate_grace=0)
+
+        assert leave_behind(settings, "new", record(document())) is ENDED
+
+    @pytest.mark.parametrize(
+        "payload", [document(), document('"successor":"new"'), b'{"successor":"new"}']
+    )
+    def test_any_other_record_has_no_successor(self, settings: Settings, payload: bytes) -> None:
+        assert successor_of(record(payload), settings) is None
