@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flask import session
+from flask_serversession import session
 
 from .catalogue import PRODUCTS
 

@@ -7,7 +7,8 @@ import secrets
 from flask import abort
 from flask import Flask
 from flask import request
-from flask import session
+
+from flask_serversession import session
 
 FIELD = "csrf_token"
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app
 
+from flask_serversession import manager_of
 from flask_serversession import Session
 from flask_serversession import SessionCookie
 from flask_serversession import SessionManager
@@ -35,7 +36,7 @@ class Panel(NamedTuple):
 
 def describe(session: Session) -> Panel:
     """Describe a session, without its whole id and its CSRF token."""
-    manager: SessionManager = current_app.extensions["serversession"]
+    manager = manager_of(current_app)
     record = manager.store.load(session.id)
     ends = session.cookie.expires or (record and record.expires_at)
     return Panel(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import cast
 
 from flask import abort
 from flask import Blueprint
@@ -11,11 +10,10 @@ from flask import flash
 from flask import redirect
 from flask import render_template
 from flask import request
-from flask import session as flask_session
 from flask import url_for
 from werkzeug.wrappers import Response
 
-from flask_serversession import Session
+from flask_serversession import session
 
 from . import cart
 from . import csrf
@@ -24,9 +22,6 @@ from .catalogue import PRODUCTS
 from .panel import describe
 
 blueprint = Blueprint("shop", __name__)
-
-#: ``flask.session``, with the type that it has under ServerSession.
-session = cast(Session, flask_session)
 
 
 @blueprint.get("/")

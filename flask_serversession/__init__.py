@@ -15,6 +15,8 @@ from .errors import SessionTooLarge as SessionTooLarge
 from .errors import StoreError as StoreError
 from .errors import StoreUnavailable as StoreUnavailable
 from .extension import ServerSession as ServerSession
+from .interface import manager_of as manager_of
+from .interface import session as session
 from .manager import SessionManager as SessionManager
 from .sessions.base import Session as Session
 from .signals import session_conflict as session_conflict
@@ -44,7 +46,9 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "ServerSession",
+    "manager_of",
     "SessionManager",
+    "session",
     "Session",
     "session_lock",
     "session_conflict",

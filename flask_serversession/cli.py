@@ -17,6 +17,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from .check import findings
+from .errors import PayloadError
 from .errors import ServerSessionError
 from .manager import SessionManager
 from .stores.base import Store
@@ -138,10 +139,9 @@ def list_(full: bool, limit: int, as_json: bool) -> None:
             if shown == limit:
                 click.echo(f"… and more; --limit raises {limit}.", err=as_json)
                 return
-            record = store.load(key)
-            if record is not None:
-                sid = key if full else _short(key)
-                click.echo(_line(sid, record.expires_at, as_json))
+            line = _line(store, key, key if full else _short(key), as_json)
+            if line is not None:
+                click.echo(line)
                 shown += 1
                 progress.add(1)
 
@@ -181,7 +181,7 @@ def destroy(sid: str, yes: bool) -> None:
             f"To end a session, give at least {_SHORTEST_TO_DESTROY} characters of its id."
         )
     key = _complete(manager.store, sid)
-    if manager.store.load(key) is None:
+    if not _is_there(manager.store, key):
         raise click.ClickException("No live session has this id.")
     if not yes:
         click.confirm(f"This ends the session {_escaped(_short(key))} Continue?", abort=True)
@@ -257,12 +257,19 @@ def _listing(store: Store) -> SupportsKeys:
 def _complete(store: Store, beginning: str) -> str:
     """Return the only id with this beginning; the beginning itself if the store cannot list."""
     beginning = beginning.rstrip(_MORE)
-    if not isinstance(store, SupportsKeys) or store.load(beginning) is not None:
+    if not isinstance(store, SupportsKeys) or _is_there(store, beginning):
         return beginning
     matches = list(_first(2, (key for key in store.keys() if key.startswith(beginning))))  # noqa: SIM118
     if len(matches) > 1:
         raise click.ClickException("Several ids start like this; give more of it.")
     return matches[0] if matches else beginning
+
+
+def _is_there(store: Store, key: str) -> bool:
+    try:
+        return store.load(key) is not None
+    except PayloadError:
+        return True  # unreadable, which is a reason to end it
 
 
 def _first(number: int, items: Iterable[T]) -> Iterator[T]:
@@ -279,10 +286,19 @@ def _escaped(text: str) -> str:
     return repr(text)[1:-1]
 
 
-def _line(sid: str, ends_at: datetime | None, as_json: bool) -> str:
+def _line(store: Store, key: str, sid: str, as_json: bool) -> str | None:
+    """Return the list's line for a session; None if it is not there any more."""
+    try:
+        record = store.load(key)
+    except PayloadError:
+        unreadable = json.dumps({"id": sid, "unreadable": True})
+        return unreadable if as_json else f"{_escaped(sid)}  unreadable"
+    if record is None:
+        return None
     if as_json:
+        ends_at = record.expires_at
         return json.dumps({"id": sid, "expires_at": ends_at and ends_at.isoformat()})
-    return f"{_escaped(sid)}  {_ends(ends_at)}"
+    return f"{_escaped(sid)}  {_ends(record.expires_at)}"
 
 
 def _ends(moment: datetime | None) -> str:

@@ -11,9 +11,8 @@ from typing import cast
 from typing import overload
 from typing import TypeVar
 
-from flask import session as flask_session
-
 from .errors import ConfigError
+from .interface import session
 from .sessions.base import Session
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -67,6 +66,6 @@ def _around_coroutine(
 
 
 def _session() -> Session:
-    if not hasattr(flask_session, "lock"):
+    if not hasattr(session, "lock"):
         raise ConfigError("session_lock needs the sessions of ServerSession(app).")
-    return cast(Session, flask_session)
+    return session

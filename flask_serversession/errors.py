@@ -8,7 +8,7 @@
     │  ├─ SessionGone                 another request ended it
     │  │  └─ SessionSuperseded        another request gave it a new id
     │  ├─ SessionConflict             another request changed it, and the two are not merged
-    │  ├─ SessionLocked               another request holds its lock
+    │  ├─ SessionLocked               other requests hold its lock; answered 429
     │  ├─ SessionSerializationError   also a TypeError: a value cannot be stored
     │  └─ SessionTooLarge             larger than browsers allow a cookie to be
     └─ StoreError                     __cause__ is the driver's own exception
@@ -46,7 +46,10 @@ class SessionConflict(SessionError):
 
 
 class SessionLocked(SessionError):
-    """Another request kept the session's lock for longer than the timeout."""
+    """Other requests kept the session's lock for too long, or too many of them wait for it.
+
+    An application that does not handle it answers 429 with ``Retry-After``.
+    """
 
 
 class SessionSerializationError(SessionError, TypeError):
@@ -62,7 +65,10 @@ class StoreError(ServerSessionError):
 
 
 class StoreUnavailable(StoreError):
-    """The store's server cannot be reached, or did not answer within its timeout."""
+    """The store's server cannot be reached, takes no writes, or did not answer in time."""
+
+    #: The server answers and takes no writes; what it has can still be read.
+    is_read_only: bool = False
 
 
 class PayloadError(StoreError):

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
+from functools import partial
 
+from flask import current_app
 from flask import Flask
+from flask import got_request_exception
+from flask import has_app_context
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import TooManyRequests
 
 from .cli import sessions
 from .config import Config
@@ -19,6 +27,9 @@ from .cookie_session.interface import ClientSessionInterface
 from .cookie_session.interface import IN_THE_COOKIE
 from .cookie_session.interface import NoStore
 from .errors import ConfigError
+from .errors import SessionLocked
+from .interface import EXTENSION
+from .interface import let_error_pages_read
 from .interface import load_session
 from .interface import ServerSessionInterface
 from .manager import SessionManager
@@ -26,7 +37,8 @@ from .stores import open_store
 from .stores.base import Store
 from .stores.memory import MemoryStore
 
-EXTENSION = "serversession"
+#: Seconds after which a browser may try again that was kept from a session's lock.
+RETRY_AFTER = 1
 
 _MEMORY = (
     "Sessions are kept in the memory of this process: they end with it, and several workers do"
@@ -67,7 +79,7 @@ class ServerSession:
         in_the_cookie = config.store == IN_THE_COOKIE
         manager = SessionManager(
             config,
-            NoStore() if in_the_cookie else _open_store(config),
+            NoStore() if in_the_cookie else _open_store(config, app),
             secrets=secrets,
             sender=app,
         )
@@ -81,17 +93,25 @@ class ServerSession:
             app.session_interface = ClientSessionInterface(manager, secrets)
         else:
             _keep_on_the_server(app, manager)
+        app.error_handler_spec[None][None].setdefault(SessionLocked, _answer_locked_out)
         app.extensions[EXTENSION] = manager
         app.cli.add_command(sessions)
 
 
-def _open_store(config: Config) -> Store:
-    shared = config.profile == "express"
-    return open_store(config.store, config.store_options, shared=shared)
+def _open_store(config: Config, app: Flask) -> Store:
+    shared, context = config.profile == "express", partial(_context_of, app)
+    return open_store(config.store, config.store_options, shared=shared, context=context)
+
+
+def _context_of(app: Flask) -> AbstractContextManager[object]:
+    # A second context of the same application would run its teardown functions too early.
+    is_here = has_app_context() and current_app == app
+    return nullcontext() if is_here else app.app_context()
 
 
 def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
     app.session_interface = ServerSessionInterface(manager)
+    got_request_exception.connect(let_error_pages_read, app)
     if manager.config.policy.needs_every_session:
         app.before_request(load_session)
 
@@ -124,3 +144,17 @@ def _secrets_of(app: Flask, config: Config) -> Callable[[], Secrets]:
 def _warn(app: Flask, text: str) -> None:
     if not (app.debug or app.testing):
         logger.warning(text)
+
+
+def _answer_locked_out(error: SessionLocked) -> ResponseReturnValue:
+    """Answer 429, unless the application handles this error, errors of its kind, or any 429."""
+    handlers = current_app.error_handler_spec[None][None]
+    for kind in SessionLocked.__mro__[1:]:
+        if kind in handlers:
+            answer: ResponseReturnValue = current_app.ensure_sync(handlers[kind])(error)
+            return answer
+    refusal = TooManyRequests(
+        "Other requests of this session are still being answered.", retry_after=RETRY_AFTER
+    )
+    refusal.__cause__ = error
+    return current_app.handle_user_exception(refusal)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from typing import cast
 
 from flask import Flask
 from flask import Request
 from flask import request
 from flask import Response
+from flask import session as flask_session
 from flask.sessions import SessionInterface
 from flask.sessions import SessionMixin
 
 from .cookies.header import clear_cookie_line
 from .cookies.header import path_matches
 from .cookies.header import set_cookie_line
+from .errors import ConfigError
 from .errors import SessionError
+from .errors import StoreError
 from .manager import SessionManager
 from .request import FlaskRequest
+from .sessions.base import Session
 from .sessions.policy import CookieAction
 from .sessions.settle import cookie_to_clear
 from .sessions.settle import preload
@@ -26,7 +31,26 @@ from .sessions.stored import StoredSession
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
+#: The key of ``app.extensions`` that holds the manager.
+EXTENSION = "serversession"
 _OPENED = "flask_serversession.session"
+
+#: ``flask.session`` itself, typed as the :class:`~.sessions.base.Session` that it is under
+#: ``ServerSession(app)``.
+session: Session = cast(Session, flask_session)
+
+
+def manager_of(app: Flask) -> SessionManager:
+    """Return the manager of an application's sessions. Needs no application context.
+
+    :raises ConfigError: if ``ServerSession`` was not initialized with the application.
+    """
+    manager: SessionManager | None = app.extensions.get(EXTENSION)
+    if manager is None:
+        raise ConfigError(
+            "This application has no server-side sessions: call ServerSession(app) first."
+        )
+    return manager
 
 
 def load_session() -> None:
@@ -34,6 +58,18 @@ def load_session() -> None:
     session: StoredSession | None = request.environ.pop(_OPENED, None)
     if session is not None:
         preload(session)
+
+
+def let_error_pages_read(app: Flask, exception: Exception, **extra: Any) -> None:
+    """Have the session read as empty once its store's failure has ended the view.
+
+    Otherwise a page for the error that shows who is logged in would fail in the same way.
+    """
+    if not isinstance(exception, StoreError):
+        return
+    current = flask_session._get_current_object()  # type: ignore[attr-defined]
+    if isinstance(current, StoredSession):
+        current._told = True
 
 
 class NoSession(SessionMixin, dict[str, Any]):

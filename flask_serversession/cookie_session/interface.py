@@ -17,7 +17,6 @@ from ..cookies.header import path_matches
 from ..cookies.signing import Keygrip
 from ..errors import ConfigError
 from ..errors import SessionError
-from ..format.serializer import TypedJSON
 from ..interface import keep_from_shared_caches
 from ..interface import NoSession
 from ..manager import SessionManager
@@ -32,6 +31,9 @@ IN_THE_COOKIE = "cookie"
 
 class NoStore:
     """Stands in for the store; every method raises an error that says why there is none."""
+
+    #: Express may write the cookie, too.
+    is_shared = True
 
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise SessionError(
@@ -67,7 +69,7 @@ class ClientSessionInterface(SessionInterface):
         self._keygrip: Keygrip | None = None
         self._overwrite = _overwrite(manager.config.store_options)
         self._settings = ClientSettings(
-            config=manager.config, serializer=TypedJSON(), keys=self._keys
+            config=manager.config, serializer=manager.settings.serializer, keys=self._keys
         )
 
     def open_session(self, app: Flask, request: Request) -> CookieSession | None:

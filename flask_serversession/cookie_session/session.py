@@ -6,9 +6,9 @@ Nothing here knows Flask's request: the session asks a :class:`RequestInfo`.
 from __future__ import annotations
 
 import base64
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field
 from enum import Enum
 from typing import Any
 from typing import NoReturn
@@ -23,14 +23,13 @@ from ..errors import PayloadError
 from ..errors import SessionError
 from ..errors import SessionGone
 from ..format.serializer import TypedJSON
+from ..log import QuietLog
 from ..sessions.base import Session
 from ..sessions.settings import RequestInfo
 from .cookies import check_length
 from .cookies import receive
 from .cookies import Received
 from .cookies import signature_name
-
-logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +40,7 @@ class ClientSettings:
     serializer: TypedJSON
     #: Returns the keys that sign and verify. Called when a session is first used.
     keys: Callable[[], Keygrip]
+    log: QuietLog = field(default_factory=QuietLog)
 
 
 #: The member of the stored data that says when the session ends, in seconds since 1970.
@@ -190,7 +190,7 @@ class CookieSession(Session):
         try:
             values = self._decode(self._received.value)
         except PayloadError as error:
-            logger.error("Ignored an unreadable signed session: %s", error)
+            self._log.error("Ignored an unreadable signed session: %s", error)
             return
         if not isinstance(self._end, int) or self._end * 1000 > system_clock():
             self._values, self._original = values, self._received.value
@@ -282,9 +282,13 @@ class CookieSession(Session):
     def _permanent_lifetime(self) -> float:
         return self._settings.config.permanent_lifetime / 1000
 
+    @property
+    def _log(self) -> QuietLog:
+        return self._settings.log
+
     def _note_change(self) -> None:
         if self._stage is not _Stage.OPEN:
-            logger.warning(
+            self._log.warn(
                 "The session was changed after its response had been made. Its cookie has"
                 " already been sent, so the change is lost."
             )

@@ -292,7 +292,10 @@ def _stored_expires(value: object) -> Expiry:
         moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError:
         return None
-    return (moment - _EPOCH) // _MILLISECOND if moment.tzinfo else None
+    if moment.tzinfo is None:
+        return None
+    # Its offset may lead out of datetime's range.
+    return max(_FIRST_MOMENT, min((moment - _EPOCH) // _MILLISECOND, _LAST_MOMENT))
 
 
 def _iso(expires: Expiry) -> str | Literal[False] | None:

@@ -40,7 +40,18 @@ class CookieSigner:
 
     def sign(self, value: str) -> str:
         """Return the signed value, before percent-encoding."""
-        return f"{PREFIX}{value}.{self._signer.get_signature(value).decode()}"
+        return f"{PREFIX}{value}.{self.signature(value)}"
+
+    def signature(self, value: str) -> str:
+        """Return the signature alone."""
+        return self._signer.get_signature(value).decode()
+
+    def is_signature(self, value: str, signature: str) -> bool:
+        """Return whether one of the secrets made this signature. Never raises."""
+        try:
+            return self._signer.index(value.encode(), signature.encode()) is not None
+        except UnicodeError:
+            return False
 
     def unsign(self, signed: str) -> str | None:
         """Return the value, or None if none of the secrets signed it.
@@ -51,11 +62,7 @@ class CookieSigner:
         if not signed.startswith(PREFIX):
             return None
         value, _, signature = signed[len(PREFIX) :].rpartition(".")
-        try:
-            key = self._signer.index(value.encode(), signature.encode())
-        except UnicodeError:
-            return None
-        return value or None if key is not None else None
+        return value or None if self.is_signature(value, signature) else None
 
     def find(self, header: str, name: str) -> str | None:
         """Return the first value that a Cookie header has for a name and that we signed.

@@ -10,6 +10,7 @@ what orjson would change, such as a tuple into a list, and orjson writes the JSO
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +20,14 @@ import orjson
 import ormsgpack
 
 from ..errors import PayloadError
+from ..errors import SessionSerializationError
+from .merge import FLASHES
+from .seals import Seal
+from .tags import INT64
+from .tags import MAX_DEPTH
 from .tags import tag
+from .tags import tag_members
+from .tags import too_deep
 from .tags import untag
 
 #: The member of a stored document that holds the cookie, as in express-session.
@@ -45,46 +53,60 @@ _refuse_lookalikes = ormsgpack.packb
 #: Every tagged value starts like this in compact JSON. No string contains it: there the
 #: quote is escaped. A compiled pattern takes half as long as ``in``.
 _find_tag = re.compile(rb'\{" ').search
+#: A float in MessagePack that is not finite; other bytes may look like one.
+_find_non_finite = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]").search
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_AS_LISTS = bytes.maketrans(b"{}", b"[]")
+_LONGEST_INT64 = len(str(-(2**64)))
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class TypedJSON:
     """Plain JSON, with tags for values that JSON does not have.
 
-    These come back equal and of the same type: None, bool, int of any size, finite float,
+    These come back equal and of the same type: None, bool, int, float,
     str, list, dict with any keys, tuple, set, frozenset, bytes, Markup, UUID, datetime,
-    date, timedelta, Decimal. Other subclasses of str, int, float, list and dict come back
-    as the type they extend. NaN and the infinities become null, as with ``JSON.stringify``.
+    date, time, timedelta, Decimal. An instance of a subclass comes back as the type that it
+    extends, and is refused if the two are not equal. A datetime keeps a ``ZoneInfo``; any
+    other time zone becomes its offset. An int has at most 4300 digits.
+
+    :param seal: for sessions that other programs write too: a tag that this application did
+        not write is a plain dict.
     """
+
+    def __init__(self, seal: Seal | None = None) -> None:
+        self._seal = seal
 
     def dumps(self, data: Mapping[str, Any]) -> bytes:
         """Return the data as a JSON object in UTF-8; equal bytes for equal data.
 
         :raises SessionSerializationError: if a value cannot be stored; the message names it.
         """
+        if FLASHES in data and not isinstance(data[FLASHES], list):
+            raise SessionSerializationError(
+                f"session[{FLASHES!r}] is not a list. Flask keeps its flashed messages there;"
+                " use another key."
+            )
         text = _plain_if_untagged(data)
-        if text is not None:
-            return text
-        return _plain({str.__str__(key): tag(key, value) for key, value in data.items()})
+        if text is None:
+            tagged = tag_members(data)
+            text = _plain(tagged if self._seal is None else self._seal.close_members(tagged))
+        if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _is_too_deep(text):
+            raise too_deep(_path_to_the_deepest(data))
+        return text
 
     def loads(self, payload: bytes) -> dict[str, Any]:
         """Return the data of a JSON object.
 
-        :raises PayloadError: if these bytes are not one. No other format is tried: such a
-            fallback led to CVE-2026-39324.
+        :raises PayloadError: if these bytes are not one, or if its flashed messages are not a
+            list. No other format is tried: such a fallback led to CVE-2026-39324.
         """
-        try:
-            document = _decode(payload)
-        except ValueError:
-            document = _decode_leniently(payload)
-        if type(document) is not dict:
-            raise PayloadError("A stored session is not a JSON object.")
-        if not _find_tag(payload):
-            return document
-        return {key: untag(value) for key, value in document.items()}
+        document = _document(payload)
+        return self._untagged(document) if _find_tag(payload) else document
 
     def compose(self, cookie: Mapping[str, Any], body: bytes) -> bytes:
         """Return the document of a cookie's stored form and the dumped data."""
-        head = b'{"cookie":' + orjson.dumps(cookie)
+        head = b'{"cookie":' + _plain(cookie)
         return head + b"}" if body == EMPTY else head + b"," + body[1:]
 
     def decompose(self, payload: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -93,11 +115,16 @@ class TypedJSON:
         :raises PayloadError: if the document has no cookie object. express-session answers
             every request for such a record with a 500; here the session counts as absent.
         """
-        data = self.loads(payload)
-        cookie = data.pop(RESERVED, None)
+        document = _document(payload)
+        cookie = document.pop(RESERVED, None)
         if not isinstance(cookie, dict):
             raise PayloadError("A stored session has no cookie object.")
-        return cookie, data
+        return cookie, self._untagged(document) if _find_tag(payload) else document
+
+    def _untagged(self, document: dict[str, Any]) -> dict[str, Any]:
+        if self._seal is not None:
+            document = self._seal.open_members(document)
+        return {key: untag(value) for key, value in document.items()}
 
 
 def ends_with(document: bytes, body: bytes) -> bool:
@@ -115,11 +142,13 @@ def _plain_if_untagged(value: object) -> bytes | None:
     """Return the JSON of a plain value; None if something in it needs a tag."""
     try:
         # First: orjson does not limit the depth of tuples, and a circular one crashes it.
-        _refuse_lookalikes(value, None, _NO_LOOKALIKES)
+        packed = _refuse_lookalikes(value, None, _NO_LOOKALIKES)
         text = _encode(value, None, _EXACT)
     except TypeError:
         return None
-    return None if _find_tag(text) else text
+    if _find_tag(text) or (b"null" in text and _find_non_finite(packed)):
+        return None
+    return text
 
 
 def _plain(value: object) -> bytes:
@@ -130,13 +159,71 @@ def _plain(value: object) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
+def _document(payload: bytes) -> dict[str, Any]:
+    """Return a JSON object with its tags.
+
+    :raises PayloadError: if these bytes are not one.
+    """
+    try:
+        document = _decode(payload)
+    except ValueError:
+        document = _decode_leniently(payload)
+    if type(document) is not dict:
+        raise PayloadError("A stored session is not a JSON object.")
+    if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH and _is_too_deep(payload):
+        raise _payload_too_deep()
+    if FLASHES in document and type(document[FLASHES]) is not list:
+        raise PayloadError("The flashed messages of a stored session are not a list.")
+    return document
+
+
 def _decode_leniently(payload: bytes) -> Any:
     try:
         # orjson refuses the escape that JSON.stringify writes for a lone surrogate.
-        return json.loads(payload, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        return json.loads(
+            payload, parse_constant=_refuse_constant, parse_int=_number, parse_float=_float
+        )
+    except ValueError as error:
         raise PayloadError("A stored session is not JSON.") from error
+    except RecursionError:
+        raise _payload_too_deep() from None
+
+
+def _number(text: str) -> int | float:
+    # Beyond 64 bits it is a float, as for orjson and for Node.
+    if len(text) <= _LONGEST_INT64 and int(text) in INT64:
+        return int(text)
+    return _float(text)
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        _refuse_constant(text)
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _is_too_deep(text: bytes) -> bool:
+    """Return whether valid JSON is nested deeper than :data:`.tags.MAX_DEPTH`.
+
+    Slow: only JSON with so many brackets has to be looked at.
+    """
+    brackets = _STRINGS.sub(b"", text).translate(_AS_LISTS, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+        if not brackets:
+            return False
+    return True
+
+
+def _path_to_the_deepest(data: Mapping[str, Any]) -> str:
+    deepest = (key for key, value in data.items() if _is_too_deep(_plain([tag(key, value)])))
+    return f"session[{next(deepest)!r}]"
+
+
+def _payload_too_deep() -> PayloadError:
+    return PayloadError(f"A stored session is nested more than {MAX_DEPTH} deep.")

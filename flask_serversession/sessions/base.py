@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -16,8 +15,7 @@ from flask.sessions import SessionMixin
 from ..cookies.cookie import SessionCookie
 from ..errors import SessionError
 from ..format.serializer import RESERVED
-
-logger: logging.Logger = logging.getLogger("flask_serversession")
+from ..log import QuietLog
 
 _UNCHANGING = frozenset({str, int, float, bool, type(None)})
 
@@ -228,12 +226,16 @@ class Session(SessionMixin):
     def _note_change(self) -> None:
         """Note that a key was assigned or deleted."""
 
-    @staticmethod
-    def _may_travel(cookie: SessionCookie, is_secure: Callable[[], bool]) -> bool:
+    @property
+    @abstractmethod
+    def _log(self) -> QuietLog:
+        """The application's log."""
+
+    def _may_travel(self, cookie: SessionCookie, is_secure: Callable[[], bool]) -> bool:
         """Return whether the connection may carry the cookie; log a warning if it may not."""
         if not cookie.secure or is_secure():
             return True
-        logger.warning(
+        self._log.warn(
             "A session cookie was withheld: it is Secure and the request came over plain http."
             " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True;"
             " on a machine without https, SESSION_COOKIE_SECURE='auto'."

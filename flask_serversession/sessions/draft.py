@@ -43,7 +43,7 @@ class Draft:
     assigned: bool = False
     #: ``session.modified = True``.
     forced: bool = False
-    #: ``session.clear()`` was called.
+    #: ``session.clear()`` was called, which ends the session as found.
     cleared: bool = False
     #: The data that ``session.save()`` stored; None if it was not called.
     saved: bytes | None = None

@@ -29,7 +29,7 @@ def lock(session: StoredSession, *, timeout: float, ttl: float) -> Iterator[None
         return
     with store.locked(sid, timeout=timeout, ttl=ttl) as renew:
         with session._telling():
-            _read_anew(session)
+            _catch_up(session)
         session._is_locked = True
         try:
             yield
@@ -43,7 +43,7 @@ def lock(session: StoredSession, *, timeout: float, ttl: float) -> Iterator[None
             session._is_locked = False
 
 
-def _read_anew(session: StoredSession) -> None:
+def _catch_up(session: StoredSession) -> None:
     """Catch up with what was stored since the session was loaded.
 
     :raises SessionConflict: if both sides changed it, and the two are not merged.

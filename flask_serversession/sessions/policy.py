@@ -115,9 +115,12 @@ def decide_after_a_failure(*, regenerated: bool, stored: bool) -> CookieAction:
     return CookieAction.SET if regenerated and stored else CookieAction.NONE
 
 
-def stores_on_save(*, is_new: bool, is_empty: bool, policy: SavePolicy) -> bool:
-    """Return whether ``session.save()`` stores anything: a new, empty session may not be."""
-    return not (is_new and is_empty and policy.destroy_empty)
+def stores_on_save(*, is_new: bool, is_empty: bool, ended: bool, policy: SavePolicy) -> bool:
+    """Return whether ``session.save()`` stores anything: a new, empty session may not be.
+
+    :param ended: whether it follows one that was destroyed. Its cookie would not be sent.
+    """
+    return not (is_new and is_empty and (ended or policy.destroy_empty))
 
 
 def _end(facts: Facts) -> StoreAction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from ..errors import SessionConflict
 from ..errors import SessionGone
 from ..errors import SessionLocked
 from ..errors import StoreError
+from ..errors import StoreUnavailable
 from ..stores.base import Lock
 from ..stores.base import Record
 from ..stores.base import Refusal
@@ -25,6 +27,7 @@ from ..stores.base import SupportsLock
 from ..stores.base import SupportsLockedSave
 from ..stores.record_lock import RecordLock
 from ..stores.record_move import move_record
+from .lock_queue import MOST_WAITING
 from .settings import Settings
 
 #: How often a merge may lose the race before it gives up. Each loss means that another
@@ -63,6 +66,13 @@ class RequestStore:
         if isinstance(error, StoreError) and not isinstance(error, PayloadError):
             self.failure = error
             self.settings.notify(signals.session_store_error, error=error)
+
+    def forget_traceback(self) -> None:
+        """Replace the failure by one without a traceback, whose frames hold the request.
+
+        Such a cycle keeps what was uploaded in memory until the garbage collector runs.
+        """
+        self.failure = StoreUnavailable("The store failed earlier in this request.")
 
     def load(self, key: str) -> Record | None:
         """Return the record that is there now."""
@@ -131,22 +141,30 @@ class RequestStore:
     def locked(self, key: str, *, timeout: float, ttl: float) -> Iterator[Callable[[], bool]]:
         """Hold a key's lock; the value renews it, and returns False once it was lost.
 
-        :raises SessionLocked: if others kept it for longer than ``timeout``.
+        Requests of this process wait for each other, and one at a time for other processes.
+
+        :raises SessionLocked: if others kept it for longer than ``timeout``, or too many of
+            this process wait for it.
         """
-        lock = self._lock_of(key, ttl)
+        deadline = time.monotonic() + timeout
         with self:
-            is_acquired = lock.acquire(timeout)
-        if not is_acquired:
-            raise SessionLocked(
-                f"Another request kept the session's lock for more than {timeout} seconds."
-                " Wait longer (timeout=), or do less under the lock."
-            )
+            lock = self._lock_of(key, ttl)
+        turn = self.settings.locks.turn(key, ttl=ttl)
+        if not turn.acquire(timeout):
+            raise _locked_out(timeout)
         try:
-            yield partial(self._renew, lock)
+            with self:
+                is_acquired = lock.acquire(max(deadline - time.monotonic(), 0))
+            if not is_acquired:
+                raise _locked_out(timeout)
+            try:
+                yield partial(self._renew, turn, lock)
+            finally:
+                # After a failure too, and without raising: the lock ends by itself.
+                with suppress(StoreError):
+                    lock.release()
         finally:
-            # After a failure too, and without raising: the lock ends by itself.
-            with suppress(StoreError):
-                lock.release()
+            turn.release()
 
     def _lock_of(self, key: str, ttl: float) -> Lock:
         store = self.settings.store
@@ -154,7 +172,8 @@ class RequestStore:
             return store.lock(key, ttl=ttl)
         return RecordLock(store, key, ttl=ttl)
 
-    def _renew(self, lock: Lock) -> bool:
+    def _renew(self, turn: Lock, lock: Lock) -> bool:
+        turn.renew()
         with self:
             return lock.renew()
 
@@ -200,3 +219,11 @@ class RequestStore:
             "The session was changed by other requests faster than this one could merge its"
             " own changes. They were not stored; the request may be sent again."
         )
+
+
+def _locked_out(timeout: float) -> SessionLocked:
+    return SessionLocked(
+        f"Other requests kept the session's lock for more than {timeout} seconds, or"
+        f" {MOST_WAITING} were waiting for it already. Wait longer (timeout=), or do less under"
+        " the lock."
+    )

@@ -16,7 +16,9 @@ from ..cookies.cookie import system_clock
 from ..cookies.options import CookieOptions
 from ..cookies.signing import CookieSigner
 from ..format.serializer import TypedJSON
+from ..log import QuietLog
 from ..stores.base import Store
+from .lock_queue import LockQueue
 
 
 class Notify(Protocol):
@@ -55,6 +57,8 @@ class Settings:
     sender: Any
     serializer: TypedJSON = field(default_factory=TypedJSON)
     clock: Clock = system_clock
+    locks: LockQueue = field(default_factory=LockQueue)
+    log: QuietLog = field(default_factory=QuietLog)
 
     def notify(self, signal: Signal, /, **values: Any) -> None:
         """Send a signal."""

@@ -7,6 +7,7 @@ from ..errors import SessionConflict
 from ..errors import SessionGone
 from ..errors import SessionSerializationError
 from ..errors import StoreError
+from ..log import logger
 from ..stores.base import EPOCH
 from ..stores.base import MILLISECOND
 from .policy import CookieAction
@@ -15,7 +16,6 @@ from .policy import decide_after_a_failure
 from .policy import Facts
 from .policy import StoreAction
 from .stored import Fate
-from .stored import logger
 from .stored import StoredSession
 from .working_copy import WorkingCopy
 
@@ -32,10 +32,11 @@ def settle(session: StoredSession) -> CookieAction:
     value that cannot be stored, is left alone, as is the browser's cookie.
     """
     session._is_settled = True
+    if session._store is not None and session._store.failure is not None:
+        session._store.forget_traceback()
+        session._fail()
     if session._copy is None and not session._settings.config.policy.needs_every_session:
         return CookieAction.NONE
-    if session._store is not None and session._store.failure is not None:
-        session._fail()
     if session._fate is Fate.FAILED:
         return _leave_alone(session)
     try:
@@ -68,6 +69,8 @@ def preload(session: StoredSession) -> None:
 
 def _changed_body(session: StoredSession, copy: WorkingCopy) -> bytes | None:
     """Return the data as they would be stored; None if they cannot have changed."""
+    if session._fate is Fate.UNSET:
+        return None  # whatever changed is dropped
     draft = copy.draft
     may_differ = session._handed_out or draft.assigned or draft.forced
     return draft.dump() if may_differ or draft.saved is not None else None
@@ -141,7 +144,9 @@ def _extend(session: StoredSession, copy: WorkingCopy) -> None:
         copy.extend(session._notify)
     except StoreError:
         if session._settings.config.store_error == "raise":
-            raise  # otherwise the session only expires earlier
+            raise
+        # The session only expires earlier.
+        copy.store.forget_traceback()
 
 
 def _leave_alone_after(session: StoredSession, error: Exception) -> CookieAction:

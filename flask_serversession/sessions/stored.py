@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any
 from typing import NoReturn
+from weakref import finalize
 
 from blinker import Signal
 
@@ -23,6 +23,8 @@ from ..errors import SessionSerializationError
 from ..errors import SessionSuperseded
 from ..errors import StoreError
 from ..format.serializer import EMPTY
+from ..log import logger
+from ..log import QuietLog
 from ..stores.base import Record
 from .base import Session
 from .draft import Draft
@@ -33,7 +35,10 @@ from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import WorkingCopy
 
-logger: logging.Logger = logging.getLogger("flask_serversession")
+_LOST = (
+    "A session was changed after its response had been made, and the change is lost. Call"
+    " session.save() after such a change."
+)
 
 
 class Fate(Enum):
@@ -69,10 +74,11 @@ class StoredSession(Session):
     _ended_cookie: SessionCookie | None = None
     #: The Set-Cookie line of an earlier save, which a later one replaces.
     _sent_line: str | None = None
-    #: A method raised a conflict or a serialization error, which :func:`~.settle.settle`
-    #: does not raise again.
+    #: The application knows of an error, which :func:`~.settle.settle` does not raise again.
     _told = False
     _is_locked = False
+    #: Logs, when this session is dropped, that changes after its response were not saved.
+    _loss: finalize[..., StoredSession] | None = None
 
     def __init__(self, settings: Settings, request: RequestInfo, sid: str | None = None) -> None:
         self._settings = settings
@@ -107,7 +113,7 @@ class StoredSession(Session):
 
     def clear(self) -> None:
         super().clear()
-        self._checked_out().draft.cleared = True
+        self._checked_out().draft.cleared = self._settings.config.policy.destroy_empty
 
     def regenerate(self, *, keep_data: bool = False) -> None:
         self._note_new_id(self._checked_out().change_id() if keep_data else self._discard())
@@ -126,6 +132,9 @@ class StoredSession(Session):
 
     def save(self) -> None:
         copy = self._checked_out()
+        if self._loss is not None:
+            self._loss.detach()
+            self._loss = None
         try:
             with self._telling():
                 self._save(copy)
@@ -150,7 +159,7 @@ class StoredSession(Session):
         try:
             copy = self._copy or self._checked_out()
         except StoreError as failure:
-            if self._settings.config.store_error == "raise":
+            if self._raises_failures:
                 raise
             return NoData(failure)
         return copy.draft.data
@@ -159,15 +168,19 @@ class StoredSession(Session):
     def _permanent_lifetime(self) -> float:
         return self._settings.config.permanent_lifetime / 1000
 
+    @property
+    def _log(self) -> QuietLog:
+        return self._settings.log
+
     def _checked_out(self) -> WorkingCopy:
-        """Return the working copy. The first call loads what the cookie names, or begins anew."""
+        """Return the working copy. The first call loads what the cookie names, if anything."""
         if self._copy is not None:
             return self._copy
         store, sid = self._enter(), self._sent_id
         try:
             found = None if sid is None else self._found(sid, store.load(sid))
         except PayloadError as error:
-            logger.error("A stored session is unreadable and is treated as absent: %s", error)
+            self._log.error("A stored session is unreadable and is treated as absent: %s", error)
             self._unreadable = sid
             found = None
         if found is None:
@@ -232,8 +245,13 @@ class StoredSession(Session):
                 "A new session cannot be saved once its response has been made: no cookie"
                 " could carry its id. Write to the session before the response starts."
             )
-        is_new, policy = copy.stored_id is None, self._settings.config.policy
-        if not stores_on_save(is_new=is_new, is_empty=body == EMPTY, policy=policy):
+        stores = stores_on_save(
+            is_new=copy.stored_id is None,
+            is_empty=body == EMPTY,
+            ended=self._fate is Fate.DESTROYED,
+            policy=self._settings.config.policy,
+        )
+        if not stores:
             return
         copy.write(body, self._notify)
         copy.draft.note_saved()
@@ -266,24 +284,25 @@ class StoredSession(Session):
 
     @property
     def _reads_empty(self) -> bool:
-        """Whether the store failed, and SESSION_STORE_ERROR is "null"."""
-        if self._copy is not None or self._settings.config.store_error == "raise":
+        """Whether the store failed and the session reads as empty instead of raising that."""
+        if self._copy is not None or self._raises_failures:
             return False
         with suppress(StoreError):
             self._checked_out()
         return self._copy is None
 
+    @property
+    def _raises_failures(self) -> bool:
+        return self._settings.config.store_error == "raise" and not self._told
+
     def _note_change(self) -> None:
         copy = self._checked_out()
         copy.draft.assigned = True
-        draft, ends_with_clear = copy.draft, self._settings.config.policy.destroy_empty
-        if draft.cleared and draft.data and copy.base is not None and ends_with_clear:
+        if copy.draft.cleared and copy.draft.data and copy.base is not None:
             self._note_new_id(copy.change_id())
-        if self._is_settled:
-            logger.warning(
-                "The session was changed after its response had been made. Call"
-                " session.save() after such a change, or it is lost."
-            )
+        if self._is_settled and self._loss is None:
+            # A stream may still save it. Without its session nothing can.
+            self._loss = finalize(self, self._log.warn, _LOST)
 
     def _note_new_id(self, old_id: str | None) -> None:
         self._checked_out().regenerated = True

@@ -77,7 +77,7 @@ class WorkingCopy:
         :raises SessionGone: if another request ended the session.
         :raises SessionConflict: if another request changed it, and the two are not merged.
         """
-        if self.draft.superseded_until is not None:
+        if self.draft.is_superseded:
             raise SessionSuperseded("The session has a new id, so it was not saved.")
         record = self.draft.record(body)
         if self.base is None:
@@ -192,6 +192,8 @@ class WorkingCopy:
     def _rebase(self, notify: Notify, base: bytes, theirs: Record) -> Record:
         if self.draft.is_read_only(theirs.payload):
             raise SessionSuperseded("The session has a new id, so it was not saved.")
+        if self.draft.cleared:
+            return self.draft.record(self.draft.dump())
         self._refuse_a_conflict(notify)
         record = self.draft.rebase(base, theirs.payload)
         notify(signals.session_conflict, outcome="merged")

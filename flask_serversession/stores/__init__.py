@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -94,14 +96,28 @@ _BY_SCHEME = {
 }
 
 
-def open_store(given: Any, options: Mapping[str, Any], *, shared: bool = False) -> Store:
+def open_store(
+    given: Any,
+    options: Mapping[str, Any],
+    *,
+    shared: bool = False,
+    context: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Store:
     """Return the store that ``SESSION_STORE`` names. It does not connect yet.
 
     :param given: a URL, a name, a store, or a client of the application.
     :param options: keyword arguments of the store.
     :param shared: use the layout that Express reads, unless the options name a layout.
+    :param context: where a client is found that exists only in an application context.
     :raises ConfigError: and says what would work.
     """
+    store = _open(given, options, shared)
+    if hasattr(store, "find_engine_in"):
+        store.find_engine_in(context)
+    return store
+
+
+def _open(given: Any, options: Mapping[str, Any], shared: bool) -> Store:
     if isinstance(given, str):
         open_named = _from_url if ":" in given else _from_name
         return open_named(given, options, shared)

@@ -7,6 +7,7 @@ import struct
 import sys
 import threading
 from datetime import datetime
+from datetime import timezone
 from typing import Any
 from typing import IO
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ _EXPIRY = struct.Struct(">Q")
 #: Starts every stored value: the expiry's first two bytes are zero until the year 10889.
 _MARK = b"\0\0"
 _FOR_EVER = 0
+_LAST = epoch_milliseconds(datetime.max.replace(tzinfo=timezone.utc))
 _LOCKS = 64
 
 
@@ -177,13 +179,13 @@ def _frame(record: Record) -> bytes:
 
 
 def _unframe(value: bytes) -> Record:
-    if len(value) < _EXPIRY.size or not value.startswith(_MARK):
+    if type(value) is not bytes or len(value) < _EXPIRY.size or not value.startswith(_MARK):
         raise PayloadError(
             "A value in the cachelib cache was not written by this store. Give the store a"
             " prefix that nothing else uses."
         )
     (expiry,) = _EXPIRY.unpack_from(value)
-    expires_at = None if expiry == _FOR_EVER else from_epoch_milliseconds(expiry)
+    expires_at = None if expiry == _FOR_EVER else from_epoch_milliseconds(min(expiry, _LAST))
     return Record(value[_EXPIRY.size :], expires_at)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import os
 import threading
 import time
@@ -12,23 +12,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from itertools import chain
+from itertools import islice
 
+from ..log import logger
+from ..log import QuietLog
 from .base import GONE
 from .base import Lock
 from .base import Record
 from .base import Refusal
 from .base import utc_now
 
-_logger = logging.getLogger("flask_serversession")
-
 _SWEEP_AT_LEAST_EVERY = 64
+_LOOKED_AT = 4
+
+_EVICTED = (
+    "The memory session store holds its %d records and dropped one that had not expired. Raise"
+    " max_records in SESSION_STORE_OPTIONS, or use a store with a server."
+)
 
 
 class MemoryStore:
     """Keeps records until they expire, the process ends or there are too many.
 
-    :param max_records: how many records to keep. Beyond that, expired records are removed
-        first, then the least recently used one, with a warning in the log.
+    :param max_records: how many records to keep. Each create beyond that removes one: an
+        expired record if one is at hand, or else the oldest that was never used since its
+        creation, or else the least recently used one. The log counts those that had not
+        expired, in one line a minute.
     :param clock: returns the current time.
     """
 
@@ -39,7 +49,11 @@ class MemoryStore:
             raise ValueError("max_records must be at least 1")
         self._max_records = max_records
         self._clock = clock
-        self._records: OrderedDict[str, Record] = OrderedDict()
+        #: Created and never used since, the oldest first.
+        self._unused: OrderedDict[str, Record] = OrderedDict()
+        #: The least recently used first.
+        self._used: OrderedDict[str, Record] = OrderedDict()
+        self._log = QuietLog()
         self._creates_until_sweep = _SWEEP_AT_LEAST_EVERY
         self._lock = threading.RLock()
         self._places = Places()
@@ -53,10 +67,11 @@ class MemoryStore:
         with self._lock:
             if self._live(key):
                 return False
-            self._records[key] = record
+            if self._size() >= self._max_records:
+                self._evict_one()
+            self._unused[key] = record
             self._warn_if_forked()
             self._sweep_now_and_then()
-            self._keep_within_cap()
             return True
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
@@ -66,7 +81,7 @@ class MemoryStore:
                 return GONE
             if replacing is not None and current.payload != replacing.payload:
                 return Refusal(current)
-            self._records[key] = record
+            self._used[key] = record
             self._live(key)  # removes it if it has already expired
             return None
 
@@ -75,14 +90,14 @@ class MemoryStore:
             current = self._live(key)
             if current is None:
                 return False
-            self._records[key] = Record(current.payload, expires_at)
+            self._used[key] = Record(current.payload, expires_at)
             self._live(key)
             return True
 
     def delete(self, key: str) -> bool:
         with self._lock:
             alive = self._live(key) is not None
-            self._records.pop(key, None)
+            self._used.pop(key, None)
             return alive
 
     def lock(self, key: str, *, ttl: float) -> Lock:
@@ -91,15 +106,16 @@ class MemoryStore:
     def keys(self) -> Iterator[str]:
         with self._lock:
             now = self._clock()
-            return iter([key for key, record in self._records.items() if not _ended(record, now)])
+            return iter([key for key, record in self._items() if not _ended(record, now)])
 
     def count(self) -> int:
         return sum(1 for _ in self.keys())
 
     def clear(self) -> int:
         with self._lock:
-            removed = len(self._records)
-            self._records.clear()
+            removed = self._size()
+            self._unused.clear()
+            self._used.clear()
             return removed
 
     def prune(self) -> int:
@@ -108,26 +124,40 @@ class MemoryStore:
     def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
         with self._lock:
             now = self._clock()
-            expired = [key for key, record in self._records.items() if _ended(record, now)]
+            expired = [key for key, record in self._items() if _ended(record, now)]
             for key in () if dry_run else expired:
-                del self._records[key]
+                self._remove(key)
         yield len(expired)
 
+    def _size(self) -> int:
+        return len(self._unused) + len(self._used)
+
+    def _items(self) -> Iterator[tuple[str, Record]]:
+        return chain(self._unused.items(), self._used.items())
+
+    def _remove(self, key: str) -> None:
+        self._unused.pop(key, None)
+        self._used.pop(key, None)
+
     def _live(self, key: str) -> Record | None:
-        record = self._records.get(key)
+        """Return a record, which is in use from now on; remove it if it has expired."""
+        record = self._used.get(key)
         if record is None:
-            return None
+            record = self._unused.pop(key, None)
+            if record is None:
+                return None
+            self._used[key] = record
         if _ended(record, self._clock()):
-            del self._records[key]
+            del self._used[key]
             return None
-        self._records.move_to_end(key)
+        self._used.move_to_end(key)
         return record
 
     def _warn_if_forked(self) -> None:
         if self._process == os.getpid():
             return
         self._process = os.getpid()
-        _logger.warning(
+        logger.warning(
             "The memory session store is used by several processes, and each has its own"
             " sessions: a user is logged in at one worker and not at the next. Use a store that"
             " processes share, such as 'sqlite:///sessions.db'."
@@ -140,20 +170,21 @@ class MemoryStore:
         if self._creates_until_sweep > 0:
             return
         self.prune()
-        self._creates_until_sweep = max(_SWEEP_AT_LEAST_EVERY, len(self._records) // 2)
+        self._creates_until_sweep = max(_SWEEP_AT_LEAST_EVERY, self._size() // 2)
 
-    def _keep_within_cap(self) -> None:
-        if len(self._records) <= self._max_records:
-            return
-        self.prune()
-        while len(self._records) > self._max_records:
-            self._records.popitem(last=False)
-            _logger.warning(
-                "The memory session store holds its %d records and dropped the least"
-                " recently used one. Raise max_records in SESSION_STORE_OPTIONS, or use a"
-                " store with a server.",
-                self._max_records,
-            )
+    def _evict_one(self) -> None:
+        now = self._clock()
+        # A few from each end: a search for expired ones among all would cost more with each.
+        for key, record in chain(_first(self._unused), _first(self._used)):
+            if _ended(record, now):
+                self._remove(key)
+                return
+        (self._unused or self._used).popitem(last=False)
+        self._log.warn(_EVICTED, self._max_records)
+
+
+def _first(records: OrderedDict[str, Record]) -> list[tuple[str, Record]]:
+    return list(islice(records.items(), _LOOKED_AT))
 
 
 def _ended(record: Record, now: datetime) -> bool:
@@ -177,12 +208,15 @@ class Places:
 
     guard: threading.Lock = field(default_factory=threading.Lock)
     by_key: dict[str, _Place] = field(default_factory=dict)
+    #: Further waiters for a key are refused.
+    most_waiting: float = math.inf
 
 
 class MemoryLock:
     """Holds a key until it is released or ``ttl`` seconds after the last renewal.
 
-    Waiters sleep until then.
+    Waiters sleep until then. Beyond ``places.most_waiting`` of them, ``acquire`` returns False
+    at once.
     """
 
     def __init__(self, places: Places, key: str, *, ttl: float) -> None:
@@ -194,6 +228,9 @@ class MemoryLock:
         deadline = time.monotonic() + timeout
         with self._places.guard:
             place = self._enter()
+            if place.users > self._places.most_waiting + 1:
+                self._leave(place)
+                return False
             while not self._take(place):
                 left = deadline - time.monotonic()
                 if left <= 0:

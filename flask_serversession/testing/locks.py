@@ -162,7 +162,7 @@ class LockedSaveContract:
         loaded = _loaded(store)
 
         def never(current: Record) -> Record:
-            raise AssertionError("nobody else wrote")
+            raise AssertionError("no other request wrote")
 
         new = live(OTHER_PAYLOAD)
         assert store.save_locked("key", new, replacing=loaded, rebase=never) is None

@@ -128,7 +128,7 @@ def headings_of(page: Path) -> list[str]:
 
 def documented_names() -> set[str]:
     """Return the last part of each dotted name with an entry in the reference."""
-    directive = re.compile(r"^ *\.\. auto(?:class|exception|data|function):: (\S+)$", re.MULTILINE)
+    directive = re.compile(r"^ *\.\. (?:auto|py:)(?:class|exception|data|function):: (\S+)$", re.M)
     return {
         name.rpartition(".")[2]
         for page in REFERENCE.glob("*.rst")

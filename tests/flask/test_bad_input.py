@@ -149,6 +149,14 @@ class TestRecord:
             pytest.param(COOKIE.encode() + b',"id":{" uuid":"secret"}}', id="a bad tag"),
             pytest.param(COOKIE.encode() + b',"user":"secret"', id="truncated"),
             pytest.param(b"[" * 100_000, id="endless nesting"),
+            pytest.param(COOKIE.encode() + b',"a":' + b"[" * 200 + b"]" * 200 + b"}", id="deep"),
+            pytest.param(
+                COOKIE.encode() + b',"_flashes":"secret"}', id="flashes that are no list"
+            ),
+            pytest.param(
+                COOKIE.encode() + b',"n":{" int":"0x' + b"f" * 5000 + b'"}}', id="a large int"
+            ),
+            pytest.param(COOKIE.encode() + b',"n":' + b"9" * 5000 + b"}", id="a large number"),
         ]
     )
     def payload(self, request: pytest.FixtureRequest) -> bytes:
@@ -221,6 +229,11 @@ def test_destroy_deletes_a_record_found_unreadable(browser: Browser, memory: Mem
         '{"expires":"tomorrow","originalMaxAge":"60000"}',
         '{"path":7,"domain":"not a host","sameSite":"sometimes","priority":"urgent"}',
         '{"httpOnly":"maybe","secure":[],"partitioned":{}}',
+        '{" tuple":["/"]}',
+        '{"secure":{" decimal":"sNaN"},"path":{" set":["/"]},"sameSite":{" int":"0x1"}}',
+        r'{"path":"\ud800","priority":"\ud800","other":"\ud800"}',
+        '{"originalMaxAge":%s,"expires":"0001-01-01T00:00:00+23:59"}' % ("9" * 300),
+        '{"originalMaxAge":null,"expires":"9999-12-31T23:59:59-23:59"}',
     ],
 )
 def test_a_stored_cookie_with_invalid_attributes_does_not_lose_the_session(

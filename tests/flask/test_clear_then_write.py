@@ -267,6 +267,21 @@ class TestBesideOthers:
         assert list(memory.keys()) == [browser.sid]
         assert browser.data() == {"user": "eve"}
 
+    @pytest.mark.parametrize("concurrency", ["merge", "reject"])
+    def test_nor_is_it_taken_over_if_the_clear_is_saved_first(
+        self, member: Member, concurrency: str
+    ) -> None:
+        browser = member(SESSION_CONCURRENCY=concurrency)
+
+        def clear_save_and_write() -> None:
+            session.clear()
+            session.save()
+            session["user"] = "eve"
+
+        browser.run(while_another(browser, write, clear_save_and_write))
+
+        assert browser.data() == {"user": "eve"}
+
     def test_the_end_of_the_old_one_is_signalled_once(
         self, member: Member, heard: list[tuple[str, Any]]
     ) -> None:

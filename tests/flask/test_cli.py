@@ -28,6 +28,7 @@ from flask_serversession import ServerSession
 from flask_serversession.cli import sessions
 from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.filesystem import FileSystemStore
 from flask_serversession.stores.memory import MemoryStore
 
 from ..servers.base import free_port
@@ -268,6 +269,24 @@ class TestList:
         lines = run("list", "--full").output.splitlines()
 
         assert [line.split()[0] for line in lines] == [ONE, OTHER]
+
+    def test_it_goes_on_past_an_unreadable_session_that_can_be_destroyed(
+        self, make_app: MakeApp, tmp_path: Path
+    ) -> None:
+        store = FileSystemStore(tmp_path, layout="session-file-store")
+        store.create(ONE, Record(PAYLOAD, utc_now() + timedelta(hours=1)))
+        (tmp_path / f"{OTHER}.json").write_bytes(b"not JSON")
+        run = runner_of(make_app(SESSION_STORE=store))
+
+        lines = sorted(run("list").output.splitlines())
+        shown = run("show", OTHER)
+        ended = run("destroy", "--yes", OTHER)
+
+        assert lines[0].startswith("aaaa1111…  ends ")
+        assert lines[1:] == ["aaaa2222…  unreadable"]
+        assert "No live session" in shown.output
+        assert ended.output == "The session has ended.\n"
+        assert list(store.keys()) == [ONE]
 
     def test_list_stops_at_the_limit_and_says_so(self, run: Run) -> None:
         lines = run("list", "--limit", "1").output.splitlines()

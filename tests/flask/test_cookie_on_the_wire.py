@@ -212,6 +212,17 @@ class TestSetCookie:
         assert (cookie_lines(response), memory.count()) == ([], 1)
         assert "SESSION_PROXY" in caplog.text
 
+    def test_a_cookie_that_is_never_sent_is_logged_once_a_minute(
+        self, make_browser: MakeBrowser, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        browser = make_browser(SESSION_COOKIE_SECURE=True)
+
+        for _ in range(5):
+            browser.run(write)
+
+        [line] = caplog.messages
+        assert "SESSION_PROXY" in line
+
     def test_auto_is_decided_once_when_the_session_is_created(
         self, make_browser: MakeBrowser
     ) -> None:

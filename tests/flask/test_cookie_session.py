@@ -699,7 +699,7 @@ class TestTheApplication:
     def test_every_command_says_that_the_browsers_keep_the_sessions(
         self, browser: Browser, command: str
     ) -> None:
-        words = {"show": ["an-id"], "destroy": ["the-id-of-it"], "clear": ["--yes"]}
+        words = {"show": ["an-id"], "destroy": ["--yes", "a-long-id"], "clear": ["--yes"]}
         result = browser.application.test_cli_runner().invoke(
             args=["sessions", command, *words.get(command, [])]
         )

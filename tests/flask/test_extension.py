@@ -10,14 +10,18 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+import flask
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
+import flask_serversession
 from flask_serversession import ConfigError
+from flask_serversession import manager_of
 from flask_serversession import ServerSession
 from flask_serversession import SessionManager
 from flask_serversession.stores.memory import MemoryStore
+from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 
 from .browser import Browser
 from .browser import browser_of
@@ -57,6 +61,14 @@ class TestInitApp:
 
         assert isinstance(manager, SessionManager)
         assert manager.store is store
+        assert manager_of(app) is manager
+
+    def test_an_application_without_sessions_has_no_manager(self) -> None:
+        with pytest.raises(ConfigError, match="call ServerSession"):
+            manager_of(flask_app())
+
+    def test_the_typed_session_is_that_of_flask(self, app: Flask) -> None:
+        assert flask_serversession.session is flask.session
 
     def test_a_second_init_app_is_refused(self, app: Flask) -> None:
         with pytest.raises(ConfigError, match="already"):
@@ -244,6 +256,42 @@ class TestStore:
 
         assert browser.see(lambda: session["user"]) == "ada"
         with app.app_context():
+            db.engine.dispose()
+
+    @pytest.mark.parametrize("name", ["the object", "a bind"])
+    def test_flask_sqlalchemy_is_found_outside_an_application_context(
+        self, name: str, tmp_path: Path
+    ) -> None:
+        db = SQLAlchemy()
+        stores = {"the object": db, "a bind": SQLAlchemyStore(lambda: db.engines["sessions"])}
+        app = flask_app(
+            SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path / 'app.db'}",
+            SQLALCHEMY_BINDS={"sessions": f"sqlite:///{tmp_path / 'sessions.db'}"},
+            SESSION_STORE=stores[name],
+        )
+        db.init_app(app)
+        ServerSession(app)
+        manager = app.extensions["serversession"]
+
+        assert manager.load("an id that nobody has") is None
+        assert manager.destroy("an id that nobody has") is False
+        assert manager.store.prune() == 0
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+    def test_a_request_that_finds_the_engine_is_not_torn_down_early(self, tmp_path: Path) -> None:
+        db, ended = SQLAlchemy(), list[str]()
+        app = flask_app(
+            SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path / 'app.db'}", SESSION_STORE=db
+        )
+        db.init_app(app)
+        ServerSession(app)
+        app.teardown_appcontext(lambda _: ended.append("context"))
+
+        with app.app_context():
+            app.extensions["serversession"].load("an id that nobody has")
+            assert ended == []
             db.engine.dispose()
 
     @pytest.mark.parametrize(

@@ -325,7 +325,7 @@ class TestContexts:
             threads.append(copy_current_request_context(write))
 
         browser.run(leave_a_thread)
-        run_in_thread(threads[0])
+        run_in_thread(threads.pop())
 
         assert "session.save()" in caplog.text
 

@@ -8,11 +8,18 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
+from typing import NoReturn
 from weakref import ref
 
 import flask
 import pytest
+
+from flask_serversession import Record
+from flask_serversession import StoreUnavailable
+from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import session
@@ -129,6 +136,52 @@ def test_the_objects_of_a_request_that_merges_are_freed(browser: Browser) -> Non
 
 def test_the_objects_of_a_request_without_a_session_are_freed(browser: Browser) -> None:
     held = Held(lambda: session.update(n=1))
+
+    browser.run(held)
+
+    assert held.left() == []
+
+
+class ReadOnly(MemoryStore):
+    """A store whose server answers reads only."""
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> NoReturn:
+        raise StoreUnavailable("The store did not answer.")
+
+    def touch(self, key: str, expires_at: datetime) -> NoReturn:
+        raise StoreUnavailable("The store did not answer.")
+
+
+class Away(ReadOnly):
+    """A store whose server does not answer."""
+
+    def load(self, key: str) -> NoReturn:
+        raise StoreUnavailable("The store did not answer.")
+
+
+def fail_to_save() -> None:
+    session["n"] = 1
+    with suppress(StoreUnavailable):
+        session.save()
+
+
+@pytest.mark.parametrize(
+    ("store", "view"),
+    [
+        (Away, lambda: session.get("n")),
+        (ReadOnly, lambda: session.get("n")),
+        (ReadOnly, fail_to_save),
+    ],
+    ids=["load", "touch", "save"],
+)
+def test_the_objects_of_a_request_whose_store_fails_are_freed(
+    make_browser: MakeBrowser, store: type[MemoryStore], view: Callable[[], object]
+) -> None:
+    browser = make_browser(
+        SESSION_STORE=store(), SESSION_STORE_ERROR="null", SESSION_TOUCH_INTERVAL=0
+    )
+    browser.run(lambda: session.update(n=5))
+    held = Held(view)
 
     browser.run(held)
 

@@ -16,6 +16,7 @@ from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import session
+from .conftest import MakeBrowser
 
 
 def streamed(change: Callable[[], object]) -> ResponseReturnValue:
@@ -86,3 +87,19 @@ def test_a_stream_that_clears_its_session_and_writes_leaves_the_stored_one(
 
     assert memory.count() == 1
     assert member.data() == {"user": "ada"}
+
+
+@pytest.mark.parametrize("profile", ["flask", "express"])
+def test_not_by_saving_a_session_that_was_destroyed(
+    make_browser: MakeBrowser, memory: MemoryStore, profile: str
+) -> None:
+    browser = make_browser(SESSION_PROFILE=profile)
+    browser.run(lambda: session.update(user="ada"))
+
+    def log_out_and_save() -> None:
+        session.destroy()
+        session.save()
+
+    browser.run(log_out_and_save)
+
+    assert memory.count() == 0

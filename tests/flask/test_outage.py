@@ -236,7 +236,12 @@ class TestSaveOfALoadedSession:
 
     @pytest.fixture
     def member(self, make_app: MakeApp, database: Path) -> Iterator[Browser]:
-        app = make_app(SESSION_STORE=f"sqlite:///{database}", PROPAGATE_EXCEPTIONS=False)
+        app = make_app(
+            SESSION_STORE=f"sqlite:///{database}",
+            SESSION_STORE_OPTIONS={"create": False},  # or it would make a lost table again
+            PROPAGATE_EXCEPTIONS=False,
+        )
+        app.extensions["serversession"].store.setup()
         browser = browser_of(app)
         browser.run(lambda: session.update(user="ada"))
         yield browser
@@ -356,3 +361,43 @@ def test_a_failing_touch_fails_a_request_unless_reads_may_fail(make_app: MakeApp
     browser = reader()
     with pytest.raises(StoreUnavailable):
         browser.run(lambda: session["user"])
+
+
+@pytest.mark.parametrize("where", ["view", "end of the request"])
+def test_a_page_for_the_error_can_read_the_session_which_is_empty(
+    app: Flask, server: DeadServer, where: str
+) -> None:
+    @app.errorhandler(500)
+    def page(error: Exception) -> ResponseReturnValue:
+        return f"{session.get('user', 'nobody')} {len(session)} {session.new}", 500
+
+    def view() -> None:
+        if where == "view":
+            session["user"] = "ada"
+        else:
+            session.modified = True
+
+    browser = browser_of(app)
+    browser.hold(SID)
+    response = browser.run(view)
+
+    assert (response.status_code, response.text) == (500, "nobody 0 True")
+    assert cookie_lines(response) == []
+    assert server.attempts == 1
+
+
+def test_a_page_for_the_error_cannot_write_to_the_session(app: Flask) -> None:
+    refused: list[StoreError] = []
+
+    @app.errorhandler(500)
+    def page(error: Exception) -> ResponseReturnValue:
+        with pytest.raises(StoreError) as raised:
+            session["seen"] = True
+        refused.append(raised.value)
+        return "sorry", 500
+
+    browser = browser_of(app)
+    browser.hold(SID)
+
+    assert browser.run(lambda: session.get("user")).text == "sorry"
+    assert len(refused) == 1

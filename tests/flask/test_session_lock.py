@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import as_completed
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 import flask
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from flask_serversession import ConfigError
 from flask_serversession import ServerSession
@@ -16,10 +20,12 @@ from flask_serversession import session_lock
 from flask_serversession import SessionConflict
 from flask_serversession import SessionError
 from flask_serversession import SessionLocked
+from flask_serversession.sessions.lock_queue import MOST_WAITING
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import browser_of
+from .browser import serve_browsers
 from .browser import session
 from .browser import View
 from .conftest import MakeBrowser
@@ -46,21 +52,95 @@ def test_no_increment_under_the_lock_is_lost(browser: Browser) -> None:
         for _ in range(5):
             browser.run(locked(timeout=60))
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(count_five_times, [browser.twin() for _ in range(8)]))
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(count_five_times, [browser.twin() for _ in range(6)]))
 
-    assert browser.data() == {"n": 40}
+    assert browser.data() == {"n": 30}
 
 
 def test_waiting_longer_than_the_timeout_raises(browser: Browser) -> None:
-    def slow() -> None:
-        with pytest.raises(SessionLocked, match="timeout="):
-            browser.twin().run(locked(timeout=0))
+    def lock() -> None:
+        with pytest.raises(SessionLocked, match="timeout="), session.lock(timeout=0):
+            pass
 
-    browser.run(locked(slow))
+    browser.run(locked(lambda: browser.twin().run(lock).text))
 
     browser.run(locked(timeout=0))
     assert browser.data() == {"n": 1}
+
+
+class TestAnswerOfALockedSession:
+    @pytest.fixture
+    def app(self, memory: MemoryStore) -> Flask:
+        app = Flask(__name__)
+        app.config.update(SECRET_KEY="keyboard cat", SESSION_STORE=memory)
+        serve_browsers(app)
+        return app
+
+    def test_it_is_a_429_that_says_when_to_try_again(self, app: Flask) -> None:
+        ServerSession(app)
+
+        answer = answer_while_locked(app)
+
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        assert "timeout=" not in answer.text
+
+    @pytest.mark.parametrize("kind", [SessionLocked, SessionError, Exception])
+    @pytest.mark.parametrize("is_early", [True, False])
+    def test_it_is_the_applications_if_it_handles_the_error(
+        self, app: Flask, kind: type[Exception], is_early: bool
+    ) -> None:
+        if not is_early:
+            ServerSession(app)
+        app.register_error_handler(kind, lambda error: (str(error), 409))
+        if is_early:
+            ServerSession(app)
+
+        answer = answer_while_locked(app)
+
+        assert answer.status_code == 409
+        assert "timeout=" in answer.text
+
+    def test_it_is_the_applications_if_it_handles_any_429(self, app: Flask) -> None:
+        ServerSession(app)
+        app.register_error_handler(429, lambda error: ("slowly", error.code))
+
+        answer = answer_while_locked(app)
+
+        assert (answer.status_code, answer.text) == (429, "slowly")
+
+
+def test_the_requests_that_wait_for_one_session_are_few(browser: Browser) -> None:
+    is_locked, is_done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        is_locked.set()
+        assert is_done.wait(30)
+
+    with ThreadPoolExecutor(41) as pool:
+        holder = pool.submit(browser.twin().run, locked(hold))
+        assert is_locked.wait(30)
+        others = [pool.submit(browser.twin().run, locked(timeout=30)) for _ in range(40)]
+        refused = list(islice(as_completed(others, 30), 40 - MOST_WAITING))
+        is_done.set()
+        holder.result(30)
+
+    assert {answer.result().status_code for answer in refused} == {429}
+    assert [answer.result().status_code for answer in others].count(200) == MOST_WAITING
+    assert browser.data() == {"n": MOST_WAITING}
+
+
+def answer_while_locked(app: Flask) -> TestResponse:
+    """Return the answer to a request that needs the lock while another one holds it."""
+    browser = browser_of(app)
+    browser.run(lambda: session.update(n=0))
+    answers: list[TestResponse] = []
+
+    def hold() -> None:
+        answers.append(browser.twin().run(locked(timeout=0)))
+
+    browser.run(locked(hold))
+    return answers[0]
 
 
 def test_the_decorator_works_without_parentheses(browser: Browser) -> None:
@@ -83,16 +163,14 @@ def test_an_async_view_holds_the_lock(app: Flask) -> None:
     @app.get("/async")
     @session_lock
     async def view() -> str:
-        with pytest.raises(SessionLocked):
-            browser.twin().run(locked(timeout=0))
-        session["n"] = 1
+        session["n"] = browser.twin().run(locked(timeout=0)).status_code
         return "counted"
 
     browser = browser_of(app)
     browser.run(lambda: session.update(n=0))
 
     assert browser.get("/async").text == "counted"
-    assert browser.data() == {"n": 1}
+    assert browser.data() == {"n": 429}
 
 
 def test_a_view_that_raises_stores_its_changes_and_releases_the_lock(
@@ -142,8 +220,7 @@ def test_locks_may_be_nested(browser: Browser) -> None:
     def nested() -> None:
         with session.lock():
             count()
-        with pytest.raises(SessionLocked):
-            browser.twin().run(locked(timeout=0))
+        assert browser.twin().run(locked(timeout=0)).status_code == 429
 
     browser.run(locked(nested))
 

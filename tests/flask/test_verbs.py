@@ -538,6 +538,21 @@ class TestSave:
 
         assert "session.save()" in caplog.text
 
+    def test_a_stream_that_saves_each_change_is_not_warned(
+        self, browser: Browser, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def pages() -> Iterator[str]:
+            for number in range(3):
+                session["page"] = number
+                session.save()
+                yield str(number)
+
+        browser.run(lambda: session.update(page=None))
+        browser.run(lambda: stream_with_context(pages()))
+
+        assert browser.data()["page"] == 2
+        assert caplog.text == ""
+
 
 class TestTouch:
     def test_it_extends_a_session_before_a_touch_is_due(
@@ -572,6 +587,19 @@ class TestUnset:
 
         assert cookie_lines(response) == []
         assert browser.data()["user"] == "ada"
+
+    @pytest.mark.parametrize("unset", ["keep", "destroy"])
+    def test_a_value_that_cannot_be_stored_is_dropped_too(
+        self, make_browser: MakeBrowser, unset: str
+    ) -> None:
+        browser = make_browser(SESSION_UNSET=unset)
+        browser.run(lambda: session.update(user="ada"))
+
+        def write_and_unset() -> None:
+            session["user"] = object()
+            session.unset()
+
+        assert browser.run(write_and_unset).status_code == 200
 
     def test_with_destroy_the_session_ends_with_the_request(
         self, make_browser: MakeBrowser, memory: MemoryStore

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import closing
 from contextlib import contextmanager
 from contextlib import ExitStack
 from datetime import timedelta
@@ -35,6 +37,7 @@ from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.filesystem import FileSystemStore
+from flask_serversession.stores.filesystem.lock import lock_path
 from flask_serversession.testing import KeysContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import PruneContract
@@ -546,6 +549,97 @@ class TestSymbolicLinks:
         assert target.read_bytes() == PAYLOAD
 
 
+def plant_a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def plant_a_socket(path: Path) -> None:
+    # Its own path may be too long for a socket.
+    here = os.open(path.parent, os.O_RDONLY)
+    with closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(f"/proc/self/fd/{here}/{path.name}")
+    os.close(here)
+
+
+def plant_a_hard_link(path: Path) -> None:
+    other = path.with_suffix(".other")
+    other.write_bytes(PAYLOAD)
+    path.hardlink_to(other)
+
+
+def plant_a_foreign_file(path: Path) -> None:
+    path.write_bytes(PAYLOAD)
+    path.chmod(0o666)
+    give_away(path)
+
+
+def give_away(path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to another user")
+    os.chown(path, 65534, 65534)
+
+
+@pytest.mark.parametrize(
+    "plant", [plant_a_pipe, plant_a_socket, plant_a_hard_link, plant_a_foreign_file]
+)
+class TestPlantedFiles:
+    @pytest.mark.parametrize("layout", ["native", "session-file-store"])
+    def test_one_is_not_a_record(
+        self, folder: Path, layout: str, plant: Callable[[Path], None]
+    ) -> None:
+        store = FileSystemStore(folder, layout=layout)
+        store.setup()
+        path = folder / ("key.session" if layout == "native" else "key.json")
+        plant(path)
+        moment = in_(3600).timestamp()
+        os.utime(path, (moment, moment))
+
+        assert store.load("key") is None
+        assert store.touch("key", in_(60)) is False
+        assert store.save("key", live()) is not None
+        assert list(store.keys()) == []
+        assert store.create("key", live(OTHER_PAYLOAD)) is True
+        assert payload_of(store) == OTHER_PAYLOAD
+
+    @pytest.mark.parametrize("kind", ["write lock", "session's lock"])
+    def test_one_is_not_a_lock(
+        self, store: FileSystemStore, folder: Path, kind: str, plant: Callable[[Path], None]
+    ) -> None:
+        store.setup()
+        path = folder / ".00.lock" if kind == "write lock" else Path(lock_path(store._path(ID)))
+        plant(path)
+
+        with pytest.raises(StoreError) as caught:
+            store.ping() if kind == "write lock" else store.lock(ID, ttl=60).acquire(60)
+
+        assert not isinstance(caught.value, StoreUnavailable)
+        assert_discreet(caught.value)
+
+
+class TestDirectory:
+    @pytest.mark.parametrize("create", [True, False])
+    @pytest.mark.parametrize("verb", ["load", "create", "count", "ping", "setup", "lock"])
+    def test_one_that_everybody_may_write_is_refused(
+        self, folder: Path, verb: str, create: bool
+    ) -> None:
+        folder.mkdir()
+        folder.chmod(0o1777)
+        store = FileSystemStore(folder, create=create)
+
+        with pytest.raises(ConfigError, match="0700"):
+            verbs(store)[verb]()
+
+        folder.chmod(0o770)
+        verbs(store)[verb]()
+
+    def test_one_of_another_user_is_refused(self, store: FileSystemStore, folder: Path) -> None:
+        folder.mkdir()
+        give_away(folder)
+
+        with pytest.raises(ConfigError, match="another user"):
+            store.load(ID)
+
+
 class TestConcurrency:
     @pytest.mark.slow
     def test_readers_never_see_a_torn_or_missing_record(self, store: FileSystemStore) -> None:
@@ -742,15 +836,14 @@ class TestFailures:
         assert payload_of(store, ID) == PAYLOAD
         assert store.save(ID, live(OTHER_PAYLOAD)) is None
 
-    @pytest.mark.parametrize("verb", ["load", "create", "save"])
     def test_no_message_shows_the_name_of_a_file(
-        self, store: FileSystemStore, folder: Path, verb: str
+        self, store: FileSystemStore, folder: Path
     ) -> None:
         store.setup()
         (folder / f"{ID}.session").mkdir()
 
         with pytest.raises(StoreError) as caught:
-            verbs(store)[verb]()
+            store.create(ID, live())
 
         assert_discreet(caught.value)
 
@@ -867,6 +960,9 @@ def verbs(store: FileSystemStore) -> dict[str, Callable[[], object]]:
         "touch": lambda: store.touch(ID, in_(60)),
         "delete": lambda: store.delete(ID),
         "count": store.count,
+        "ping": store.ping,
+        "setup": store.setup,
+        "lock": lambda: store.lock(ID, ttl=60),
     }
 
 

@@ -16,6 +16,7 @@ from flask_serversession.testing import PruneContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
 from flask_serversession.testing.contract import expired
+from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 
 
@@ -57,12 +58,65 @@ def test_at_the_cap_the_least_recently_used_record_is_removed_with_a_warning(
     assert "max_records" in caplog.text
 
 
+def test_at_the_cap_records_that_were_never_used_are_removed_first() -> None:
+    store = MemoryStore(max_records=4)
+    for key in ("loaded", "saved", "touched", "anonymous"):
+        store.create(key, live())
+    store.load("loaded")
+    store.save("saved", live())
+    store.touch("touched", in_(60))
+
+    for number in range(100):
+        store.create(f"crawler{number}", live())
+
+    assert sorted(store.keys()) == ["crawler99", "loaded", "saved", "touched"]
+
+
+def test_at_the_cap_a_record_that_is_taken_removes_none() -> None:
+    store = MemoryStore(max_records=1)
+    store.create("key", live())
+
+    assert store.create("key", live()) is False
+    assert store.count() == 1
+
+
+def test_records_removed_at_the_cap_are_counted_in_one_line_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore(max_records=1)
+    for number in range(51):
+        store.create(str(number), live())
+    assert len(caplog.messages) == 1
+    assert "times" not in caplog.messages[0]
+
+    later = time.monotonic() + 60
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    store.create("another", live())
+
+    assert len(caplog.messages) == 2
+    assert "(50 times since" in caplog.messages[1]
+
+
+@pytest.mark.slow
+def test_at_the_cap_a_create_costs_the_same_with_any_number_of_records() -> None:
+    def seconds(records: int) -> float:
+        store = MemoryStore(max_records=records)
+        for number in range(records):
+            store.create(str(number), live())
+        started = time.perf_counter()
+        for number in range(1000):
+            store.create(f"more{number}", live())
+        return time.perf_counter() - started
+
+    assert seconds(30_000) < 20 * seconds(300)
+
+
 def test_expired_records_are_removed_without_a_prune() -> None:
     store = MemoryStore()
     for number in range(1000):
         store.create(f"dead{number}", expired())
 
-    assert len(store._records) < 200
+    assert store.clear() < 200
 
 
 def test_a_cap_below_one_is_refused() -> None:

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
+from flask_serversession.stores.sqlalchemy.sqlite import create_privately
 from flask_serversession.stores.sqlalchemy.sqlite import write_ahead
 from flask_serversession.stores.sqlalchemy.statements import BATCH
 from flask_serversession.testing import KeysContract
@@ -818,18 +821,93 @@ def test_close_ends_the_connections_the_store_opened(postgresql_url: str) -> Non
 
 
 def test_close_leaves_an_applications_engine_open(engine: sa.Engine, table: str) -> None:
-    closed = []
-    sa.event.listen(engine, "close", lambda *_: closed.append(1))
+    engine.connect().close()
     store = SQLAlchemyStore(engine, table=table)
     store.create("key", live())
+    borrowed = store._rows.database.engine
 
     store.close()
 
-    assert closed == []
+    assert _idle(engine) == 1
+    assert _idle(borrowed) == 0
     assert_payload(store, "key", PAYLOAD)
 
 
+def test_disposing_of_an_engine_closes_the_connections_of_its_stores(
+    engine: sa.Engine, table: str
+) -> None:
+    stores = [SQLAlchemyStore(engine, table=table) for _ in range(2)]
+    for store in stores:
+        assert store.load("key") is None
+
+    engine.execution_options(note="as an application may").dispose()
+
+    assert [_idle(store._rows.database.engine) for store in stores] == [0, 0]
+    assert stores[0].create("key", live())
+
+
+def test_a_view_that_holds_every_connection_does_not_keep_its_session_out(
+    url: str, table: str
+) -> None:
+    engine = sa.create_engine(url, pool_size=1, max_overflow=0, pool_timeout=1)
+    store = SQLAlchemyStore(engine, table=table)
+    with engine.connect():
+        assert store.create("key", live())
+        assert_payload(store, "key", PAYLOAD)
+        assert store.save("key", live(OTHER_PAYLOAD)) is None
+        assert store.delete("key")
+    engine.dispose()
+
+
 # SQLite
+
+
+def test_a_save_does_not_wait_for_an_uncommitted_write_of_the_same_request(
+    tmp_path: Path,
+) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/shop.db")
+    store = SQLAlchemyStore(engine)
+    store.create("key", live())
+    with engine.connect() as view:
+        view.exec_driver_sql("CREATE TABLE notes (text)")
+        view.exec_driver_sql("INSERT INTO notes VALUES ('uncommitted')")
+
+        with at_most(1), pytest.raises(StoreUnavailable, match="commit or roll back"):
+            store.save("key", live(OTHER_PAYLOAD))
+        assert_payload(store, "key", PAYLOAD)
+
+        view.rollback()
+        assert store.save("key", live(OTHER_PAYLOAD)) is None
+    engine.dispose()
+
+
+def test_a_save_waits_for_the_write_of_another_thread(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/shop.db")
+    store = SQLAlchemyStore(engine)
+    store.create("key", live())
+    begun = threading.Event()
+
+    def write() -> None:
+        with engine.connect() as other:
+            other.exec_driver_sql("CREATE TABLE notes (text)")
+            other.exec_driver_sql("INSERT INTO notes VALUES ('soon committed')")
+            begun.set()
+            time.sleep(0.2)
+            other.commit()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begun.wait(10)
+    assert store.save("key", live(OTHER_PAYLOAD)) is None
+    writer.join()
+    engine.dispose()
+
+
+def test_a_sqlite_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    store = SQLAlchemyStore.from_url(f"sqlite:///{tmp_path}/absent/sessions.db")
+
+    with pytest.raises(StoreUnavailable, match=r"absent/sessions\.db\) cannot be opened"):
+        store.load("key")
 
 
 def test_a_sqlite_file_is_in_wal_mode(tmp_path: Path) -> None:
@@ -840,6 +918,45 @@ def test_a_sqlite_file_is_in_wal_mode(tmp_path: Path) -> None:
     assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     reader.close()
     store.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite:///{}/s.db", "sqlite:///file:{}/s.db?uri=true"])
+def test_a_new_sqlite_file_and_those_beside_it_are_private(tmp_path: Path, url: str) -> None:
+    before = os.umask(0)
+    try:
+        store = SQLAlchemyStore.from_url(url.format(tmp_path))
+        store.create("key", live())
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+
+    assert modes == dict.fromkeys(["s.db", "s.db-shm", "s.db-wal"], 0o600)
+
+
+def test_a_sqlite_file_that_exists_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    path.touch()
+    path.chmod(0o640)
+
+    SQLAlchemyStore.from_url(f"sqlite:///{path}").create("key", live())
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize(
+    "name", ["file:{}/s.db?mode=rw&uri=true", "file::memory:?uri=true", "{}/missing/s.db"]
+)
+def test_no_sqlite_file_is_created_where_sqlite_itself_would_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    engine = sa.create_engine(f"sqlite:///{name.format(tmp_path)}")
+    create_privately(engine)
+
+    with suppress(sa.exc.OperationalError):
+        engine.connect().close()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sqlite_file_is_synced_at_checkpoints_only(tmp_path: Path) -> None:
@@ -1005,6 +1122,11 @@ def _insert(engine: sa.Engine, store: SQLAlchemyStore, keys: list[str], seconds:
     rows = [{"id": key, "payload": PAYLOAD, "expires_at": moment} for key in keys]
     with engine.begin() as connection:
         connection.execute(store.table.insert(), rows)
+
+
+def _idle(engine: sa.Engine) -> int:
+    assert isinstance(engine.pool, sa.QueuePool)
+    return engine.pool.checkedin()
 
 
 def _rows(engine: sa.Engine, store: SQLAlchemyStore) -> int:

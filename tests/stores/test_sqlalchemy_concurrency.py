@@ -30,6 +30,7 @@ from flask_serversession.stores.base import SupportsLock
 from flask_serversession.stores.base import SupportsLockedSave
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 from flask_serversession.stores.sqlalchemy.lock import ConnectionLock
+from flask_serversession.stores.sqlalchemy.lock import MOST_CONNECTIONS
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
 from flask_serversession.testing import LockedSaveContract
@@ -429,6 +430,22 @@ def test_a_lock_whose_connection_died_is_lost_without_a_failure(
         lost.release()
         assert next_one.renew() is True
         next_one.release()
+
+
+@ON_A_SERVER
+def test_a_process_has_a_bounded_number_of_connections_for_locks(store: SQLAlchemyStore) -> None:
+    locks = [store.lock(f"key {number}", ttl=60) for number in range(MOST_CONNECTIONS)]
+    assert [lock.acquire(0) for lock in locks] == [True] * MOST_CONNECTIONS
+    one_more = store.lock("one more", ttl=60)
+    assert one_more.acquire(0) is False
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(one_more.acquire, PATIENCE)
+        locks.pop().release()
+
+        assert waiting.result(PATIENCE) is True
+
+    for lock in [*locks, one_more]:
+        lock.release()
 
 
 @ON_A_SERVER

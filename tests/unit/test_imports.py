@@ -110,9 +110,11 @@ PUBLIC = {
 EXPORTED = [
     *PUBLIC["flask_serversession.errors"],
     *PUBLIC["flask_serversession.signals"],
+    "manager_of",
     "Record",
     "Refusal",
     "ServerSession",
+    "session",
     "Session",
     "session_lock",
     "SessionCookie",

@@ -17,6 +17,8 @@ from flask_serversession.config import Config
 from flask_serversession.cookies.ids import generate_id
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
+from flask_serversession.errors import SessionError
+from flask_serversession.errors import StoreUnavailable
 from flask_serversession.manager import SessionManager
 from flask_serversession.sessions.draft import read_only
 from flask_serversession.sessions.policy import CookieAction
@@ -24,9 +26,11 @@ from flask_serversession.sessions.settle import settle
 from flask_serversession.sessions.stored import StoredSession
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.memory import MemoryStore
 
+from ..flask.counting import CountingStore
 from .clock import Clock
 
 FLASKS_DEFAULTS = {"PERMANENT_SESSION_LIFETIME": 3600}
@@ -276,3 +280,76 @@ def test_the_record_left_under_an_old_id_ends_in_time_even_if_its_life_was_exten
     found = manager.load("open")
     assert found is not None
     assert dict(found) == {"views": 1}
+
+
+class PreparedStore(MemoryStore):
+    """A store that must be set up, and whose server is down until then."""
+
+    is_ready = False
+
+    def setup(self) -> None:
+        self.is_ready = True
+
+    def ping(self) -> None:
+        if not self.is_ready:
+            raise StoreUnavailable("The server did not answer.")
+
+
+def manager_with(store: Store) -> SessionManager:
+    config = Config.from_mapping(FLASKS_DEFAULTS)
+    return SessionManager(config, store, secrets=lambda: ("keyboard cat",))
+
+
+def test_a_manager_lists_counts_and_clears_the_sessions_of_its_store(
+    manager: SessionManager, store: MemoryStore
+) -> None:
+    store.create("one", Record(DOCUMENT, None))
+    store.create("two", Record(DOCUMENT, None))
+
+    assert sorted(manager.keys()) == ["one", "two"]
+    assert manager.count() == 2
+    assert manager.clear() == 2
+    assert manager.count() == 0
+
+
+@pytest.mark.parametrize("method", ["keys", "count", "clear"])
+def test_a_store_that_cannot_list_is_named_when_its_sessions_are_to_be_listed(method: str) -> None:
+    manager = manager_with(CountingStore(MemoryStore()))
+
+    with pytest.raises(SessionError, match="CountingStore cannot list its sessions"):
+        getattr(manager, method)()
+
+
+def test_pruning_removes_expired_sessions(manager: SessionManager, store: MemoryStore) -> None:
+    store.create("live", Record(DOCUMENT, utc_now() + timedelta(hours=1)))
+    store.create("expired", Record(DOCUMENT, utc_now() - timedelta(hours=1)))
+
+    assert manager.prune() == 1
+    assert [*manager.keys()] == ["live"]
+
+
+def test_a_store_that_needs_no_pruning_and_no_setup_is_left_alone() -> None:
+    store = CountingStore(MemoryStore())
+    manager = manager_with(store)
+
+    assert manager.prune() == 0
+    manager.setup()
+    assert store.calls == []
+
+
+def test_a_manager_sets_its_store_up_and_tells_whether_it_answers() -> None:
+    manager = manager_with(PreparedStore())
+    with pytest.raises(StoreUnavailable):
+        manager.ping()
+
+    manager.setup()
+
+    manager.ping()
+
+
+def test_a_store_without_a_ping_is_asked_for_a_record() -> None:
+    store = CountingStore(MemoryStore())
+
+    manager_with(store).ping()
+
+    assert store.calls == ["load"]

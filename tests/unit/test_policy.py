@@ -613,7 +613,7 @@ def test_after_a_failure_the_browser_gets_only_a_new_id_that_is_stored(
 
 @pytest.mark.parametrize(("is_new", "is_empty"), [*product(BOOLS, BOOLS)])
 def test_save_stores_all_but_a_new_session_without_data(*, is_new: bool, is_empty: bool) -> None:
-    stores = stores_on_save(is_new=is_new, is_empty=is_empty, policy=FLASK)
+    stores = stores_on_save(is_new=is_new, is_empty=is_empty, ended=False, policy=FLASK)
 
     assert stores is not (is_new and is_empty)
 
@@ -622,7 +622,14 @@ def test_save_stores_all_but_a_new_session_without_data(*, is_new: bool, is_empt
 def test_save_stores_every_session_where_empty_ones_are_kept(
     *, is_new: bool, is_empty: bool
 ) -> None:
-    assert stores_on_save(is_new=is_new, is_empty=is_empty, policy=express())
+    assert stores_on_save(is_new=is_new, is_empty=is_empty, ended=False, policy=express())
+
+
+@pytest.mark.parametrize("is_empty", BOOLS)
+def test_save_stores_nothing_after_a_destroy_unless_there_are_new_data(*, is_empty: bool) -> None:
+    stores = stores_on_save(is_new=True, is_empty=is_empty, ended=True, policy=express())
+
+    assert stores is not is_empty
 
 
 @pytest.mark.parametrize(

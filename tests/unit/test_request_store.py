@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import timedelta
@@ -300,6 +301,46 @@ def test_a_store_without_locks_gets_one_made_of_a_record(
         assert not renew()
     with request_store.locked("key", timeout=0, ttl=60) as renew:
         assert renew()
+
+
+def test_a_process_waits_for_its_own_requests_without_asking_the_store(
+    store: MemoryStore, make_request_store: MakeRequestStore
+) -> None:
+    request_store = make_request_store(FiveVerbs(store))
+
+    with request_store.locked("key", timeout=0, ttl=60):
+        store.clear()  # the store itself would give the lock away
+        with pytest.raises(SessionLocked), request_store.locked("key", timeout=0, ttl=60):
+            pass
+
+    assert store.count() == 0
+
+
+def test_a_lock_that_outlives_its_ttl_is_left_to_the_store(
+    store: MemoryStore, make_request_store: MakeRequestStore
+) -> None:
+    request_store = make_request_store(store)
+
+    with (
+        request_store.locked("key", timeout=0, ttl=0.01) as renew,
+        request_store.locked("key", timeout=60, ttl=60) as renew_next,
+    ):
+        assert not renew()
+        assert renew_next()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_waits_for_none_of_its_parents_requests(
+    store: MemoryStore, make_request_store: MakeRequestStore
+) -> None:
+    request_store = make_request_store(FiveVerbs(store))
+
+    with request_store.locked("key", timeout=0, ttl=60):
+        child = os.fork()
+        if child == 0:
+            turn = request_store.settings.locks.turn("key", ttl=60)
+            os._exit(0 if turn.acquire(0) else 1)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_lock_is_released_although_the_store_failed_meanwhile(

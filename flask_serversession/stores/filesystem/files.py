@@ -1,35 +1,67 @@
-"""Private files, read and written as a whole, never through a symbolic link."""
+"""Private files, read and written as a whole; what another user may have planted is refused."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+#: A symbolic link is not followed, and a pipe is not waited for.
+_AS_IT_IS = os.O_NOFOLLOW | os.O_NONBLOCK
+#: Missing, a symbolic link, or a socket.
+_NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
+#: The super-user may write everywhere anyway.
+_ROOT = 0
 
 
 def open_privately(path: str, flags: int) -> int:
     """Open a file; if it is created, only its owner may use it."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    return os.open(path, flags | _AS_IT_IS, 0o600)
 
 
-def open_to_read(path: str) -> int | None:
-    """Open a file for reading; None if it is missing or a symbolic link."""
+def open_own(path: str, flags: int) -> int:
+    """Open or create a private file of this user.
+
+    :raises PermissionError: if something else is in its place.
+    """
+    file = open_privately(path, flags)
+    if is_own(os.fstat(file)):
+        return file
+    os.close(file)
+    raise PermissionError(errno.EPERM, "not a regular file of this user with a single name", path)
+
+
+def is_own(status: os.stat_result) -> bool:
+    """Tell whether it is a regular file of this user with a single name, or none any more."""
+    is_file = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
+    return is_file and status.st_uid == os.geteuid()
+
+
+def is_own_directory(path: str) -> bool:
+    """Tell whether it is a directory of this user or of root, which not everybody may write.
+
+    :raises NotADirectoryError: if it is something else.
+    """
+    status = os.stat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    return status.st_uid in (os.geteuid(), _ROOT) and not status.st_mode & stat.S_IWOTH
+
+
+def read_own(path: str) -> tuple[bytes, os.stat_result] | None:
+    """Return the content and the status of a file of this user; None if it is no such file."""
     try:
-        return open_privately(path, os.O_RDONLY)
+        file = open_privately(path, os.O_RDONLY)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP):
+        if error.errno in _NO_FILE:
             return None
         raise
-
-
-def read_all(file: int) -> tuple[bytes, os.stat_result]:
-    """Return the content and the status of an open file."""
-    status = os.fstat(file)
-    content = b""
-    while part := os.read(file, status.st_size + 1):
-        content += part
-    return content, status
+    try:
+        status = os.fstat(file)
+        return (_read_all(file, status.st_size), status) if is_own(status) else None
+    finally:
+        os.close(file)
 
 
 def write_new(path: str, content: bytes, *, modified: int | None, fsync: bool) -> None:
@@ -75,3 +107,10 @@ def _make(path: str) -> int:
     except FileExistsError:
         os.unlink(path)
         return open_privately(path, _NEW)
+
+
+def _read_all(file: int, size: int) -> bytes:
+    content = b""
+    while part := os.read(file, size + 1):
+        content += part
+    return content

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -24,8 +23,8 @@ from ..base import epoch_milliseconds
 from ..base import from_epoch_milliseconds
 from ..base import is_expired
 from ..base import Record
-from .files import open_to_read
-from .files import read_all
+from .files import is_own
+from .files import read_own
 
 _MICROSECOND = timedelta(microseconds=1)
 _FAR_FUTURE = EPOCH + timedelta(days=80_000)
@@ -91,7 +90,7 @@ class FileTime:
         return quote(key, safe="", errors="surrogatepass")
 
     def read(self, path: str) -> Record | None:
-        found = _read(path)
+        found = read_own(path)
         if found is None:
             return None
         payload, status = found
@@ -102,7 +101,7 @@ class FileTime:
             status = os.lstat(path)
         except FileNotFoundError:
             return False
-        return stat.S_ISREG(status.st_mode) and _is_ahead(status)
+        return is_own(status) and _is_ahead(status)
 
     def encode(self, record: Record) -> tuple[bytes, int | None]:
         return record.payload, _nanoseconds(record.expires_at or _FAR_FUTURE)
@@ -139,7 +138,7 @@ class SessionFileStore:
         )
 
     def read(self, path: str) -> Record | None:
-        found = _read(path)
+        found = read_own(path)
         if found is None:
             return None
         payload, document, last_access = _take_apart(found[0])
@@ -240,22 +239,13 @@ def _is_number(value: object) -> TypeGuard[int | float]:
     return abs(value) < _SAFE_INTEGERS
 
 
-def _read(path: str) -> tuple[bytes, os.stat_result] | None:
-    file = open_to_read(path)
-    if file is None:
-        return None
-    try:
-        return read_all(file)
-    finally:
-        os.close(file)
-
-
 def _is_ahead(status: os.stat_result) -> bool:
     return status.st_mtime_ns > time.time_ns()
 
 
 def _expiry(status: os.stat_result) -> datetime:
-    return EPOCH + status.st_mtime_ns // 1000 * _MICROSECOND
+    # A file system's years may go beyond Python's.
+    return EPOCH + min(status.st_mtime_ns // 1000, _LATEST * 1000) * _MICROSECOND
 
 
 def _nanoseconds(moment: datetime) -> int:

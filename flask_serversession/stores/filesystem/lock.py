@@ -12,7 +12,7 @@ from weakref import finalize
 from ..driver_errors import DriverErrors
 from ..forking import leave_in_child
 from ..forking import no_fork
-from .files import open_privately
+from .files import open_own
 
 try:
     import fcntl
@@ -129,7 +129,7 @@ class _LockFile(FileIO):
     """A file to lock, created if it is missing; closed in a forked child."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, "ab", opener=open_privately)
+        super().__init__(path, "ab", opener=open_own)
         self._path = path
         self._status = os.fstat(self.fileno())
 

@@ -19,6 +19,7 @@ from ..base import Lock
 from ..base import Record
 from ..base import Refusal
 from ..driver_errors import DriverErrors
+from .files import is_own_directory
 from .files import remove
 from .files import sync_directory
 from .files import write_new
@@ -56,9 +57,11 @@ class FileSystemStore:
     PayloadError and stays as it is. Node takes no locks, so between Flask and Node the last
     write wins. Express has to run as the same user.
 
-    Files have mode 0600, in a directory of mode 0700 (an existing directory keeps its mode).
-    Symbolic links are not followed. Files with another suffix are ignored; do not remove the
-    ``.*.lock`` files while the store is in use.
+    Files have mode 0600, in a directory of mode 0700. An existing directory keeps its mode, and
+    is refused if everybody may write to it, or if it belongs to a user who is neither this
+    process's nor root. A record is a regular file of the process's user with a single name:
+    symbolic links, hard links, pipes and others' files are not read. Files with another suffix
+    are ignored; do not remove the ``.*.lock`` files while the store is in use.
 
     The store does not work on Windows or on file systems that ignore case. A network file
     system needs an ``flock`` that works between machines, and clocks that agree. A copy of the
@@ -96,8 +99,11 @@ class FileSystemStore:
             raise ConfigError("The file store needs a directory, such as /var/lib/app/sessions.")
         self._directory = os.path.abspath(directory)
         self._layout = layout_named(layout, ttl=ttl)
+        #: Whether Express may write the files, too.
+        self.is_shared: bool = layout != "native"
         self._fsync = fsync
         self._make_directory = create
+        self._is_ready = False
         self._shards = [f"{self._directory}/.{number:02x}" for number in range(_SHARDS)]
         self._locks = WriteLocks(lock_timeout)
         self._errors = DriverErrors(
@@ -200,9 +206,13 @@ class FileSystemStore:
         yield from (self._remove(path, unless_live=True) for path in self._paths(live=False))
 
     def setup(self) -> None:
-        """Create the directory, for its owner only, if it is missing."""
+        """Create the directory, for its owner only, if it is missing.
+
+        :raises ConfigError: if other users could plant files in it.
+        """
         with self._errors:
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
+            self._refuse_a_foreign_directory()
 
     def ping(self) -> None:
         """Take and free a lock, which shows that the directory exists and is writable."""
@@ -214,9 +224,21 @@ class FileSystemStore:
         self._locks.close()
 
     def _prepare(self) -> None:
+        if self._is_ready:
+            return
         if self._make_directory:
             self.setup()
-            self._make_directory = False
+        else:
+            self._refuse_a_foreign_directory()
+        self._is_ready = True
+
+    def _refuse_a_foreign_directory(self) -> None:
+        if not is_own_directory(self._directory):
+            raise ConfigError(
+                f"The directory {self._directory} belongs to another user, or everybody may"
+                " write to it: others could plant sessions there. Name one that does not exist"
+                " yet, which the store creates with mode 0700, or correct its owner and mode."
+            )
 
     def _check_directory(self) -> None:
         os.stat(self._directory)  # raises if the record is missing because everything is

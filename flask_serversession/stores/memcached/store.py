@@ -7,6 +7,7 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
+from ...errors import PayloadError
 from ...errors import StoreError
 from ..base import GONE
 from ..base import is_expired
@@ -66,6 +67,8 @@ class MemcachedStore:
         self._hasher = copy.deepcopy(getattr(client, "hasher", None))
         client_prefix = max(len(server.key_prefix) for server in self._servers.values())
         self._name = Names(layout, prefix, client_prefix)
+        #: Whether Express may write the items, too.
+        self.is_shared: bool = layout != "native"
         self._owns_client = False
         self._server_error = pymemcache.MemcacheServerError
         self._hung_up = (ConnectionError, pymemcache.MemcacheUnexpectedCloseError)
@@ -153,7 +156,11 @@ class MemcachedStore:
     def _current(self, name: str) -> Record | None:
         with self._errors, self._checked_out(self._server(name)) as connection:
             payload, version = connection.gets(name)
-        return None if payload is None else Record(payload, self._ends.get(name), version)
+        if payload is None:
+            return None
+        if not isinstance(payload, bytes):
+            raise PayloadError("A session in memcached is not bytes. Give the client no serde.")
+        return Record(payload, self._ends.get(name), version)
 
     def _write(self, command: str, name: str, record: Record, **version: object) -> bool | None:
         """Return True if it was stored, False if refused, None if ``cas`` found no item."""

@@ -21,7 +21,6 @@ _COOKIE = (
 )
 #: The members that JSON omits when they are undefined. In BSON they are null.
 _UNDEFINED = frozenset({"partitioned", "priority", "secure", "domain", "sameSite"})
-_SAFE_INTEGERS = 2**53
 
 
 class Layout(Protocol):
@@ -98,13 +97,13 @@ class Subdocument:
                 "The session in a document is not a subdocument. If connect-mongo writes there,"
                 " give it stringify: false, or this store layout='connect-mongo'."
             )
-        document = {name: self._plain(value) for name, value in session.items()}
-        if isinstance(document.get("cookie"), dict):
-            document["cookie"] = _load_cookie(document["cookie"])
         try:
+            document = {name: self._plain(value) for name, value in session.items()}
+            if isinstance(document.get("cookie"), dict):
+                document["cookie"] = _load_cookie(document["cookie"])
             return Record(orjson.dumps(document), expires_at, version=session)
-        except TypeError as error:
-            raise PayloadError("A session document has a value without a JSON form.") from error
+        except (ArithmeticError, RecursionError, TypeError, ValueError):
+            raise PayloadError("A session document has a value without a JSON form.") from None
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -114,8 +113,8 @@ class Subdocument:
         if isinstance(value, datetime):
             moment = value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
             return moment.replace("+00:00", "Z")
-        if isinstance(value, float) and value.is_integer() and abs(value) < _SAFE_INTEGERS:
-            return int(value)  # Node's driver sends integers above 32 bits as doubles
+        if isinstance(value, float) and value.is_integer() and 2**31 <= abs(value) < 2**53:
+            return int(value)  # Node's driver stores such an integer as a double
         return str(value) if isinstance(value, self._object_id) else value
 
 

@@ -54,7 +54,9 @@ class MongoDBStore:
     is a subdocument. Its JSON is formatted as orjson does, and a date or an ObjectId that Node
     stored comes back as text, which the next save stores. Other values without a JSON form
     raise PayloadError. A NUL in a name, a lone surrogate and an integer from 2**63 on cannot
-    be stored and raise StoreError, as does a name that starts with ``$`` before MongoDB 5.
+    be stored and raise StoreError, as does a name that starts with ``$`` before MongoDB 5. A
+    whole float of 2**31 or more comes back as an int, because Node's driver stores such
+    integers as floats.
 
     :param client: a ``pymongo.MongoClient``. Its ``timeoutMS`` limits every verb; without it
         a verb may wait for ever.
@@ -76,13 +78,17 @@ class MongoDBStore:
     ) -> None:
         errors = _driver().errors
         from bson import ObjectId
+        from bson.errors import InvalidBSON
 
         self._client = client
         self._owns_client = False
         self._creates_index = self._needs_setup = create
         self._sessions = _sessions(client, database, collection)
         self._layout = layout_named(layout, ObjectId)
+        #: Whether Express may write the documents, too.
+        self.is_shared: bool = layout != "native"
         self._taken = errors.DuplicateKeyError
+        self._malformed = (InvalidBSON, RecursionError)
         self._errors = DriverErrors(
             "MongoDB",
             unavailable=(errors.ConnectionFailure, errors.ExecutionTimeout),
@@ -120,7 +126,10 @@ class MongoDBStore:
 
     def load(self, key: str) -> Record | None:
         with self._errors:
-            document = self._sessions.find_one({"_id": key})
+            try:
+                document = self._sessions.find_one({"_id": key})
+            except self._malformed:
+                raise PayloadError("A session document is not valid BSON.") from None
         record = None if document is None else self._record(document)
         return None if record is None or is_expired(record.expires_at) else record
 

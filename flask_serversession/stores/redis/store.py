@@ -240,7 +240,11 @@ def _record(payload: bytes | None, left: int) -> Record | None:
     # PTTL is -1 for a key without a TTL and -2 for one that is gone.
     if payload is None or left in (0, -2):
         return None
-    return Record(payload, None if left == -1 else utc_now() + timedelta(milliseconds=left))
+    if left == -1:
+        return Record(payload, None)
+    # A TTL may end after the last of Python's years.
+    left = min(left, milliseconds_left(_NEVER))
+    return Record(payload, utc_now() + timedelta(milliseconds=left))
 
 
 def _refusal(reply: Any) -> Refusal | None:

@@ -15,21 +15,21 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ...errors import ConfigError
-from ..driver_errors import DriverErrors
 from ..forking import leave_in_child
+from .answers import errors_of
+from .answers import is_read_only
+from .answers import place
+from .borrowed import borrow
+from .borrowed import HeldConnections
+from .borrowed import without_waiting
 from .fast_path import CompiledStatement
 from .fast_path import IdleConnections
 from .fast_path import Outcome
 from .psycopg import bound_answers
+from .sqlite import create_privately
 from .sqlite import write_ahead
 
 T = TypeVar("T")
-
-ERRORS = DriverErrors(
-    "SQLAlchemy",
-    unavailable=(exc.OperationalError, exc.InterfaceError, exc.TimeoutError),
-    failed=(exc.SQLAlchemyError,),
-)
 
 #: A ``mariadb+…://`` URL has a dialect name of its own.
 MYSQL = ("mysql", "mariadb")
@@ -55,6 +55,7 @@ class Database:
     :param timeout: seconds that the engine waits for an answer.
     :param idle: connections for compiled statements, which the engine's execution events do
         not see; None to execute everything through SQLAlchemy.
+    :param held: the application's own connections to the same SQLite file.
     """
 
     def __init__(
@@ -64,8 +65,12 @@ class Database:
         commits: bool = False,
         idle: IdleConnections | None = None,
         timeout: float = math.inf,
+        held: HeldConnections | None = None,
     ) -> None:
         self.engine = engine
+        #: Turns SQLAlchemy's exceptions into this package's.
+        self.errors = errors_of(place(engine))
+        self._held = held
         self._commits = commits
         self._idle = idle
         self._at_once = min(_AT_ONCE, timeout / 2)
@@ -78,6 +83,7 @@ class Database:
         engine = _new_engine(url, timeout, options)
         _refuse_what_cannot_work(engine)
         if engine.dialect.name == "sqlite":
+            create_privately(engine)
             write_ahead(engine, timeout)
         if engine.dialect.driver == "psycopg":
             bound_answers(engine, timeout)
@@ -87,18 +93,19 @@ class Database:
 
     @classmethod
     def of_application(cls, engine: sa.Engine) -> Database:
-        """Return one that uses an application's connections outside its transactions."""
+        """Return one that connects as an application's engine does, in a pool of its own."""
         _refuse_what_cannot_work(engine)
         # A COMMIT is cheaper on MySQL: its drivers switch autocommit with a round trip each
         # way, in which SQLAlchemy does not detect a dead connection.
         commits = engine.dialect.name in MYSQL
         options = {} if commits else {"isolation_level": "AUTOCOMMIT"}
-        borrowed = engine.execution_options(**options)
+        borrowed = borrow(engine, **options)
         borrowed.hide_parameters = True
-        return cls(borrowed, commits=commits)
+        held = HeldConnections(engine) if engine.dialect.name == "sqlite" else None
+        return cls(borrowed, commits=commits, held=held)
 
     def send(self, statement: sa.Executable, parameters: Mapping[str, object]) -> Outcome:
-        """Execute a statement; if its connection died in the pool, retry on a new one.
+        """Execute a statement; if its connection was dead, retry on a new one.
 
         :param statement: one of a fixed set, because its compiled form is cached.
         """
@@ -108,7 +115,7 @@ class Database:
             try:
                 return compiled.send(self._idle, parameters)
             except exc.DBAPIError as error:
-                if not self._died_in_the_pool(error, started):
+                if not self._may_send_again(error, started):
                     raise
         outcome = self.healed(lambda: self._send_once(statement, parameters))
         if self._idle is not None and statement not in self._compiled:
@@ -117,12 +124,12 @@ class Database:
         return outcome
 
     def healed(self, call: Callable[[], T]) -> T:
-        """Call a function; if its connection died in the pool, call it again on a new one."""
+        """Call a function; if a new connection may help, call it again on one."""
         started = time.monotonic()
         try:
             return call()
         except exc.DBAPIError as error:
-            if not self._died_in_the_pool(error, started):
+            if not self._may_send_again(error, started):
                 raise
         return call()
 
@@ -132,17 +139,17 @@ class Database:
 
         An exception rolls it back and is raised unchanged.
         """
-        with ERRORS:
+        with self.errors:
             connection = self.healed(self._begun)
         try:
             yield connection
-            with ERRORS:
+            with self.errors:
                 connection.exec_driver_sql("COMMIT")
         except BaseException:
             _roll_back(connection)
             raise
         finally:
-            with ERRORS:
+            with self.errors:
                 connection.close()
 
     def close(self) -> None:
@@ -168,8 +175,17 @@ class Database:
         self.engine.dispose(close=False)
         return left
 
-    def _died_in_the_pool(self, error: exc.DBAPIError, started: float) -> bool:
-        return error.connection_invalidated and time.monotonic() - started <= self._at_once
+    def _may_send_again(self, error: exc.DBAPIError, started: float) -> bool:
+        """Tell whether the statement failed before it was executed: its connection was dead.
+
+        A node that takes no writes counts as dead: after a failover, a new connection may
+        reach the one that does.
+        """
+        if is_read_only(error):
+            self.close()
+        elif not error.connection_invalidated:
+            return False
+        return time.monotonic() - started <= self._at_once
 
     def _begun(self) -> sa.Connection:
         connection = self.connect()
@@ -181,7 +197,8 @@ class Database:
         return connection
 
     def _send_once(self, statement: sa.Executable, parameters: Mapping[str, object]) -> Outcome:
-        with self.connect() as connection:
+        is_held = self._held is not None and self._held.may_block()
+        with self.connect() as connection, without_waiting(connection, is_held):
             result = connection.execute(statement, parameters)
             rows = result.all() if result.returns_rows else []
             if self._commits:

@@ -136,7 +136,7 @@ class CompiledStatement:
         except driver.Error as error:
             raise self._translated(error, is_dead=False) from error
         try:
-            outcome = self._execute(connection, parameters)
+            fetched, row_count = self._execute(connection, parameters)
         except BaseException as error:
             is_dead = self._is_dead(error, connection)
             if is_dead:
@@ -147,17 +147,19 @@ class CompiledStatement:
                 raise self._translated(error, is_dead=is_dead) from error
             raise
         connections.give(connection)
-        return outcome
+        # An odd value in a row is not the connection's fault.
+        return Outcome(self._rows(fetched), row_count)
 
     def _execute(
         self, connection: sa.PoolProxiedConnection, parameters: Mapping[str, object]
     ) -> Outcome:
+        """Return the rows as the driver fetched them."""
         driver: Any = connection.dbapi_connection
         cursor = driver.cursor(**self._cursor_options)
         try:
             cursor.execute(self._text, self._values(parameters))
-            rows = self._rows(cursor.fetchall()) if self._columns else ()
-            return Outcome(rows, cursor.rowcount)
+            fetched = cursor.fetchall() if self._columns else ()
+            return Outcome(fetched, cursor.rowcount)
         finally:
             cursor.close()
 

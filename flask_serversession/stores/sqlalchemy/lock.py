@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 import time
 from abc import ABC
 from abc import abstractmethod
 from collections.abc import Mapping
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ..forking import leave_in_child
 from .engine import Database
-from .engine import ERRORS
 from .engine import MYSQL
 from .psycopg import more_patience
 
@@ -24,12 +25,49 @@ _SLICE = 0.5
 _PAUSE = 0.02
 
 
+#: Connections for locks, held or waited on, that a process opens at most.
+MOST_CONNECTIONS = 10
+
+
+class _Users:
+    """The locks of this process that may have a connection of their own."""
+
+    def __init__(self) -> None:
+        self._begin()
+        leave_in_child(self, _Users._begin)
+
+    def add(self, lock: ConnectionLock, timeout: float) -> bool:
+        """Wait for a free place; False after the timeout."""
+        with self._changed:
+            has_place = self._changed.wait_for(self._has_place, max(timeout, 0))
+            if has_place:
+                self._locks.add(lock)
+            return has_place
+
+    def discard(self, lock: ConnectionLock) -> None:
+        with self._changed:
+            self._locks.discard(lock)
+            self._changed.notify()
+
+    def _has_place(self) -> bool:
+        return len(self._locks) < MOST_CONNECTIONS
+
+    def _begin(self) -> None:
+        # Weakly: a lock that was dropped without a release takes no place.
+        self._locks: WeakSet[ConnectionLock] = WeakSet()
+        self._changed = threading.Condition()
+
+
+_users = _Users()
+
+
 class ConnectionLock(ABC):
     """Holds a key of a table as long as the lock's own connection lives.
 
     The connection is outside the pool, where waiters could take the connection that the holder
-    needs to save. The server notices at once that a holder was killed. A slow holder keeps
-    the lock: there is no ttl.
+    needs to save. A process opens at most :data:`MOST_CONNECTIONS` of them and waits for one of
+    its own beyond that. The server notices at once that a holder was killed. A slow holder
+    keeps the lock: there is no ttl.
     """
 
     _unlock: sa.Executable
@@ -41,8 +79,19 @@ class ConnectionLock(ABC):
         leave_in_child(self, ConnectionLock._leave)
 
     def acquire(self, timeout: float) -> bool:
-        with ERRORS:
-            return self._database.healed(lambda: self._acquire(timeout))
+        deadline = time.monotonic() + timeout
+        if not _users.add(self, timeout):
+            return False
+        acquired = False
+        try:
+            with self._database.errors:
+                acquired = self._database.healed(
+                    lambda: self._acquire(max(deadline - time.monotonic(), 0))
+                )
+        finally:
+            if not acquired:
+                _users.discard(self)
+        return acquired
 
     def renew(self) -> bool:
         """Tell whether the connection is still alive, and with it the lock."""
@@ -54,6 +103,7 @@ class ConnectionLock(ABC):
             self._say(self._unlock, self._lock)
         finally:
             self._close()
+            _users.discard(self)
 
     def _say(
         self, statement: sa.Executable, parameters: Mapping[str, object] | None = None
@@ -61,7 +111,7 @@ class ConnectionLock(ABC):
         """Execute a statement; False if the connection is gone."""
         if self._connection is None:
             return False
-        with ERRORS:
+        with self._database.errors:
             try:
                 self._connection.execute(statement, parameters).close()
                 return True

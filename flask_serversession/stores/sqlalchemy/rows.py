@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from contextlib import contextmanager
+from contextlib import nullcontext
 from datetime import datetime
 from datetime import timezone
 from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
+from ...errors import PayloadError
 from ..base import epoch_milliseconds
 from ..base import from_epoch_milliseconds
 from ..base import is_expired
 from ..base import Record
+from .answers import errors_of
+from .answers import is_missing_table
 from .engine import Database
-from .engine import ERRORS
 from .fast_path import Outcome
 from .layouts import Wanted
 from .statements import Statements
 from .table import check_table
 from .table import Layout
 from .table import make_missing
+
+#: What a column's type may raise for a value that is not of that type. SQLite allows any.
+_ODD_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+#: How SQLite's driver begins its complaint about text that is not UTF-8.
+_NO_TEXT = "Could not decode to UTF-8"
+logger: logging.Logger = logging.getLogger("flask_serversession")
 
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
@@ -43,7 +55,9 @@ class Rows:
     ) -> None:
         self._wanted = wanted
         self._find_engine = find_engine
-        self._setup_due = create
+        #: Where the engine is found.
+        self.context: Callable[[], AbstractContextManager[object]] = nullcontext
+        self._creates = self._setup_due = create
 
     def use(self, database: Database) -> None:
         """Set the database; raise at once if it cannot have the layout."""
@@ -52,7 +66,7 @@ class Rows:
 
     @cached_property
     def database(self) -> Database:
-        with ERRORS:
+        with errors_of("SQLAlchemy"), self.context():
             return Database.of_application(self._find_engine())
 
     @cached_property
@@ -65,20 +79,24 @@ class Rows:
 
     def setup(self) -> None:
         """Create the table and its index if they are missing."""
-        with ERRORS, self.database.connect() as connection:
-            make_missing(connection, self.layout)
+        with self.database.errors:
+            self.database.healed(self._make_missing)
         self._setup_due = False
 
     def check(self) -> list[str]:
         """Return what makes the table slow; raise ConfigError if it is not the layout's."""
         if self._setup_due:
             self.setup()
-        with ERRORS, self.database.connect() as connection:
+        with self.database.errors, self.database.connect() as connection:
             return check_table(connection, self.layout.table)
+
+    def _make_missing(self) -> None:
+        with self.database.connect() as connection:
+            make_missing(connection, self.layout)
 
     def run(self, statement: sa.Executable, **parameters: object) -> Outcome:
         """Execute one statement."""
-        with ERRORS:
+        with self.database.errors:
             return self.send(statement, **parameters)
 
     def send(self, statement: sa.Executable, **parameters: object) -> Outcome:
@@ -86,6 +104,18 @@ class Rows:
         if self._setup_due:
             self.setup()
         parameters.update(self.constants)
+        with _DECODING:
+            return self._send(statement, parameters)
+
+    def _send(self, statement: sa.Executable, parameters: dict[str, Any]) -> Outcome:
+        """Run a statement; make the table and run it again if the table was dropped."""
+        try:
+            return self.database.send(statement, parameters)
+        except exc.DBAPIError as error:
+            if not self._creates or not is_missing_table(error):
+                raise
+        logger.warning("The sessions' table was dropped while in use; the store creates it again.")
+        self.setup()
         return self.database.send(statement, parameters)
 
     def replace(self, key: str, record: Record, replacing: Record | None) -> Outcome:
@@ -140,7 +170,7 @@ class LockedRow:
         self._connection = connection
         # One moment for both statements, so that the row cannot expire in between.
         self._place = {"key": key, "now": now(), **rows.constants}
-        with ERRORS:
+        with rows.database.errors, _DECODING:
             found = connection.execute(rows.sql.load_locked, self._place).all()
         #: The live record, if any.
         self.record: Record | None = first_record(found)
@@ -148,14 +178,40 @@ class LockedRow:
     def replace(self, record: Record) -> None:
         """Replace the record."""
         statement, parameters = self._rows.replacement(record, None)
-        with ERRORS:
+        with self._rows.database.errors:
             self._connection.execute(statement, {**self._place, **parameters})
+
+
+class _Decoding:
+    """A reusable ``with`` block in which an odd value of a row is a PayloadError."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        is_no_text = isinstance(error, exc.OperationalError) and _NO_TEXT in str(error.orig)
+        if is_no_text or isinstance(error, _ODD_VALUE):
+            raise _odd_row() from None  # its message quotes the value
+
+
+_DECODING = _Decoding()
+
+
+def _odd_row() -> PayloadError:
+    return PayloadError("The row of a session has a value of another type than its column.")
 
 
 def first_record(rows: Sequence[Sequence[Any]]) -> Record | None:
     """Return the record in the rows of a load, if any."""
     for payload, expires_at in rows:
-        return Record(payload, from_epoch_milliseconds(expires_at))
+        if type(payload) is not bytes or type(expires_at) is not int:
+            raise _odd_row()
+        with _DECODING:
+            return Record(payload, from_epoch_milliseconds(expires_at))
     return None
 
 

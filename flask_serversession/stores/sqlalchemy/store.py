@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -23,9 +24,10 @@ try:
     from sqlalchemy import exc
 
     from .engine import Database
-    from .engine import ERRORS
     from .layouts import Wanted
     from .lock import CONNECTION_LOCKS
+    from .migrations import belongs_to
+    from .migrations import plain_table
     from .rows import first_record
     from .rows import now
     from .rows import Rows
@@ -52,25 +54,27 @@ class SQLAlchemyStore:
     and ``save`` is refused with the record that it wrote. Expired rows stay until
     :meth:`prune`. The application's clock decides what has expired.
 
-    An application's engine is checked out for one statement at a time. Its options and events
-    apply, except that parameters are not logged. On MySQL each statement is followed by a
+    An application's engine makes the connections, in a pool of the store's own with the same
+    limits: a view that holds connections of the application's pool cannot keep its session
+    from loading. The engine's options and events apply, except that parameters are not logged,
+    and ``engine.dispose()`` empties both pools. On MySQL each statement is followed by a
     COMMIT and a ROLLBACK, which a store made from a URL does not send. SQLite allows one
     writer: nothing can be stored while the application is writing in a transaction, so give
     sessions a file of their own. An engine with a single connection, or one for each thread
     (SQLite in memory), is refused, because the store would be part of its transaction.
 
-    After ``fork`` the child starts with an empty pool, in an application's engine too, and
-    leaves the parent's connections alone.
+    After ``fork`` the child starts with an empty pool and leaves the parent's connections
+    alone.
 
     :param engine: a synchronous :class:`sqlalchemy.Engine`, or a function that returns one.
-        The function is called on first use, when there may be an application context:
-        ``lambda: db.engine``.
+        The function is called on first use, in the context of the application that has the
+        store in ``SESSION_STORE``: ``lambda: db.engine``.
     :param layout: ``native``, or the Node store whose table to share: ``connect-pg-simple``,
         ``express-mysql-session``, ``connect-session-knex``, ``connect-session-sequelize``.
         ``express`` is the usual one of the dialect. Some round an expiry to the second.
     :param table: the table's name; by default the layout's.
     :param schema: the table's schema; on MySQL, another database.
-    :param create: call :meth:`setup` on first use.
+    :param create: call :meth:`setup` on first use, and again if the table was dropped.
     :param time_zone: for ``connect-pg-simple``, the TimeZone of Node's connections; by
         default the server's for this role and database.
     :raises ConfigError: for an engine that cannot work, at once or on first use.
@@ -88,6 +92,8 @@ class SQLAlchemyStore:
     ) -> None:
         _need_sqlalchemy()
         wanted = Wanted(layout, table, schema, time_zone)
+        #: Whether Express may write the rows, too.
+        self.is_shared: bool = layout != "native"
         if isinstance(engine, sa.Engine):
             self._rows = Rows(wanted, lambda: engine, create=create)
             self._rows.use(Database.of_application(engine))
@@ -98,7 +104,6 @@ class SQLAlchemyStore:
                 "The SQL store needs a synchronous SQLAlchemy Engine, or a function that"
                 " returns one: lambda: db.engine."
             )
-        self._own: Database | None = None
 
     @classmethod
     def from_url(
@@ -113,7 +118,7 @@ class SQLAlchemyStore:
         timeout: float = 5.0,
         **engine_options: Any,
     ) -> SQLAlchemyStore:
-        """Return a store with its own engine, which :meth:`close` disposes of.
+        """Return a store with its own engine.
 
         A SQLite file is put into WAL mode with ``synchronous=NORMAL``: a power failure, but
         not a crash, may undo the last writes. SQLite creates it with the process's umask.
@@ -137,21 +142,35 @@ class SQLAlchemyStore:
             create=create,
             time_zone=time_zone,
         )
-        store._own = database
         store._rows.use(database)
         return store
 
+    def find_engine_in(self, context: Callable[[], AbstractContextManager[object]]) -> None:
+        """Call the function that returns the engine inside this context."""
+        self._rows.context = context
+
     @cached_property
     def table(self) -> sa.Table:
-        """The table, for an application whose migrations create it (with ``create=False``)."""
-        return self._rows.layout.table
+        """A copy of the table for the migrations of an application.
+
+        Its types are SQLAlchemy's own.
+        """
+        return plain_table(self._rows.layout.table)
+
+    def include_object(self, item: Any, *_others: Any) -> bool:
+        """Return False for this store's table, its index and the table of its locks.
+
+        This is an ``include_object`` for Alembic, whose ``autogenerate`` then leaves tables
+        alone that the store creates.
+        """
+        return not belongs_to(self._rows.layout.table, item)
 
     def load(self, key: str) -> Record | None:
         return first_record(self._rows.run(self._rows.sql.load, key=key, now=now()).rows)
 
     def create(self, key: str, record: Record) -> bool:
         new, sql = self._rows.values(record), self._rows.sql
-        with ERRORS:
+        with self._rows.database.errors:
             try:
                 self._rows.send(sql.insert, key=key, **new)
                 return True
@@ -254,7 +273,7 @@ class SQLAlchemyStore:
         self._rows.setup()
 
     def ping(self) -> None:
-        with ERRORS:
+        with self._rows.database.errors:
             self._rows.database.send(self._rows.sql.ping, {})
 
     def check(self) -> list[str]:
@@ -262,8 +281,9 @@ class SQLAlchemyStore:
         return self._rows.check()
 
     def close(self) -> None:
-        if self._own is not None:
-            self._own.close()
+        """Close the store's own connections; those of an application's pool stay open."""
+        if "database" in vars(self._rows):
+            self._rows.database.close()
 
     @cached_property
     def _locks(self) -> SQLAlchemyStore:

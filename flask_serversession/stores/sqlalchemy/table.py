@@ -18,27 +18,27 @@ from .engine import MYSQL
 
 Value = sa.ColumnElement[Any]
 
-_LONGEST_KEY = 255
+LONGEST_KEY = 255
 _LAST = epoch_milliseconds(datetime.max.replace(tzinfo=timezone.utc))
 
 
 class BinaryKey(sa.TypeDecorator[str]):
     """Text as bytes, because MySQL's text types ignore trailing spaces in any collation."""
 
-    impl: sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]] = sa.VARBINARY(_LONGEST_KEY)
+    impl: sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]] = sa.VARBINARY(LONGEST_KEY)
     cache_ok: bool | None = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
-        return None if value is None else value.encode()
+        return None if value is None else value.encode(errors="surrogateescape")
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> str:
-        return bytes(value).decode()
+        return bytes(value).decode(errors="surrogateescape")
 
 
 #: Text compared byte by byte on every dialect: case and trailing spaces count.
 KEY = (
-    sa.String(_LONGEST_KEY)
-    .with_variant(sa.String(_LONGEST_KEY, "C"), "postgresql")
+    sa.String(LONGEST_KEY)
+    .with_variant(sa.String(LONGEST_KEY, "C"), "postgresql")
     .with_variant(BinaryKey(), *MYSQL)
 )
 
