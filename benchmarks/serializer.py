@@ -23,7 +23,6 @@ from time import perf_counter
 from typing import Any
 from typing import NamedTuple
 
-import msgspec
 from flask.json.tag import TaggedJSONSerializer
 
 from flask_serversession.format.serializer import TypedJSON
@@ -99,6 +98,9 @@ def ratios(ours: Codec, theirs: Codec, data: Data) -> tuple[float, float, float]
 def main() -> int:
     typed_json, tagged = TypedJSON(), TaggedJSONSerializer()
     ours = Codec(typed_json.dumps, typed_json.loads)
+    # The other benchmarks import this module and do not need it.
+    import msgspec
+
     msgspec_json = Codec(msgspec.json.encode, msgspec.json.decode)
     flask_tagged = Codec(tagged.dumps, tagged.loads)
 

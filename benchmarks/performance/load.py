@@ -42,7 +42,7 @@ _ROOT = Path(__file__).parents[2]
 
 def available() -> bool:
     """Whether the required programs are installed."""
-    return bool(find_program("wrk") and find_program("node"))
+    return bool(find_program("wrk")) and express.available()
 
 
 def make_app(name: str, store: str, url: str) -> Any:

@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.servers.base import find_program
-
 from .http import HttpDriver
 from .measure import Contestant
 from .peers import express
@@ -35,7 +33,7 @@ def count(store: str, url: str, payloads: list[str]) -> list[Count]:
             for peer in peers_of(store).values()
             if peer.baseline and peer.uses_store
         ]
-        if store in express.STORES and find_program("node"):
+        if store in express.STORES and express.available():
             folder = Path(stack.enter_context(TemporaryDirectory()))
             driver = HttpDriver(stack.enter_context(express.serving(counted_url, folder)))
             contestants.append(Contestant(express.NAME, driver, driver))

@@ -24,6 +24,7 @@ from .options import FLASKS_OPTIONS
 from .options import OPTIONS
 from .options import PROFILE
 from .parsers import is_secret
+from .parsers import READ_AS_A_NUMBER
 
 Profile = Literal["flask", "express"]
 #: What a request gets when its store fails: the error, or an empty session.
@@ -134,6 +135,7 @@ def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets
     if not is_secret(current):
         raise ConfigError(
             f"SECRET_KEY is of type {type(current).__name__}; it must be str or bytes."
+            + (READ_AS_A_NUMBER if isinstance(current, int) else "")
         )
     fallbacks = config.get("SECRET_KEY_FALLBACKS") or ()
     if isinstance(fallbacks, (str, bytes)) or not all(map(is_secret, fallbacks)):

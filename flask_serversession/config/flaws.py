@@ -74,6 +74,8 @@ def flaws_of_secrets(secrets: Secrets, *, key: str) -> Iterator[str]:
                 f"{key} has a secret of {len(content)} bytes, fewer than {_SHORTEST_SECRET}:"
                 f" {_A_RANDOM_ONE}"
             )
+        elif content.startswith(b"[") and content.endswith(b"]"):
+            yield f"{key} is text that looks like a list; give a list to use several secrets."
         elif content in _PUBLISHED or any(word in letters for word in _PLACEHOLDERS):
             yield f"{key} has a secret that looks like a placeholder: {_A_RANDOM_ONE}"
 

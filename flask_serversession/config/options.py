@@ -7,9 +7,11 @@ it. To add an option, add a row to :data:`OPTIONS`, a field to ``Config`` (or to
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import PurePath
 from typing import Any
 from typing import Final
 
@@ -30,6 +32,7 @@ from .parsers import NAME
 from .parsers import Parser
 from .parsers import PATH
 from .parsers import PRIORITY
+from .parsers import READ_AS_A_NUMBER
 from .parsers import REFRESHING
 from .parsers import ROOT
 from .parsers import SAMESITE
@@ -80,10 +83,30 @@ class Option:
     def _refusal(self, value: Any) -> str:
         shown = f"of type {type(value).__name__}"
         if self.is_private:
-            return f"{self.key} must be {self.parser.allowed}; it is {shown}."
-        if isinstance(value, (str, int, float, timedelta)):
+            refusal = f"{self.key} must be {self.parser.allowed}; it is {shown}."
+            return refusal + self._hint(value)
+        if value is None or isinstance(value, (str, int, float, timedelta)):
             shown = repr(value)
-        return f"{self.key} is {shown}; it must be {self.parser.allowed}."
+        return f"{self.key} is {shown}; it must be {self.parser.allowed}.{self._hint(value)}"
+
+    def _hint(self, value: Any) -> str:
+        """Return how a value of the wrong type may have got there, or nothing."""
+        if value is None:
+            return " Without the key its default applies."
+        if isinstance(value, PurePath):
+            return " Give str() of the path."
+        if self.key == "SESSION_SECRET" and isinstance(value, int):
+            return READ_AS_A_NUMBER
+        if isinstance(value, str) and self._allows_what_is_written_in(value):
+            return " It is text, as a value from an environment variable is: convert it."
+        return ""
+
+    def _allows_what_is_written_in(self, text: str) -> bool:
+        try:
+            self.parser.parse(literal_eval(text))
+        except (SyntaxError, TypeError, ValueError, MemoryError, RecursionError):
+            return False
+        return True
 
 
 def _generate_id_for(request: object) -> str:

@@ -16,6 +16,11 @@ from ..cookies.attributes import check_samesite_option
 
 Parse = Callable[[Any], Any]
 
+READ_AS_A_NUMBER = (
+    " app.config.from_prefixed_env() reads an environment variable that looks like a number as"
+    " one; put quotes inside it."
+)
+
 _UP_TO = "up to a thousand years"
 
 

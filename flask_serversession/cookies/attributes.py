@@ -65,8 +65,12 @@ def check_domain(value: str | None) -> None:
 
 def check_samesite_option(value: str | bool | None) -> None:
     """Raise ValueError unless this is a SameSite value or ``"auto"``."""
-    if value != "auto":
+    if value == "auto":
+        return
+    try:
         check_samesite(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; in the configuration also 'auto'") from None
 
 
 def check_samesite(value: str | bool | None) -> None:

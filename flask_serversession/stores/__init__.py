@@ -14,6 +14,8 @@ from contextlib import nullcontext
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import signature
+from pathlib import PurePath
 from typing import Any
 from typing import cast
 from typing import NamedTuple
@@ -179,6 +181,16 @@ def _from_client(client: Any, options: Mapping[str, Any], shared: bool) -> Store
                 # The engine exists only inside an application context.
                 return _make(kind.load(), (lambda: client.engine,), options)
             return _make(kind.load(), (client,), options)
+    if client is None:
+        raise ConfigError(
+            "SESSION_STORE is None: leave the key out for the default. If the value comes from an"
+            " environment variable, it is not set."
+        )
+    if isinstance(client, PurePath):
+        raise ConfigError(
+            f"SESSION_STORE is a {type(client).__name__}. For a directory of files give"
+            " f'file://{path}', for a SQLite file f'sqlite:///{path}'."
+        )
     raise ConfigError(
         f"SESSION_STORE is a {type(client).__module__}.{type(client).__qualname__}, which is"
         " not a URL, a store or a client of redis, SQLAlchemy, pymongo, pymemcache or"
@@ -195,13 +207,26 @@ def _with_layout(
 def _make(make: Callable[..., Store], given: tuple[Any, ...], options: Mapping[str, Any]) -> Store:
     try:
         return make(*given, **options)
-    except ConfigError:
+    except ConfigError as error:
+        hint = _nearest_options(make, options)
+        if hint:
+            raise ConfigError(f"{error}{hint}") from error
         raise
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"SESSION_STORE_OPTIONS does not fit this store: {error}. Its keys are the store's"
-            " keyword arguments."
+            f" keyword arguments.{_nearest_options(make, options)}"
         ) from error
+
+
+def _nearest_options(make: Callable[..., Store], options: Mapping[str, Any]) -> str:
+    # ``from_url`` may pass options on to its class.
+    known = {*signature(make).parameters, *signature(getattr(make, "__self__", make)).parameters}
+    for key in map(str, options):
+        near = get_close_matches(key, known, n=1)
+        if near and key not in known:
+            return f" SESSION_STORE_OPTIONS has {key!r}; did you mean {near[0]!r}?"
+    return ""
 
 
 def _plugin(name: str) -> Callable[..., Store] | None:

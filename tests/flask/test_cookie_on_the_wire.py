@@ -320,8 +320,9 @@ class TestCookieOptions:
     ) -> None:
         browser = make_browser(SESSION_COOKIE_OPTIONS=lambda request: options)
 
-        with pytest.raises(ConfigError, match="SESSION_COOKIE_OPTIONS returned"):
+        with pytest.raises(ConfigError, match="SESSION_COOKIE_OPTIONS returned") as caught:
             browser.run(write)
+        assert ("'auto'" in str(caught.value)) is ("samesite" in options)
 
     def test_attributes_that_browsers_drop_are_logged_once(
         self, make_browser: MakeBrowser, caplog: pytest.LogCaptureFixture

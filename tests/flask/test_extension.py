@@ -196,11 +196,13 @@ class TestSecret:
         with pytest.raises(ConfigError, match="SECRET_KEY_FALLBACKS"):
             make_app(SECRET_KEY_FALLBACKS=fallbacks)
 
-    @pytest.mark.parametrize("key", [12345, ["a", "list"]])
+    @pytest.mark.parametrize(
+        ("key", "advice"), [(12345, "from_prefixed_env"), (["a", "list"], "str or bytes")]
+    )
     def test_a_key_of_another_type_is_refused_at_start_up(
-        self, make_app: MakeApp, key: object
+        self, make_app: MakeApp, key: object, advice: str
     ) -> None:
-        with pytest.raises(ConfigError, match="SECRET_KEY"):
+        with pytest.raises(ConfigError, match=advice):
             make_app(SECRET_KEY=key)
 
 
@@ -367,6 +369,14 @@ class TestInsecureSettings:
             browser_of(app).run(lambda: session.update(user="ada"))
 
         assert len(caplog.messages) == 1
+
+    def test_a_list_given_as_text_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        [line] = warnings_of(caplog, SESSION_SECRET=f'["{token_hex()}", "{token_hex()}"]')
+
+        assert (
+            line
+            == "SESSION_SECRET is text that looks like a list; give a list to use several secrets."
+        )
 
     def test_a_weak_fallback_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         assert len(warnings_of(caplog, SECRET_KEY_FALLBACKS=["weak"])) == 1

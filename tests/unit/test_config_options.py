@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -44,6 +45,35 @@ def test_no_two_options_have_the_same_key_or_field() -> None:
 def test_a_default_is_read_like_the_same_value_set_by_the_application(option: Option) -> None:
     for profile, default in zip(("flask", "express"), option.defaults, strict=True):
         assert option.read({}, profile) == option.read({option.key: default}, profile)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "hint"),
+    [
+        ("SESSION_IDLE_TIMEOUT", "3600", "It is text"),
+        ("SESSION_RESAVE", "True", "It is text"),
+        ("SESSION_STORE_OPTIONS", "{'prefix': 'app:'}", "It is text"),
+        ("SESSION_RESAVE", None, "Without the key its default applies."),
+        ("SESSION_COOKIE_PATH", PurePosixPath("/shop"), "Give str() of the path."),
+        ("SESSION_SECRET", 12345, "from_prefixed_env"),
+        ("SESSION_COOKIE_SAMESITE", "lacks", "'auto'"),
+    ],
+)
+def test_an_error_says_how_a_value_of_the_wrong_type_may_have_got_there(
+    key: str, value: object, hint: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_mapping({key: value})
+
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["soon", "[", "None of these"])
+def test_text_that_is_no_allowed_value_gets_no_hint(value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_mapping({"SESSION_IDLE_TIMEOUT": value})
+
+    assert str(caught.value).endswith("up to a thousand years.")
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,8 @@ def test_a_class_is_not_a_store_object() -> None:
         ("memmory", "Did you mean 'memory'"),
         ("sqlite", "The known ones are memory, redis"),
         ("", "The known ones are memory, redis"),
-        (None, "NoneType"),
+        (None, "an environment variable, it is not set"),
+        (Path("sessions"), "file://"),
         (42, "int"),
         (b"redis://localhost", "bytes"),
         (object(), "builtins.object"),
@@ -200,6 +201,34 @@ def test_a_value_that_is_no_store_is_refused_with_advice(given: object, advice: 
 def test_options_that_do_not_fit_the_store_are_refused(store: Any, options: Any) -> None:
     with pytest.raises(ConfigError, match="SESSION_STORE"):
         open_store(store, options)
+
+
+@pytest.mark.parametrize(
+    ("store", "options", "advice"),
+    [
+        ("memory", {"max_recrods": 5}, "has 'max_recrods'; did you mean 'max_records'?"),
+        ("sqlite:///sessions.db", {"tabel": "users"}, "has 'tabel'; did you mean 'table'?"),
+        ("redis://localhost", {"prefiks": "app:"}, "has 'prefiks'; did you mean 'prefix'?"),
+        ("mongodb://localhost/app", {"colection": "x"}, "did you mean 'collection'?"),
+        ("memcached://localhost", {"prefiks": "app:"}, "did you mean 'prefix'?"),
+        ("file:///tmp/sessions", {"layuot": "express"}, "did you mean 'layout'?"),
+    ],
+)
+def test_a_misspelled_option_is_named_with_the_nearest(
+    store: str, options: dict[str, Any], advice: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_store(store, options)
+
+    assert "SESSION_STORE_OPTIONS" in str(caught.value)
+    assert advice in str(caught.value)
+
+
+def test_a_wrong_value_of_a_known_option_suggests_no_other() -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_store("redis://localhost", {"timeout": -1})
+
+    assert "did you mean" not in str(caught.value)
 
 
 def test_no_message_shows_the_password_of_a_url() -> None:

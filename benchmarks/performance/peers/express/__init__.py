@@ -21,6 +21,14 @@ NAME: Final = "express-session"
 BARE: Final = "bare Express"
 STORES: Final = ("redis", "postgresql")
 
+#: Where server.js finds its packages.
+_PACKAGES = Path(__file__).parents[4] / "tests" / "interop" / "node_modules"
+
+
+def available() -> bool:
+    """Whether Node and the packages of the servers are installed."""
+    return bool(find_program("node")) and (_PACKAGES / "express-session").is_dir()
+
 
 @contextmanager
 def serving(url: str, folder: Path, *, processes: int = 1) -> Iterator[int]:
