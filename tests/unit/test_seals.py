@@ -100,7 +100,7 @@ def test_others_may_change_what_is_beside_a_value() -> None:
 
     back = loads(stored(document))
 
-    assert back["_flashes"] == [["message", "from Express"], *DATA["_flashes"]]  # type: ignore[misc]
+    assert back["_flashes"] == [["message", "from Express"], *DATA["_flashes"]]
     assert back["profile"] == {**DATA["profile"], "views": 1}  # type: ignore[dict-item]
 
 

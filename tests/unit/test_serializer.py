@@ -437,6 +437,8 @@ def test_data_nested_too_deeply_are_refused_with_their_key(wrap: Callable[[Any],
         pytest.param((), id="tagged"),
         pytest.param([{}] * 200, id="wide"),
         pytest.param('"[{' * 100, id="brackets in a text"),
+        pytest.param(["[]]", "", "]", "\\"] * 50, id="brackets that close"),
+        pytest.param(["\\", '\\"]', "]\\\\"] * 50, id="backslashes"),
     ],
 )
 def test_data_may_be_nested_a_hundred_deep_in_both_directions(beside: object) -> None:
@@ -541,7 +543,7 @@ def test_a_payload_that_is_not_a_json_object_is_refused(payload: bytes) -> None:
         '{" markup":null}',
         '{" tuple":"abc"}',
         '{" float":"1.5"}',
-        '{" datetime":"2026-01-02T03:04:05]"}',
+        '{" datetime":"2026-01-02T03:04:05[]"}',
         '{" date":["2026-01-02"]}',
         '{" int":"7"}',
         pytest.param('{" int":"0x%s"}' % ("f" * 4000), id="an int that Python does not print"),
