@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConfigError
 from ...errors import PayloadError
+from ...errors import StoreUnavailable
 from ..base import GONE
 from ..base import is_expired
 from ..base import Lock
@@ -18,6 +19,7 @@ from ..base import Record
 from ..base import Refusal
 from ..base import utc_now
 from ..driver_errors import DriverErrors
+from ..driver_errors import exhausted
 from ..record_lock import RecordLock
 from .layouts import layout_named
 
@@ -83,10 +85,17 @@ class MongoDBStore:
         self._sessions = _sessions(client, database, collection)
         self._layout = layout_named(layout, ObjectId)
         self._taken = errors.DuplicateKeyError
+        where = _place(client)
+
+        def explain(error: BaseException) -> StoreUnavailable | None:
+            is_waiting = isinstance(error, errors.WaitQueueTimeoutError)
+            return exhausted(where, "maxPoolSize") if is_waiting else None
+
         self._errors = DriverErrors(
-            "MongoDB",
+            where,
             unavailable=(errors.ConnectionFailure, errors.ExecutionTimeout),
             failed=(errors.PyMongoError, errors.InvalidDocument, OverflowError),
+            explain=explain,
         )
 
     @classmethod
@@ -262,6 +271,14 @@ def _sessions(
             " w=0."
         )
     return sessions
+
+
+def _place(client: MongoClient[Any]) -> str:
+    try:
+        servers = client.topology_description.server_descriptions()
+    except AttributeError:  # those of mongodb+srv:// are looked up on first use
+        return "MongoDB"
+    return "MongoDB at " + ", ".join(f"{host}:{port}" for host, port in sorted(servers))
 
 
 def _driver() -> Any:
