@@ -584,6 +584,20 @@ def test_an_interrupted_verb_frees_its_place_in_the_pool(tmp_path: Path) -> None
         client.close()
 
 
+def test_an_exhausted_pool_says_so(memcached_url: str) -> None:
+    client = new_client(memcached_url, max_pool_size=1)
+    store = MemcachedStore(client, prefix=new_prefix())
+    held = client.client_pool.get()
+
+    with pytest.raises(
+        StoreUnavailable, match=r"memcached at 127.*is in use\. Raise max_pool_size"
+    ):
+        store.load("key")
+
+    client.client_pool.release(held)
+    client.close()
+
+
 def test_a_dropped_connection_closes_none_that_is_in_use(memcached_url: str) -> None:
     store = new_store(memcached_url)
     [client] = store._servers.values()

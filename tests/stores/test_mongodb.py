@@ -18,6 +18,7 @@ from bson import ObjectId
 from bson import Regex
 from hypothesis.stateful import run_state_machine_as_test
 from pymongo import MongoClient
+from pymongo.errors import WaitQueueTimeoutError
 from pymongo.monitoring import CommandFailedEvent
 from pymongo.monitoring import CommandListener
 from pymongo.monitoring import CommandStartedEvent
@@ -616,6 +617,23 @@ def test_a_missing_server_is_unavailable() -> None:
     store = MongoDBStore.from_url(url, timeout=0.5)
     assert_unavailable(store)
     store.close()
+
+
+def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
+    port = free_port()
+    store = MongoDBStore.from_url(f"mongodb://user:hunter2@127.0.0.1:{port}", timeout=0.2)
+
+    with pytest.raises(StoreUnavailable, match=f"MongoDB at 127.0.0.1:{port}") as caught:
+        store.load("key")
+
+    assert "user" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    store.close()
+
+
+def test_an_exhausted_pool_says_so(store: MongoDBStore) -> None:
+    with pytest.raises(StoreUnavailable, match=r"is in use\. Raise maxPoolSize"), store._errors:
+        raise WaitQueueTimeoutError("as the driver does")
 
 
 def test_a_stopped_server_is_unavailable(tmp_path: Path) -> None:

@@ -795,6 +795,26 @@ def test_a_child_leaves_the_connections_of_its_parent_open(engine: sa.Engine, ta
     assert len(opened) == before
 
 
+def test_a_payload_that_mysql_does_not_take_is_no_outage(tmp_path: Path) -> None:
+    with running_mariadb(tmp_path) as (url, _):
+        admin = sa.create_engine(url, poolclass=sa.NullPool)
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"SET GLOBAL max_allowed_packet = {1 << 20}")
+        store = SQLAlchemyStore.from_url(url)
+        store.create("key", live())
+
+        for size in (1 << 20, 20 << 20):
+            large = live(b"x" * size)
+            with pytest.raises(StoreError, match="its max_allowed_packet is 1048576") as caught:
+                store.save("key", large)
+            assert type(caught.value) is StoreError
+            with pytest.raises(StoreError, match="max_allowed_packet"):
+                store.create("other", large)
+
+        assert_payload(store, "key", PAYLOAD)
+        store.close()
+
+
 # Closing
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -15,6 +17,7 @@ from ..base import Record
 from ..base import Refusal
 from ..base import utc_now
 from ..driver_errors import DriverErrors
+from ..driver_errors import exhausted
 from .clients import CheckedOut
 from .clients import driver
 from .clients import servers_in
@@ -73,11 +76,12 @@ class MemcachedStore:
         self._server_error = pymemcache.MemcacheServerError
         self._hung_up = (ConnectionError, pymemcache.MemcacheUnexpectedCloseError)
         self._ends = KnownEnds()
+        where = _place(self._servers.values())
         self._errors = DriverErrors(
-            "memcached",
+            where,
             unavailable=(OSError, pymemcache.MemcacheUnexpectedCloseError),
-            # RuntimeError: every connection of a pool with a max_pool_size is in use.
             failed=(pymemcache.MemcacheError, RuntimeError),
+            explain=partial(_explained, where),
         )
 
     @classmethod
@@ -192,6 +196,17 @@ class MemcachedStore:
         # HashClient's own verbs return "not found" while a server is down, and later give its
         # keys to the other servers.
         return self._servers[self._hasher.get_node(name) if self._hasher else None]
+
+
+def _place(clients: Iterable[Any]) -> str:
+    servers = [client.server for client in clients]
+    addresses = [each if isinstance(each, str) else f"{each[0]}:{each[1]}" for each in servers]
+    return "memcached at " + ", ".join(addresses)
+
+
+def _explained(where: str, error: BaseException) -> StoreError | None:
+    is_full = isinstance(error, RuntimeError) and "Too many objects" in str(error)
+    return exhausted(where, "max_pool_size") if is_full else None
 
 
 def _exptime(expires_at: datetime | None) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConfigError
 from ...errors import PayloadError
+from ...errors import StoreUnavailable
 from ..base import GONE
 from ..base import is_expired
 from ..base import Lock
@@ -18,6 +19,7 @@ from ..base import Record
 from ..base import Refusal
 from ..base import utc_now
 from ..driver_errors import DriverErrors
+from ..driver_errors import exhausted
 from ..record_lock import RecordLock
 from .layouts import layout_named
 
@@ -89,10 +91,17 @@ class MongoDBStore:
         self.is_shared: bool = layout != "native"
         self._taken = errors.DuplicateKeyError
         self._malformed = (InvalidBSON, RecursionError)
+        where = _place(client)
+
+        def explain(error: BaseException) -> StoreUnavailable | None:
+            is_waiting = isinstance(error, errors.WaitQueueTimeoutError)
+            return exhausted(where, "maxPoolSize") if is_waiting else None
+
         self._errors = DriverErrors(
-            "MongoDB",
+            where,
             unavailable=(errors.ConnectionFailure, errors.ExecutionTimeout),
             failed=(errors.PyMongoError, errors.InvalidDocument, OverflowError),
+            explain=explain,
         )
 
     @classmethod
@@ -279,6 +288,14 @@ def _sessions(
             " w=0."
         )
     return sessions
+
+
+def _place(client: MongoClient[Any]) -> str:
+    try:
+        servers = client.topology_description.server_descriptions()
+    except AttributeError:  # those of mongodb+srv:// are looked up on first use
+        return "MongoDB"
+    return "MongoDB at " + ", ".join(f"{host}:{port}" for host, port in sorted(servers))
 
 
 def _driver() -> Any:

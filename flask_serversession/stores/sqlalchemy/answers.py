@@ -21,7 +21,6 @@ _TOO_MANY_IN_WORDS = (
     *("too many clients", "too many connections", "connection slots"),
     "no more connections allowed",
 )
-_TOO_LARGE = 1153
 
 
 def errors_of(where: str) -> DriverErrors:
@@ -53,6 +52,13 @@ def place(engine: sa.Engine) -> str:
     return f"{engine.dialect.name} at {host}{port}"
 
 
+def too_large(where: str, size: int, limit: int) -> StoreError:
+    return StoreError(
+        f"A session of {size} bytes is larger than the session store ({where}) takes: its"
+        f" max_allowed_packet is {limit}. Keep less in the session, or allow more."
+    )
+
+
 def _explained(where: str, error: BaseException) -> StoreError | None:
     if isinstance(error, exc.TimeoutError):
         return exhausted(where, "pool_size or max_overflow")
@@ -64,11 +70,6 @@ def _explained(where: str, error: BaseException) -> StoreError | None:
             " migrations, or flask sessions setup."
         )
     code = _code(error)
-    if code == _TOO_LARGE:
-        return StoreError(
-            f"The session store ({where}) refused a session that is larger than its"
-            " max_allowed_packet. Keep less in the session, or allow more."
-        )
     if code in _TOO_MANY_CONNECTIONS or any(words in str(code) for words in _TOO_MANY_IN_WORDS):
         return StoreUnavailable(
             f"The session store ({where}) has no free connection: the server's own limit is"

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
@@ -25,7 +26,10 @@ from ..base import is_expired
 from ..base import Record
 from .answers import errors_of
 from .answers import is_missing_table
+from .answers import place
+from .answers import too_large
 from .engine import Database
+from .engine import MYSQL
 from .fast_path import Outcome
 from .layouts import Wanted
 from .statements import Statements
@@ -38,6 +42,10 @@ _ODD_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErro
 #: How SQLite's driver begins its complaint about text that is not UTF-8.
 _NO_TEXT = "Could not decode to UTF-8"
 logger: logging.Logger = logging.getLogger("flask_serversession")
+
+#: Bytes of a value that may be more than a MySQL server takes.
+_LONG = 1 << 20
+_LIMIT = sa.text("SELECT @@max_allowed_packet")
 
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
@@ -113,10 +121,21 @@ class Rows:
             return self.database.send(statement, parameters)
         except exc.DBAPIError as error:
             if not self._creates or not is_missing_table(error):
+                self._refuse_what_is_too_large(parameters)
                 raise
         logger.warning("The sessions' table was dropped while in use; the store creates it again.")
         self.setup()
         return self.database.send(statement, parameters)
+
+    def _refuse_what_is_too_large(self, parameters: Mapping[str, object]) -> None:
+        """Raise StoreError if MySQL may have hung up on a long value, as in an outage."""
+        sizes = (len(value) for value in parameters.values() if isinstance(value, bytes))
+        longest = max(sizes, default=0)
+        if longest < _LONG or self._dialect() not in MYSQL:
+            return
+        ((limit,),) = self.database.send(_LIMIT, {}).rows
+        if longest >= limit:
+            raise too_large(place(self.database.engine), longest, limit)
 
     def replace(self, key: str, record: Record, replacing: Record | None) -> Outcome:
         """Replace a live record; with ``replacing``, only if its payload is still there."""
