@@ -12,13 +12,13 @@ from flask import Request
 from flask import Response
 from flask.sessions import SessionMixin
 
-from ..app_interface import AppInterface
-from ..app_interface import keep_from_shared_caches
 from ..config import Config
 from ..config import Secrets
 from ..cookies.signing import Keygrip
 from ..errors import ConfigError
 from ..errors import SessionError
+from ..interface import AppInterface
+from ..interface import keep_from_shared_caches
 from ..manager import SessionManager
 from ..request import FlaskRequest
 from .session import ClientSettings

@@ -145,7 +145,7 @@ class TestOneAfterAnother:
         app = browser.application
         for end in (
             lambda sid: app.extensions["serversession"].destroy(sid),
-            lambda sid: app.test_cli_runner().invoke(args=["sessions", "destroy", sid]),
+            lambda sid: app.test_cli_runner().invoke(args=["sessions", "destroy", "--yes", sid]),
         ):
             browser.run(lambda: session.update(user="ada"))
             sids = sids_of(log_in_often(browser, times=1))

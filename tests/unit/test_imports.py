@@ -46,6 +46,7 @@ def test_importing_the_package_imports_no_driver_and_no_test_tool() -> None:
 PUBLIC = {
     "flask_serversession.errors": [
         "ConfigError",
+        "MissingSecret",
         "PayloadError",
         "ServerSessionError",
         "SessionConflict",
