@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ...errors import ConfigError
+from ..driver_errors import DriverErrors
 from ..forking import leave_in_child
 from .answers import errors_of
 from .answers import is_read_only
@@ -70,7 +71,7 @@ class Database:
     ) -> None:
         self.engine = engine
         #: Turns SQLAlchemy's exceptions into this package's.
-        self.errors = errors_of(place(engine))
+        self.errors: DriverErrors = errors_of(place(engine))
         self._held = held
         self._commits = commits
         self._idle = idle
