@@ -431,3 +431,20 @@ def test_a_page_for_the_error_cannot_write_to_the_session(app: Flask) -> None:
 
     assert browser.run(lambda: session.get("user")).text == "sorry"
     assert len(refused) == 1
+
+
+def test_a_page_for_a_stores_error_is_shown_outside_the_cookies_path_too(
+    make_app: MakeApp,
+) -> None:
+    app = make_app(SESSION_COOKIE_PATH="/shop", PROPAGATE_EXCEPTIONS=False)
+
+    @app.errorhandler(500)
+    def page(error: Exception) -> ResponseReturnValue:
+        return f"{len(session)} keys", 500
+
+    def fail() -> None:
+        raise StoreUnavailable("The application's own use of a store failed.")
+
+    response = browser_of(app).run(fail)
+
+    assert (response.status_code, response.text) == (500, "0 keys")
