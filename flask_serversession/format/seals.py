@@ -46,13 +46,13 @@ class Seal(NamedTuple):
             return [self._close(item) for item in value]
         if type(value) is not dict:
             return value
-        closed = {key: self._close(item) for key, item in value.items()}
         if not is_tag(value):
-            return closed
-        [(name, inner)] = closed.items()
-        if name == ESCAPED:
-            return {key: self._close(item) for key, item in value[ESCAPED].items()}
-        return {name: inner, _SEAL: self.sign(_signed_text(name, inner))}
+            return {key: self._close(item) for key, item in value.items()}
+        [(name, inner)] = value.items()
+        if name == ESCAPED:  # what is in it only looks like a tag
+            return {key: self._close(item) for key, item in inner.items()}
+        closed = self._close(inner)
+        return {name: closed, _SEAL: self.sign(_signed_text(name, closed))}
 
     def _open(self, value: Any) -> Any:
         if type(value) is list:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import example
 from hypothesis import given
 from markupsafe import Markup
 
@@ -126,6 +127,8 @@ def test_an_old_secret_still_verifies_and_an_unknown_one_does_not() -> None:
 
 
 @given(typed_sessions)
+@example({"": {" escaped": []}})
+@example({"": {" escaped": {" markup": Markup("<b>")}}})
 def test_a_sealed_session_comes_back_equal(session: dict[str, Any]) -> None:
     back = loads(dumps(session))
 
