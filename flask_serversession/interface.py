@@ -117,8 +117,10 @@ class AppInterface(SessionInterface):
     ) -> None:
         self._manager = manager
         self._read = read
-        #: Flask's keys as the latest request found them.
+        #: Flask's keys as they were last read.
         self._flasks: dict[str, Any] = {}
+        #: What the latest request found of them.
+        self._found: tuple[Any, ...] = ()
         self._given = {key: app.config[key] for key in _KEYS if key in app.config}
         lifetime = getattr_static(app.__class__, "permanent_session_lifetime")
         self._overrides_lifetime = not isinstance(lifetime, ConfigAttribute)
@@ -138,21 +140,29 @@ class AppInterface(SessionInterface):
 
     def _keep_up(self, app: Flask) -> None:
         """Read Flask's keys again if one of them has changed."""
-        flasks = dict(zip(_FLASKS_KEYS, map(app.config.get, _FLASKS_KEYS), strict=True))
-        flasks["SECRET_KEY"] = app.secret_key
-        fallbacks = flasks["SECRET_KEY_FALLBACKS"]
-        if fallbacks:
-            flasks["SECRET_KEY_FALLBACKS"] = tuple(fallbacks)  # the list itself may change
-        if self._overrides_lifetime:
-            flasks["PERMANENT_SESSION_LIFETIME"] = app.permanent_session_lifetime
-        if flasks != self._flasks:
-            self._read_again(app, flasks)
+        get = app.config.get
+        fallbacks = get("SECRET_KEY_FALLBACKS")
+        found = (
+            app.secret_key,
+            tuple(fallbacks) if fallbacks else fallbacks,  # the list itself may change
+            app.permanent_session_lifetime if self._overrides_lifetime else None,
+            *map(get, _FLASKS_KEYS),
+        )
+        if found != self._found:
+            self._read_again(app, *found)
+            self._found = found
 
-    def _read_again(self, app: Flask, flasks: dict[str, Any]) -> None:
+    def _read_again(
+        self, app: Flask, secret: Any, fallbacks: Any, lifetime: Any, *values: Any
+    ) -> None:
         if not self._flasks:
             _warn_about_late_keys(app.config, self._given)
+        flasks = dict(zip(_FLASKS_KEYS, values, strict=True))
+        flasks |= {"SECRET_KEY": secret, "SECRET_KEY_FALLBACKS": fallbacks}
+        if self._overrides_lifetime:
+            flasks["PERMANENT_SESSION_LIFETIME"] = lifetime
         config = self._read({**self._given, **flasks})
-        self._has_secret = bool(config.secret or flasks["SECRET_KEY"])
+        self._has_secret = bool(config.secret or secret)
         self._manager._reconfigure(config)
         self._adopt(config)
         self._flasks = flasks
