@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..servers.base import free_port
+from ..servers.base import pause
 
 #: Seconds after which a hanging server continues; longer than any request may take.
 _LONGEST_HANG = 6.0
@@ -67,7 +68,7 @@ class Server:
     def kill(self) -> None:
         """Kill all of its processes with SIGKILL at once, as a crash would."""
         # The parent is stopped first, so that it cannot start a child that is not in the list.
-        self._process.send_signal(signal.SIGSTOP)
+        pause(self._process)
         for each in (*children_of(self._process.pid), self._process.pid):
             os.kill(each, signal.SIGKILL)
         self._process.wait()
@@ -79,10 +80,11 @@ class Server:
         It continues by itself after a few seconds, so that a client without a timeout fails
         its test and does not block the run.
         """
-        self._process.send_signal(signal.SIGSTOP)
-        self._stopped = [self._process.pid, *children_of(self._process.pid)]
-        for each in self._stopped:
+        pause(self._process)
+        children = children_of(self._process.pid)
+        for each in children:
             os.kill(each, signal.SIGSTOP)
+        self._stopped = [self._process.pid, *children]
         self._alarm = threading.Timer(_LONGEST_HANG, self._wake)
         self._alarm.start()
 

@@ -95,6 +95,22 @@ def stop(process: subprocess.Popen[bytes], end: signal.Signals = signal.SIGTERM)
         process.wait(timeout=10)
 
 
+@contextmanager
+def hanging(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Stop every thread of a server, like ^Z. The kernel still accepts connections."""
+    pause(process)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def pause(process: subprocess.Popen[bytes]) -> None:
+    """Stop every thread of a child process, and return once they have stopped."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+
+
 def unprivileged_user(name: str) -> str | None:
     """Return the user to run a server as if the tests run as root, otherwise None."""
     if os.geteuid() != 0:

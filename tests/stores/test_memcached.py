@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from contextlib import contextmanager
 from datetime import datetime
 from datetime import timedelta
@@ -47,6 +48,7 @@ from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
 
 from ..servers.base import free_port
+from ..servers.base import hanging
 from ..servers.base import stop
 from ..servers.memcached import memcached_server
 from ..servers.memcached import memcached_url as memcached_url
@@ -537,11 +539,8 @@ def test_a_server_that_hangs_is_unavailable(tmp_path: Path) -> None:
     with running_memcached(tmp_path) as (url, process):
         store = new_store(url, timeout=0.3)
         store.create("key", live())
-        process.send_signal(signal.SIGSTOP)
-        try:
+        with hanging(process):
             assert_unavailable(store)
-        finally:
-            process.send_signal(signal.SIGCONT)
         store.close()
 
 
@@ -573,15 +572,11 @@ def test_an_interrupted_verb_frees_its_place_in_the_pool(tmp_path: Path) -> None
         store.create("key", live())
         store.create("other", live(OTHER_PAYLOAD))
 
-        process.send_signal(signal.SIGSTOP)
-        try:
-            with pytest.raises(Interrupted), interrupted_soon():
+        with closing(client):
+            with hanging(process), pytest.raises(Interrupted), interrupted_soon():
                 store.load("key")
-        finally:
-            process.send_signal(signal.SIGCONT)
 
-        assert_payload(store, "other", OTHER_PAYLOAD)
-        client.close()
+            assert_payload(store, "other", OTHER_PAYLOAD)
 
 
 def test_an_exhausted_pool_says_so(memcached_url: str) -> None:

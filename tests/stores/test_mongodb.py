@@ -50,6 +50,7 @@ from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
 
 from ..servers.base import free_port
+from ..servers.base import hanging
 from ..servers.base import stop
 from ..servers.mongodb import is_nx
 from ..servers.mongodb import mongodb_url as mongodb_url
@@ -652,12 +653,9 @@ def test_a_server_that_hangs_is_unavailable(tmp_path: Path) -> None:
     with running_mongodb(tmp_path) as (url, process):
         store = MongoDBStore.from_url(url, timeout=0.5)
         store.create("key", live())
-        process.send_signal(signal.SIGSTOP)
-        try:
+        with hanging(process):
             assert_unavailable(store)
-        finally:
-            process.send_signal(signal.SIGCONT)
-            store.close()
+        store.close()
 
 
 def keep_saving(store: Store, key: str) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -43,6 +42,7 @@ from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
 
 from ..servers.base import free_port
+from ..servers.base import hanging
 from ..servers.redis import master_and_sentinel
 from ..servers.redis import one_server
 from ..servers.redis import redis_cluster_url as redis_cluster_url
@@ -325,7 +325,7 @@ class TestLock:
         with a_store(server) as store:
             holder = store.lock("key", ttl=60)
             assert holder.acquire(0)
-            with stopped(server.processes[0]), waited_for_once():
+            with hanging(server.processes[0]), waited_for_once():
                 store.lock("key", ttl=60).acquire(60)
 
 
@@ -411,7 +411,7 @@ class TestTroubleWithTheServer:
 
     @pytest.mark.parametrize("verb", ["load", "create", "save replacing", "clear", "ping"])
     def test_a_hung_server_costs_one_timeout(self, server: Servers, verb: str) -> None:
-        with a_store(server) as store, stopped(server.processes[0]), waited_for_once():
+        with a_store(server) as store, hanging(server.processes[0]), waited_for_once():
             VERBS[verb](store)
 
     def test_a_hung_server_costs_one_timeout_after_many_timeouts(self, server: Servers) -> None:
@@ -421,7 +421,7 @@ class TestTroubleWithTheServer:
 
         with a_store(server) as store:
             at_the_same_time([lambda: store.load("key")] * 6)
-            with stopped(server.processes[0]):
+            with hanging(server.processes[0]):
                 at_the_same_time([load_in_vain] * 6)
                 with waited_for_once():
                     store.load("key")
@@ -432,7 +432,7 @@ class TestTroubleWithTheServer:
     ) -> None:
         with a_store(cluster) as store:
             store.load("a key")
-            with stopped(master_of(cluster, "sess:a key")), waited_for_once():
+            with hanging(master_of(cluster, "sess:a key")), waited_for_once():
                 VERBS[verb](store)
             store.load("a key")
 
@@ -728,16 +728,6 @@ def waited_for_once() -> Iterator[None]:
     with pytest.raises(StoreUnavailable):
         yield
     assert TIMEOUT <= time.monotonic() - start < 2 * TIMEOUT
-
-
-@contextmanager
-def stopped(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Make a server accept connections without answering."""
-    process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGCONT)
 
 
 def opened(url: str, prefix: str) -> Iterator[RedisStore]:

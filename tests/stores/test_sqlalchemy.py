@@ -51,6 +51,7 @@ from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
 
 from ..servers.base import free_port
+from ..servers.base import hanging
 from ..servers.mariadb import mysql_log
 from ..servers.mariadb import running_mariadb
 from ..servers.postgresql import postgresql_log
@@ -665,12 +666,10 @@ def test_a_stopped_or_killed_mysql_server_is_unavailable_in_time(tmp_path: Path)
         connected = SQLAlchemyStore.from_url(url, timeout=1)
         connected.create("key", live())
         newcomer = SQLAlchemyStore.from_url(url, timeout=1)
-        _stop_for_a_while(process)
-        for store in (connected, newcomer):
-            with at_most(2), pytest.raises(StoreUnavailable):
-                store.load("key")
-
-        process.send_signal(signal.SIGCONT)
+        with hanging(process):
+            for store in (connected, newcomer):
+                with at_most(2), pytest.raises(StoreUnavailable):
+                    store.load("key")
         assert_payload(connected, "key", PAYLOAD)
 
         process.kill()
@@ -687,11 +686,8 @@ def test_a_stopped_or_killed_postgresql_server_is_unavailable_in_time() -> None:
         connected = SQLAlchemyStore.from_url(url, timeout=2)
         connected.create("key", live())
         newcomer = SQLAlchemyStore.from_url(url, timeout=2)
-        _stop_for_a_while(process)
-        with at_most(4), pytest.raises(StoreUnavailable):
+        with hanging(process), at_most(4), pytest.raises(StoreUnavailable):
             newcomer.load("key")
-
-        process.send_signal(signal.SIGCONT)
         assert_payload(newcomer, "key", PAYLOAD)
 
         process.send_signal(signal.SIGQUIT)  # ends all of its processes at once
@@ -1129,12 +1125,6 @@ def at_most(seconds: float) -> Iterator[None]:
     started = time.monotonic()
     yield
     assert time.monotonic() - started < seconds
-
-
-def _stop_for_a_while(process: subprocess.Popen[bytes]) -> None:
-    """Stop every thread of a server, like ^Z; the kernel still accepts connections."""
-    process.send_signal(signal.SIGSTOP)
-    os.waitpid(process.pid, os.WUNTRACED)
 
 
 def _insert(engine: sa.Engine, store: SQLAlchemyStore, keys: list[str], seconds: float) -> None:
