@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..cookies.signing import cookie_values
 from ..cookies.signing import Keygrip
-from ..cookies.signing import raw_cookie_values
 from ..errors import SessionTooLarge
 
 #: The longest name and value, together, that browsers accept (RFC 6265bis §5.6).
@@ -26,8 +26,8 @@ def receive(header: str, name: str, keys: Keygrip) -> Received:
 
     A signature by an older key is renewed. A signature by no key of ours is removed.
     """
-    values = raw_cookie_values(header, name)
-    signatures = list(filter(None, raw_cookie_values(header, signature_name(name))))
+    values = cookie_values(header, name, decoded=False)
+    signatures = list(filter(None, cookie_values(header, signature_name(name), decoded=False)))
     for value in values:
         signed = f"{name}={value}"
         for signature in signatures:

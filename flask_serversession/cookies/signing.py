@@ -52,10 +52,7 @@ class CookieSigner:
 
     def is_signature(self, value: str, signature: str) -> bool:
         """Return whether one of the secrets made this signature. Never raises."""
-        try:
-            return self._signer.index(value.encode(), signature.encode()) is not None
-        except UnicodeError:
-            return False
+        return self._signer.index(value, signature) is not None
 
     def unsign(self, signed: str) -> str | None:
         """Return the value, or None if none of the secrets signed it.
@@ -63,22 +60,34 @@ class CookieSigner:
         Never raises, and never returns a value that is not signed. An empty value is None
         too: express-session ignores an empty id.
         """
-        if not signed.startswith(PREFIX):
-            return None
-        value, _, signature = signed[len(PREFIX) :].rpartition(".")
-        return value or None if self.is_signature(value, signature) else None
+        found = self._verified(signed)
+        return found and found[0]
 
-    def find(self, header: str, name: str) -> list[str]:
+    def find(self, header: str, name: str) -> dict[str, int]:
         """Return the values that a Cookie header has for a name and that we signed: 4 at most.
+
+        Each has the index of the secret that signed it; 0 is the newest.
 
         express-session looks at the first cookie of the name only. There a stale cookie of
         another path or domain hides the good one, and every login ends at the login form
         again (its issue 881).
         """
+        found: dict[str, int] = {}
         if name not in header:
-            return []
-        values = filter(None, map(self.unsign, cookie_values(header, name)))
-        return list(dict.fromkeys(values))[:_MOST_IDS]
+            return found
+        for signed in cookie_values(header, name):
+            verified = self._verified(signed)
+            if verified is not None and len(found) < _MOST_IDS:
+                found.setdefault(*verified)
+        return found
+
+    def _verified(self, signed: str) -> tuple[str, int] | None:
+        """Return the value and the index of the secret that signed it, or None."""
+        if not signed.startswith(PREFIX):
+            return None
+        value, _, signature = signed[len(PREFIX) :].rpartition(".")
+        index = self._signer.index(value, signature)
+        return (value, index) if value and index is not None else None
 
 
 class Keygrip:
@@ -99,7 +108,7 @@ class Keygrip:
 
     def index(self, text: str, signature: str) -> int | None:
         """Return the index of the key that made this signature, or None."""
-        return self._signer.index(text.encode(), signature.encode())
+        return self._signer.index(text, signature)
 
 
 class _Signer(Signer):
@@ -121,12 +130,19 @@ class _Signer(Signer):
         return self.algorithm.get_signature(self.secret_key, want_bytes(value))
 
     def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
-        return self.index(want_bytes(value), want_bytes(sig)) is not None
+        return self.index(want_bytes(value).decode(), want_bytes(sig).decode()) is not None
 
-    def index(self, value: bytes, sig: bytes) -> int | None:
-        """Return the index of the secret that made this signature, the newest being 0."""
+    def index(self, value: str, signature: str) -> int | None:
+        """Return the index of the secret that made this signature, the newest being 0.
+
+        None if none did, and for text that is not Unicode.
+        """
+        try:
+            signed, given = value.encode(), signature.encode()
+        except UnicodeError:
+            return None
         for place, secret in enumerate(reversed(self.secret_keys)):
-            if self.algorithm.verify_signature(secret, value, sig):
+            if self.algorithm.verify_signature(secret, signed, given):
                 return place
         return None
 
@@ -143,18 +159,17 @@ class _KeygripSignature(SigningAlgorithm):
         return urlsafe_b64encode(hmac.digest(key, value, "sha1")).rstrip(b"=")
 
 
-def cookie_values(header: str, name: str) -> list[str]:
-    """Return the first eight values that a Cookie header has for a name, decoded, in order."""
-    return list(map(_decoded, raw_cookie_values(header, name)))
+def cookie_values(header: str, name: str, *, decoded: bool = True) -> list[str]:
+    """Return the first eight values that a Cookie header has for a name, in order.
 
-
-def raw_cookie_values(header: str, name: str) -> list[str]:
-    """Return the values of :func:`cookie_values` without decoding them."""
+    :param decoded: undo encodeURIComponent.
+    """
     values = []
     for part in header.split(";"):
         found, separator, value = part.partition("=")
         if separator and found.strip() == name and len(value) <= _LONGEST_VALUE:
-            values.append(value.strip().strip('"'))
+            raw = value.strip().strip('"')
+            values.append(_decoded(raw) if decoded else raw)
             if len(values) == _MOST_VALUES:
                 break
     return values

@@ -23,6 +23,7 @@ from ..errors import StoreUnavailable
 from ..stores.base import Lock
 from ..stores.base import Record
 from ..stores.base import Refusal
+from ..stores.base import Store
 from ..stores.base import SupportsLock
 from ..stores.base import SupportsLockedSave
 from ..stores.record_lock import RecordLock
@@ -57,10 +58,11 @@ class RequestStore:
     #: Why the store is left alone for the rest of the request.
     failure: StoreError | None = None
 
-    def __enter__(self) -> None:
-        """Begin a store call; raises the earlier failure, if there was one."""
+    def __enter__(self) -> Store:
+        """Return the store, for one call; raises the earlier failure, if there was one."""
         if self.failure is not None:
             raise self.failure
+        return self.settings.store
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, StoreError) and not isinstance(error, PayloadError):
@@ -76,23 +78,23 @@ class RequestStore:
 
     def load(self, key: str) -> Record | None:
         """Return the record that is there now."""
-        with self:
-            return self.settings.store.load(key)
+        with self as store:
+            return store.load(key)
 
     def create(self, key: str, record: Record) -> bool:
         """Insert the record; False if the key is taken."""
-        with self:
-            return self.settings.store.create(key, record)
+        with self as store:
+            return store.create(key, record)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         """Move the expiry and leave the payload alone; False if the key is gone."""
-        with self:
-            return self.settings.store.touch(key, expires_at)
+        with self as store:
+            return store.touch(key, expires_at)
 
     def delete(self, key: str) -> bool:
         """Remove the record; False if there was none."""
-        with self:
-            return self.settings.store.delete(key)
+        with self as store:
+            return store.delete(key)
 
     def replace(self, key: str, known: Record, record: Record, rebase: Rebase) -> Record:
         """Replace the known record and return what was stored.

@@ -81,8 +81,8 @@ def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Fac
     draft, cookie = copy.draft, copy.draft.cookie.settings
     return Facts(
         # SESSION_GENID may return the browser's own id again; the write then takes another.
-        sent=session._sent_id == copy.id and not copy.regenerated,
-        cookie_sent=session._sent_id is not None or session._sent_line is not None,
+        sent=session._sent.used == copy.id and not copy.regenerated,
+        cookie_sent=session._sent.used is not None or session._sent_line is not None,
         loaded=draft.found is not None,
         regenerated=copy.regenerated,
         changed=draft.had_changed or (body is not None and draft.differs(body)),

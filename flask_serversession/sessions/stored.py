@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import suppress
 from enum import Enum
@@ -30,9 +30,9 @@ from ..stores.base import Record
 from .base import Session
 from .draft import Draft
 from .draft import NoData
-from .locking import lock
 from .policy import stores_on_save
 from .request_store import RequestStore
+from .sent import SentIds
 from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import end
@@ -43,16 +43,7 @@ _LOST = (
     "A session was changed after its response had been made, and the change is lost. Call"
     " session.save() after such a change."
 )
-
-
 _UNREADABLE = "A stored session is unreadable and is treated as absent: %s"
-_AMBIGUOUS = (
-    "A browser sent several signed cookies named %r; the first stored session is used."
-    " This application sets the cookie with Path=%s and %s. Look for one that an earlier"
-    " SESSION_COOKIE_PATH or SESSION_COOKIE_DOMAIN left over, or that another application"
-    " with the same secret sets on this host or a parent domain. A new"
-    " SESSION_COOKIE_NAME leaves it behind."
-)
 
 
 class Fate(Enum):
@@ -69,21 +60,21 @@ class Fate(Enum):
 class StoredSession(Session):
     """The session of one request. Its first use loads it, with one store call at most.
 
-    :mod:`.settle` and :mod:`.locking` are parts of this class in files of their own.
+    :mod:`.settle` is a part of this class in a file of its own.
 
     :param sid: the id of the session; None for the one that the request's cookie names.
     """
 
     accessed: bool
     _fate = Fate.KEPT
-    #: Its response has been made: no cookie can carry a new id any more.
-    _is_settled = False
     #: None until the session is used.
     _store: RequestStore | None = None
+    #: The ids in the request's cookies. The first use looks for them.
+    _sent = SentIds()
+    #: Its response has been made: no cookie can carry a new id any more.
+    _is_settled = False
     #: None until the session is loaded or begun.
     _copy: WorkingCopy | None = None
-    #: The browser's id, if its record could not be read.
-    _unreadable: str | None = None
     #: The cookie of the session that ended, with the attributes that the browser has.
     _ended_cookie: SessionCookie | None = None
     #: The Set-Cookie line of an earlier save, which a later one replaces.
@@ -97,10 +88,8 @@ class StoredSession(Session):
     def __init__(self, settings: Settings, request: RequestInfo, sid: str | None = None) -> None:
         self._settings = settings
         self._request = request
-        #: The signed id in the request's cookie. The first use looks for it.
-        self._sent_id: str | None = sid
-        #: The signed ids in its other cookies of this name: three at most.
-        self._other_ids: list[str] = []
+        if sid is not None:
+            self._sent = SentIds({sid: 0}, sid)
 
     @property
     def id(self) -> str:
@@ -142,7 +131,7 @@ class StoredSession(Session):
 
     def reload(self) -> None:
         copy = self._checked_out()
-        found = self._found(copy.id, self._enter().load(copy.id)) if copy.base else None
+        found = self._found(copy.id, copy.store.load(copy.id)) if copy.base else None
         if found is None or found.draft.is_superseded:
             raise SessionGone("The session is not in the store any more, so it was not reloaded.")
         copy.become(found)
@@ -171,8 +160,26 @@ class StoredSession(Session):
         self._checked_out()
         self._fate = Fate.UNSET
 
-    def lock(self, *, timeout: float = 5.0, ttl: float = 30.0) -> AbstractContextManager[None]:
-        return lock(self, timeout=timeout, ttl=ttl)
+    @contextmanager
+    def lock(self, *, timeout: float = 5.0, ttl: float = 30.0) -> Iterator[None]:
+        sid = self._id_to_lock()
+        if sid is None or self._is_locked:
+            yield  # no other request knows a new session; a nested block needs no second lock
+            return
+        with self._enter().locked(sid, timeout=timeout, ttl=ttl) as renew:
+            with self._telling():
+                self._catch_up()
+            self._is_locked = True
+            try:
+                yield
+            except BaseException:
+                with suppress(SessionError, StoreError):  # the view's own error says more
+                    self._save_under(renew)
+                raise
+            else:
+                self._save_under(renew)
+            finally:
+                self._is_locked = False
 
     @property
     def _data(self) -> dict[str, Any]:
@@ -201,13 +208,7 @@ class StoredSession(Session):
             return "emptied or stored empty"
         if self._fate is Fate.DESTROYED or copy.regenerated:
             return "ended in this request"
-        if self._unreadable is not None:
-            return "the stored record is unreadable"
-        if self._sent_id is not None:
-            return "the cookie's session is not in the store"
-        if self._settings.config.cookie_name in self._request.cookie_header:
-            return "the cookie is not signed with a known secret"
-        return "the browser sent no cookie"
+        return self._sent.why_new(self._request, self._settings)
 
     @property
     def _permanent_lifetime(self) -> float:
@@ -222,32 +223,32 @@ class StoredSession(Session):
         if self._copy is not None:
             return self._copy
         store, found = self._enter(), None
-        sent = [] if self._sent_id is None else [self._sent_id, *self._other_ids]
-        for sid in sent:
+        for sid in self._sent.secrets:
             try:
                 found = self._found(sid, store.load(sid)) or found
             except PayloadError as error:
                 self._log.error(_UNREADABLE, error)
-                self._unreadable = sid
+                self._sent.unreadable = sid
             if found is not None and found.draft.superseded_until is None:
                 break  # a superseded session is used only if there is no other
         if found is None:
             copy = self._begin()
         else:
-            self._copy, self._sent_id, copy = found, found.id, found
+            self._copy, self._sent.used, copy = found, found.id, found
             self._notify(signals.session_loaded)
-        if self._other_ids:
-            self._tell_of_ambiguity(sent)
+        if len(self._sent.secrets) > 1:
+            self._sent.warn_of_several(self._request, self._settings)
+            self._notify(signals.session_ambiguous, ids=list(self._sent.secrets))
         return copy
 
     def _enter(self) -> RequestStore:
         """Return the request's store. The first call looks for the cookies; none loads."""
         if self._store is None:
             settings = self._settings
-            if self._sent_id is None:
+            if not self._sent.secrets:
                 header, name = self._request.cookie_header, settings.config.cookie_name
-                if ids := settings.signer().find(header, name):
-                    self._sent_id, *self._other_ids = ids
+                ids = settings.signer().find(header, name)
+                self._sent = SentIds(ids, next(iter(ids), None))
             self._store = RequestStore(settings)
         return self._store
 
@@ -278,23 +279,22 @@ class StoredSession(Session):
         store, known = self._enter(), None
         if self._copy is None:
             # Whatever the browser's id stands for, it ends.
-            old_id = self._sent_id
+            old_id = self._sent.used
         else:
             # The first one's attributes are those that the browser has.
             self._ended_cookie = self._ended_cookie or self._copy.draft.cookie
-            old_id, known = self._copy.stored or (self._unreadable, None)
+            old_id, known = self._copy.stored or (self._sent.unreadable, None)
         ended = None if old_id is None else end(store, old_id, known)
         if ended is not None:
             self._notify(signals.session_destroyed, id=ended)
-        self._unreadable = None
+        self._sent.unreadable = None
         self._end_others()
         self._begin()
         return old_id
 
     def _end_others(self) -> None:
         """Delete the other sessions that the cookies name: one of them would be the next."""
-        others, self._other_ids = self._other_ids, []
-        for sid in others:
+        for sid in self._sent.take_others():
             ended = end(self._enter(), sid)
             if ended is not None:
                 self._notify(signals.session_destroyed, id=ended)
@@ -317,6 +317,48 @@ class StoredSession(Session):
         copy.write(body, self._notify)
         copy.draft.note_saved()
 
+    def _id_to_lock(self) -> str | None:
+        self._enter()
+        # With several cookies, only the store tells which session is to be locked.
+        copy = self._checked_out() if len(self._sent.secrets) > 1 else self._copy
+        return copy.stored_id if copy else self._sent.used
+
+    def _catch_up(self) -> None:
+        """Catch up with what was stored since the session was loaded.
+
+        :raises SessionConflict: if both sides changed it, and the two are not merged.
+        """
+        copy = self._copy
+        if copy is None or copy.stored_id is None:
+            return
+        seen = copy.draft
+        is_there = copy.refresh(self._notify)
+        if is_there and copy.draft is seen:
+            return
+        if seen.is_modified:
+            self._tell_of_the_end()
+        if not is_there:
+            self._begin()
+
+    def _save_under(self, renew: Callable[[], bool]) -> None:
+        """Store the changes, if the lock is still held."""
+        copy = self._copy
+        if copy is None:
+            return
+        with self._telling():
+            is_changed = copy.draft.is_modified or copy.regenerated
+        if not is_changed or self._fate in (Fate.UNSET, Fate.FAILED):
+            return
+        if copy.draft.is_superseded:
+            return  # what is written under an old id is dropped when the request ends
+        if not renew():
+            self._fail()
+            raise SessionConflict(
+                "The session's lock was lost before the changes under it were stored, so they"
+                " were not. Give the lock a longer ttl, or do less under it."
+            )
+        self.save()
+
     @contextmanager
     def _telling(self) -> Iterator[None]:
         """Note that the application sees an error, which settling need not raise again."""
@@ -325,10 +367,6 @@ class StoredSession(Session):
         except (SessionConflict, SessionSerializationError):
             self._told = True
             raise
-
-    @property
-    def _may_be_saved(self) -> bool:
-        return self._fate not in (Fate.UNSET, Fate.FAILED)
 
     def _fail(self) -> None:
         self._fate = Fate.FAILED
@@ -342,13 +380,6 @@ class StoredSession(Session):
     def _tell_of_the_end(self) -> None:
         logger.info("A session ended while a request used it; the request's changes are dropped.")
         self._notify(signals.session_conflict, outcome="gone")
-
-    def _tell_of_ambiguity(self, ids: list[str]) -> None:
-        self._other_ids = [sid for sid in ids if sid != self._sent_id]
-        cookie = self._request.cookie_options()
-        domain = f"Domain={cookie.domain}" if cookie.domain else "no Domain"
-        self._log.warn(_AMBIGUOUS, self._settings.config.cookie_name, cookie.path, domain)
-        self._notify(signals.session_ambiguous, ids=ids)
 
     @property
     def _reads_empty(self) -> bool:
@@ -365,9 +396,10 @@ class StoredSession(Session):
 
     def _note_change(self) -> None:
         copy = self._checked_out()
-        copy.draft.assigned = True
-        if copy.draft.is_cleared_for_good and copy.draft.data:
-            copy.draft.superseded_until = None  # the new session is not superseded
+        draft = copy.draft
+        draft.assigned = True
+        if draft.cleared and draft.data and draft.is_cleared_for_good:
+            draft.superseded_until = None  # the new session is not superseded
             if copy.base is not None:
                 self._notify(signals.session_regenerated, old_id=copy.change_id())
         if self._is_settled and self._loss is None:

@@ -64,13 +64,13 @@ class TestCookieSigner:
         one, other = signer.sign("one"), signer.sign("other")
         header = f"session={one}; session=unsigned; session={other}; session={one}; theme=dark"
 
-        assert signer.find(header, "session") == ["one", "other"]
-        assert signer.find("theme=dark", "session") == []
+        assert list(signer.find(header, "session")) == ["one", "other"]
+        assert signer.find("theme=dark", "session") == {}
 
     def test_it_finds_four_values_at_most(self, signer: CookieSigner) -> None:
         header = "; ".join(f"session={signer.sign(sid)}" for sid in "abcdef")
 
-        assert signer.find(header, "session") == ["a", "b", "c", "d"]
+        assert list(signer.find(header, "session")) == ["a", "b", "c", "d"]
 
     def test_only_one_base64_spelling_of_a_signature_verifies(self, signer: CookieSigner) -> None:
         """43 characters hold 258 bits and a signature has 256, so there are four spellings."""
