@@ -43,7 +43,7 @@ class SavePolicy(NamedTuple):
     touch: Literal["accessed", "always"] = "accessed"
     destroy_empty: bool = True
     clear_cookie: bool = True
-    #: A change of ``session.cookie`` counts as a change of the session.
+    #: A change of ``session.cookie``, of its configuration or of the secret reaches the browser.
     cookie_counts: bool = True
 
     @property
@@ -65,6 +65,9 @@ class Config:
     secret: Secrets | None = field(repr=False)
     cookie_name: str
     cookie: CookieOptions
+    #: The attributes that replace stored ones; None in the express profile, where stored ones
+    #: win, and with ``SESSION_COOKIE_OPTIONS``, which may depend on the request.
+    renewed_cookie: CookieOptions | None
     #: ``SESSION_COOKIE_OPTIONS``: returns the cookie attributes for a request.
     cookie_per_request: Callable[[Any], Mapping[str, Any]] | None
     #: ``SESSION_GENID``: returns a new id for a request.
@@ -92,8 +95,11 @@ class Config:
             if values.get(option.field) is None:
                 values[option.field] = option.read(config, profile)
         _check_grace(values, config)
+        cookie = CookieOptions(**_take(values, "cookie."))
+        is_renewed = profile == "flask" and values["cookie_per_request"] is None
         return cls(
-            cookie=CookieOptions(**_take(values, "cookie.")),
+            cookie=cookie,
+            renewed_cookie=cookie if is_renewed else None,
             policy=SavePolicy(**_take(values, "policy.")),
             **values,
         )

@@ -22,6 +22,7 @@ from .attributes import check_path
 from .attributes import check_priority
 from .attributes import check_samesite
 from .options import CookieOptions
+from .renewal import deviations
 
 #: Returns the current time in milliseconds since 1970.
 Clock = Callable[[], int]
@@ -42,8 +43,9 @@ def system_clock() -> int:
 class SessionCookie:
     """The cookie of one session; ``session.cookie``.
 
-    Changes are stored with the session. A loaded session keeps the attributes it was
-    stored with, even if the configuration has changed since.
+    Changes are stored with the session. In the flask profile the configured Secure,
+    HttpOnly, SameSite, Partitioned and Domain replace those that a session was stored with,
+    unless the application chose another value for this session. All else is kept as stored.
     """
 
     __slots__ = (
@@ -55,6 +57,7 @@ class SessionCookie:
         "_priority",
         "_samesite",
         "httponly",
+        "is_renewed",
         "partitioned",
         "secure",
     )
@@ -63,9 +66,12 @@ class SessionCookie:
     httponly: bool
     partitioned: bool | None
     _original_max_age: Expiry
+    #: The configuration gave it other attributes than it was stored with.
+    is_renewed: bool
 
     def __init__(self, options: CookieOptions, clock: Clock = system_clock) -> None:
         self._clock = clock
+        self.is_renewed = False
         self._path = options.path
         self._domain = options.domain
         self._samesite = options.samesite
@@ -77,11 +83,15 @@ class SessionCookie:
         self._live_for(options.max_age)
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], clock: Clock) -> SessionCookie:
+    def from_document(
+        cls, document: Mapping[str, Any], clock: Clock, options: CookieOptions | None = None
+    ) -> SessionCookie:
         """Return the cookie that was stored as this JSON object.
 
         Invalid members are ignored, so that one bad row does not lock its user out.
         express-session answers 500.
+
+        :param options: their protective attributes replace those that were not chosen.
         """
         cookie = cls.__new__(cls)
         cookie._clock = clock
@@ -98,10 +108,16 @@ class SessionCookie:
         cookie.partitioned = None if partitioned is None else bool(partitioned)
         cookie._original_max_age = None if age is None else _stored_age(age)
         cookie._expires = None if expires is None else _stored_expires(expires)
+        cookie.is_renewed = False
+        if options is not None and cookie._deviates_from(options):
+            cookie._renew(options, get("chosen"))
         return cookie
 
-    def to_document(self) -> dict[str, Any]:
-        """Return the JSON object that express-session stores, members in the same order."""
+    def to_document(self, options: CookieOptions | None = None) -> dict[str, Any]:
+        """Return the JSON object that express-session stores, members in the same order.
+
+        :param options: a further member, ``chosen``, names the attributes that differ.
+        """
         document: dict[str, Any] = {"originalMaxAge": self._original_max_age}
         if self.partitioned is not None:
             document["partitioned"] = self.partitioned
@@ -116,6 +132,10 @@ class SessionCookie:
         document["path"] = self._path
         if self._samesite is not None:
             document["sameSite"] = self._samesite
+        if options is not None and self._deviates_from(options):
+            chosen = list(deviations(self, options))
+            if chosen:
+                document["chosen"] = chosen
         return document
 
     @property
@@ -259,6 +279,16 @@ class SessionCookie:
             self._live_for(self._original_max_age)
         else:
             self._expires = self._original_max_age
+
+    def _deviates_from(self, options: CookieOptions) -> bool:
+        ours = (self.secure, self.httponly, self._samesite, self.partitioned, self._domain)
+        return ours != options.protective
+
+    def _renew(self, options: CookieOptions, chosen: object) -> None:
+        for member, attribute in deviations(self, options).items():
+            if not isinstance(chosen, list) or member not in chosen:
+                setattr(self, attribute, getattr(options, attribute))
+                self.is_renewed = True
 
     def _live_for(self, milliseconds: int | None) -> None:
         self._original_max_age = milliseconds

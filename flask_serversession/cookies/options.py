@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Literal
 
 from .attributes import check_domain
@@ -30,8 +31,12 @@ class CookieOptions:
     partitioned: bool | None = None
     priority: str | None = None
     max_age: int | None = None
+    #: The attributes that protect the cookie, to be compared at once.
+    protective: tuple[object, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        protective = (self.secure, self.httponly, self.samesite, self.partitioned, self.domain)
+        object.__setattr__(self, "protective", protective)
         check_path(self.path)
         check_domain(self.domain)
         check_samesite_option(self.samesite)

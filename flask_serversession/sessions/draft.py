@@ -37,8 +37,8 @@ class Draft:
     cookie: SessionCookie
     #: The cookie's attributes as they were found.
     cookie_found: tuple[object, ...]
-    #: The cookie's attributes as the store has them.
-    cookie_stored: tuple[object, ...]
+    #: The cookie's attributes as the store has them; None if the configuration has others.
+    cookie_stored: tuple[object, ...] | None
     #: The payload that was read; None for a new session.
     found: bytes | None = None
     #: How many members the data had then.
@@ -72,7 +72,8 @@ class Draft:
         :raises PayloadError: if it is not a session.
         """
         document, data = settings.serializer.decompose(record.payload)
-        cookie = SessionCookie.from_document(document, settings.clock)
+        renewed = settings.config.renewed_cookie
+        cookie = SessionCookie.from_document(document, settings.clock, renewed)
         if record.expires_at is not None:
             cookie.follow((record.expires_at - EPOCH) // MILLISECOND)
         attributes = cookie.settings
@@ -81,7 +82,7 @@ class Draft:
             data,
             cookie,
             attributes,
-            attributes,
+            None if cookie.is_renewed else attributes,
             found=record.payload,
             size=len(data),
             superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
@@ -153,7 +154,8 @@ class Draft:
 
     def record(self, body: bytes) -> Record:
         """Return the record to store: the cookie, and the data dumped as ``body``."""
-        payload = self.settings.serializer.compose(self.cookie.to_document(), body)
+        document = self.cookie.to_document(self.settings.config.renewed_cookie)
+        payload = self.settings.serializer.compose(document, body)
         return Record(payload, self.ends())
 
     def ends(self) -> datetime:
@@ -173,7 +175,8 @@ class Draft:
         resolve = settings.config.resolve
         self.data = merge(before, there, self.data, same=self._are_stored_alike, resolve=resolve)
         if self.cookie.settings == self.cookie_found:
-            self.cookie = SessionCookie.from_document(their_cookie, settings.clock)
+            renewed = settings.config.renewed_cookie
+            self.cookie = SessionCookie.from_document(their_cookie, settings.clock, renewed)
             self.cookie.reset_max_age()
             self.cookie_found = self.cookie_stored = self.cookie.settings
         return self.record(self.dump())

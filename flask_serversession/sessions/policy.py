@@ -78,6 +78,9 @@ class Facts(NamedTuple):
     cleared: bool = False
     #: It has a new id, and can only be read under this one.
     superseded: bool = False
+    #: The browser's cookie has a fallback secret's signature, or attributes that the
+    #: configuration has replaced.
+    outdated: bool = False
 
 
 NOTHING = Decision(StoreAction.NONE, CookieAction.NONE)
@@ -113,14 +116,6 @@ def decide_after_a_failure(*, regenerated: bool, stored: bool) -> CookieAction:
     already stored under a new id does the browser get that one.
     """
     return CookieAction.SET if regenerated and stored else CookieAction.NONE
-
-
-def stores_on_save(*, is_new: bool, is_empty: bool, ended: bool, policy: SavePolicy) -> bool:
-    """Return whether ``session.save()`` stores anything: a new, empty session may not be.
-
-    :param ended: whether it follows one that was destroyed. Its cookie would not be sent.
-    """
-    return not (is_new and is_empty and (ended or policy.destroy_empty))
 
 
 def _end(facts: Facts) -> StoreAction:
@@ -173,10 +168,21 @@ def _cookie_counts(facts: Facts, policy: SavePolicy) -> bool:
     return policy.cookie_counts and facts.cookie_changed and facts.loaded
 
 
+def _was_saved(facts: Facts, policy: SavePolicy) -> bool:
+    # express stores a new, empty session on save() and sends no cookie for it.
+    return policy.cookie_counts and facts.saved is not None and facts.stored
+
+
+def _is_outdated(facts: Facts, policy: SavePolicy) -> bool:
+    return policy.cookie_counts and facts.outdated and facts.used
+
+
 def _cookie_action(facts: Facts, policy: SavePolicy, store: StoreAction) -> CookieAction:
     if not facts.sent:
-        send = policy.save_uninitialized or _is_modified(facts, policy)
-    elif _cookie_counts(facts, policy):
+        send = (
+            policy.save_uninitialized or _is_modified(facts, policy) or _was_saved(facts, policy)
+        )
+    elif _cookie_counts(facts, policy) or _is_outdated(facts, policy):
         send = True
     elif policy.rolling is None:
         send = facts.expires and (store is not StoreAction.NONE or facts.saved is not None)

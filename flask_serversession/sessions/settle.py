@@ -98,6 +98,7 @@ def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Fac
         stored=copy.base is not None,
         cleared=draft.cleared,
         superseded=draft.superseded_until is not None,
+        outdated=draft.cookie.is_renewed or session._sent.secrets.get(copy.id, 0) > 0,
     )
 
 

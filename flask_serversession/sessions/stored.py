@@ -30,7 +30,6 @@ from ..stores.base import Record
 from .base import Session
 from .draft import Draft
 from .draft import NoData
-from .policy import stores_on_save
 from .request_store import RequestStore
 from .sent import SentIds
 from .settings import RequestInfo
@@ -306,14 +305,9 @@ class StoredSession(Session):
                 "A new session cannot be saved once its response has been made: no cookie"
                 " could carry its id. Write to the session before the response starts."
             )
-        stores = stores_on_save(
-            is_new=copy.stored_id is None,
-            is_empty=body == EMPTY,
-            ended=self._fate is Fate.DESTROYED,
-            policy=self._settings.config.policy,
-        )
-        if not stores:
-            return
+        is_new = copy.stored_id is None
+        if is_new and body == EMPTY and self._fate is Fate.DESTROYED:
+            return  # nothing is left to store, and its cookie is removed
         copy.write(body, self._notify)
         copy.draft.note_saved()
 

@@ -233,10 +233,14 @@ class TestSetCookie:
 
         assert attributes_of(line) == attributes_of(later) == "Path=/; HttpOnly; SameSite=Lax"
 
-    def test_stored_attributes_win_over_a_changed_config(self, make_app: MakeApp) -> None:
-        before = browser_of(make_app())
+    def test_express_prefers_stored_attributes_to_a_changed_config(
+        self, make_app: MakeApp
+    ) -> None:
+        express = {"SESSION_PROFILE": "express"}
+        before = browser_of(make_app(**express))
         before.run(write)
-        browser = browser_of(make_app(SESSION_COOKIE_SAMESITE="lax", SESSION_ROLLING=True))
+        app = make_app(SESSION_COOKIE_SAMESITE="lax", SESSION_ROLLING=True, **express)
+        browser = browser_of(app)
         browser.hold(before.sid or "")
 
         [line] = cookie_lines(browser.run(lambda: None))

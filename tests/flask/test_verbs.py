@@ -474,10 +474,39 @@ class TestSave:
         assert store.calls == ["create"]
         assert browser.data() == {"user": "ada"}
 
-    def test_an_empty_new_session_is_not_created(self, app: Flask, store: CountingStore) -> None:
-        browser_of(app).run(lambda: session.save())
+    def test_an_empty_new_session_is_stored_and_its_cookie_sent(
+        self, browser: Browser, memory: MemoryStore
+    ) -> None:
+        sids = []
 
-        assert store.calls == []
+        def save_and_note_the_id() -> None:
+            session.save()
+            sids.append(session.id)
+
+        browser.run(save_and_note_the_id)
+
+        assert [browser.sid] == sids == [*memory.keys()]
+
+    def test_express_sends_no_cookie_for_an_empty_new_session(
+        self, make_browser: MakeBrowser, memory: MemoryStore
+    ) -> None:
+        browser = make_browser(SESSION_PROFILE="express", SESSION_SAVE_UNINITIALIZED=False)
+        browser.run(lambda: session.save())
+
+        assert memory.count() == 1
+        assert browser.sid is None
+
+    def test_nothing_is_stored_after_a_destroy_unless_there_are_new_data(
+        self, browser: Browser, memory: MemoryStore
+    ) -> None:
+        def destroy_and_save() -> None:
+            session.destroy()
+            session.save()
+
+        browser.run(lambda: session.update(user="ada"))
+        browser.run(destroy_and_save)
+
+        assert memory.count() == 0
 
     def test_saving_after_a_logout_elsewhere_raises(
         self, browser: Browser, memory: MemoryStore

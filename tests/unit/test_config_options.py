@@ -16,8 +16,8 @@ from flask_serversession.config.options import OPTIONS
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
 
-#: Set by the profile, not by a key.
-WITHOUT_A_KEY = {"policy.cookie_counts"}
+#: Derived from the profile and other keys.
+WITHOUT_A_KEY = {"policy.cookie_counts", "cookie.protective", "renewed_cookie"}
 
 
 def names_of(kind: Any, prefix: str = "") -> set[str]:

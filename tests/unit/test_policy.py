@@ -16,7 +16,6 @@ from flask_serversession.sessions.policy import Decision
 from flask_serversession.sessions.policy import Facts
 from flask_serversession.sessions.policy import NOTHING
 from flask_serversession.sessions.policy import StoreAction
-from flask_serversession.sessions.policy import stores_on_save
 
 SET, CLEAR, NO_COOKIE = CookieAction.SET, CookieAction.CLEAR, CookieAction.NONE
 WRITE, TOUCH, DESTROY = StoreAction.WRITE, StoreAction.TOUCH, StoreAction.DESTROY
@@ -624,25 +623,12 @@ def test_after_a_failure_the_browser_gets_only_a_new_id_that_is_stored(
     assert decide_after_a_failure(regenerated=regenerated, stored=stored) is cookie
 
 
-@pytest.mark.parametrize(("is_new", "is_empty"), [*product(BOOLS, BOOLS)])
-def test_save_stores_all_but_a_new_session_without_data(*, is_new: bool, is_empty: bool) -> None:
-    stores = stores_on_save(is_new=is_new, is_empty=is_empty, ended=False, policy=FLASK)
+@pytest.mark.parametrize("used", BOOLS)
+def test_an_outdated_cookie_is_sent_again_when_the_session_is_used(*, used: bool) -> None:
+    facts = FOUND._replace(outdated=True, used=used, stale=False)
 
-    assert stores is not (is_new and is_empty)
-
-
-@pytest.mark.parametrize(("is_new", "is_empty"), [*product(BOOLS, BOOLS)])
-def test_save_stores_every_session_where_empty_ones_are_kept(
-    *, is_new: bool, is_empty: bool
-) -> None:
-    assert stores_on_save(is_new=is_new, is_empty=is_empty, ended=False, policy=express())
-
-
-@pytest.mark.parametrize("is_empty", BOOLS)
-def test_save_stores_nothing_after_a_destroy_unless_there_are_new_data(*, is_empty: bool) -> None:
-    stores = stores_on_save(is_new=True, is_empty=is_empty, ended=True, policy=express())
-
-    assert stores is not is_empty
+    assert decide(facts, FLASK).cookie is (SET if used else NO_COOKIE)
+    assert decide(facts, express()).cookie is NO_COOKIE
 
 
 @pytest.mark.parametrize(
