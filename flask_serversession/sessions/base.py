@@ -182,6 +182,7 @@ class Session(SessionMixin):
         stored may be destroyed too.
 
         :raises StoreError: if the store failed. Nothing has changed then.
+        :raises SessionConflict: if other requests kept changing the session, 64 times in a row.
         """
 
     @abstractmethod
@@ -197,7 +198,8 @@ class Session(SessionMixin):
     def save(self) -> None:
         """Write the session now, not at the end of the request.
 
-        For streamed responses and long requests.
+        For streamed responses and long requests. A new session is stored and its cookie sent
+        even if it is empty; in the express profile the cookie is not.
 
         :raises SessionGone: if another request ended the session. It is not stored again.
         :raises SessionConflict: if another request changed it, and ``SESSION_CONCURRENCY`` is
