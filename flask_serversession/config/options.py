@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ast import literal_eval
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePath
@@ -86,7 +87,8 @@ class Option:
             refusal = f"{self.key} must be {self.parser.allowed}; it is {shown}."
             return refusal + self._hint(value)
         if value is None or isinstance(value, (str, int, float, timedelta)):
-            shown = repr(value)
+            with suppress(ValueError):  # an int of more digits than Python prints
+                shown = repr(value)
         return f"{self.key} is {shown}; it must be {self.parser.allowed}.{self._hint(value)}"
 
     def _hint(self, value: Any) -> str:
