@@ -41,6 +41,7 @@ from .parsers import SECRETS
 from .parsers import SECURE
 from .parsers import STORE
 from .parsers import STORE_OPTIONS
+from .parsers import TYPES
 
 _SAME: Final = object()
 _UNSET: Final = object()
@@ -173,6 +174,7 @@ OPTIONS: Final = (
         function("key, base, theirs and mine that returns the value to keep", default=keep_mine),
         None,
     ),
+    Option("SESSION_TYPES", "types", TYPES, ()),
     Option("SESSION_REGENERATE_GRACE", "regenerate_grace", AGE_OR_ZERO, timedelta(seconds=5), 0),
     Option("SESSION_STORE_ERROR", "store_error", choice("raise", "null"), "raise"),
 )

@@ -1,4 +1,4 @@
-"""How one value of each type that only Python has is written as JSON, and read again."""
+"""How a value of one type is written as JSON, and read again."""
 
 from __future__ import annotations
 
@@ -7,20 +7,37 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from dataclasses import field
 from datetime import date
 from datetime import datetime
 from datetime import time
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from types import NoneType
 from typing import Any
 from typing import Final
+from typing import Generic
 from typing import NamedTuple
+from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from ..errors import ConfigError
+
+T = TypeVar("T")
+
+#: The tag of a dict that looks like a tagged value.
+ESCAPED = " escaped"
+#: The member of a tagged value that holds its signature.
+SEAL = " seal"
+_TAGS_OF_CONTAINERS = frozenset({" tuple", " set", " frozenset", " dict", ESCAPED, SEAL})
+_KINDS_WITHOUT_A_FORM = frozenset({NoneType, bool, str, list, dict, tuple, set, frozenset})
+#: A tag that an application may choose.
+_TAG = re.compile("[A-Za-z][A-Za-z0-9._-]*")
 #: Python refuses to print an int of more than 4300 digits (CVE-2020-10735).
 _TOO_LARGE = 10**4300
 _HEXADECIMAL = re.compile("-?0x[0-9a-f]+")
@@ -48,6 +65,11 @@ class Form(NamedTuple):
     takes: type
     #: Returns the value. What it raises is an error of what is in the tag.
     read: Callable[[Any], Any]
+
+
+def is_tag(value: dict[str, Any]) -> bool:
+    """Return whether an object of plain JSON is a tagged value."""
+    return len(value) == 1 and next(iter(value)).startswith(" ")
 
 
 def text_of(value: str) -> str:
@@ -163,3 +185,63 @@ FORMS: Final = (
     ),
     Form(" decimal", Decimal, Decimal, str, str, Decimal),
 )
+
+
+_TAGS = _TAGS_OF_CONTAINERS.union(form.tag for form in FORMS)
+_KINDS = _KINDS_WITHOUT_A_FORM.union(form.kind for form in FORMS)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionType(Generic[T]):
+    """A type that an application's sessions can hold, for the config key ``SESSION_TYPES``.
+
+    A value is stored as an object of JSON with a single key, which is a space and the tag. It
+    is refused unless ``from_json`` returns an equal one. So is an instance of a subclass,
+    which can have a ``SessionType`` of its own.
+
+    :param tag: names the type in stored sessions: letters, digits, dots, hyphens and
+        underscores. The package never uses a tag with a dot itself.
+    :param kind: the class. Its instances are compared with ``==``.
+    :param to_json: returns what to store for a value: anything that a session can hold.
+    :param from_json: returns the value for what ``to_json`` returned.
+    :raises ConfigError: if sessions have this tag or hold this class already.
+    """
+
+    tag: str
+    kind: type[T]
+    to_json: Callable[[T], Any]
+    from_json: Callable[[Any], T]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tag, str) or not _TAG.fullmatch(self.tag):
+            raise ConfigError(
+                f"The tag of a SessionType is {self.tag!r}; it must be letters, digits, dots,"
+                " hyphens and underscores, and begin with a letter."
+            )
+        if f" {self.tag}" in _TAGS:
+            raise ConfigError(
+                f"The tag of a SessionType is {self.tag!r}, which is one of this package's."
+                f" Choose another one, such as {'app.' + self.tag!r}."
+            )
+        if not isinstance(self.kind, type) or self.kind in _KINDS:
+            raise ConfigError(
+                f"The SessionType {self.tag!r} must be for a class that sessions cannot hold"
+                " already."
+            )
+        if not callable(self.to_json) or not callable(self.from_json):
+            raise ConfigError(
+                f"The SessionType {self.tag!r} needs functions for to_json and from_json."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownValue:
+    """A stored value that this process cannot read. It is stored again unchanged.
+
+    ``SESSION_TYPES`` has no type with its tag, or ``from_json`` failed or returned another type.
+    """
+
+    #: The tag of its type.
+    tag: str
+    #: What is stored under the tag.
+    json: str = field(repr=False)

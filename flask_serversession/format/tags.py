@@ -1,7 +1,6 @@
-"""Python's own types as plain JSON: an object whose single key starts with a space.
+"""Writes what a session holds as plain JSON: which values get a tag, and where they stand.
 
-Here are the containers, and what may stand where. :mod:`.forms` has the types of values that
-contain no others.
+:mod:`.untag` reads it again. :mod:`.forms` has the types of values that contain no others.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -16,44 +16,23 @@ from functools import partial
 from typing import Any
 from typing import NamedTuple
 
-from ..errors import PayloadError
 from ..errors import SessionSerializationError
+from .forms import ESCAPED
 from .forms import FLOAT
 from .forms import Form
 from .forms import FORMS
 from .forms import INT
+from .forms import is_tag
+from .forms import SessionType
 from .forms import text_of
+from .forms import UnknownValue
 from .forms import Unstorable
+from .untag import Untagger
 
 #: How deep the JSON of a session may be nested. Python's own limit depends on its version.
 MAX_DEPTH = 100
-#: The tag of a dict that looks like a tagged value.
-ESCAPED = " escaped"
 #: What JSON's readers keep as an int.
 INT64 = range(-(2**63), 2**64)
-
-
-def tag_members(data: Mapping[str, Any]) -> dict[str, object]:
-    """Return the plain JSON for what a session holds.
-
-    :raises SessionSerializationError: naming the value that has no stored form.
-    """
-    tagged = {_text(key, "session key"): tag(key, value) for key, value in data.items()}
-    if len(tagged) != len(data):
-        raise _refused("session", data, "two of its keys have the same text")
-    return tagged
-
-
-def tag(key: str, value: Any) -> object:
-    """Return the plain JSON for what the session has under a key.
-
-    :raises SessionSerializationError: if a value cannot be stored; the message names it.
-    """
-    path = f"session[{key!r}]"
-    try:
-        return _tag(value, path, 1)
-    except RecursionError:
-        raise too_deep(path) from None
 
 
 def too_deep(path: str) -> SessionSerializationError:
@@ -64,29 +43,65 @@ def too_deep(path: str) -> SessionSerializationError:
     )
 
 
-def _tag(value: Any, path: str, depth: int) -> object:
-    """Return a value of plain JSON for this one; ``path`` is for the error's text."""
-    if depth > MAX_DEPTH:
-        raise RecursionError
-    if value is None or value is True or value is False:
-        return value
-    try:
-        # Not isinstance(), which believes a proxy.
-        kind = type(value)
-        for base in kind.__mro__:
-            writer = _WRITERS.get(base)
-            if writer is not None:
-                plain = value if kind is base else _as_base(writer.plain, value)
-                return writer.write(plain, path, depth + 1)
-        if callable(getattr(value, "__html__", None)):
-            return {" markup": text_of(str(value.__html__()))}
-        raise Unstorable("which a session cannot hold")
-    except Unstorable as error:
-        raise _refused(path, value, str(error)) from None
+class Tags:
+    """Turns what a session holds into plain JSON, and back.
+
+    :param types: the application's own types.
+    """
+
+    def __init__(self, types: Collection[SessionType[Any]] = ()) -> None:
+        self._writers = _WRITERS | {
+            own.kind: _Writer(None, partial(_tag_own, own)) for own in types
+        }
+        #: Returns what was tagged.
+        self.untag = Untagger(types).untag
+
+    def tag_members(self, data: Mapping[str, Any]) -> dict[str, object]:
+        """Return the plain JSON for what a session holds.
+
+        :raises SessionSerializationError: naming the value that has no stored form.
+        """
+        tagged = {_text(key, "session key"): self.tag(key, value) for key, value in data.items()}
+        if len(tagged) != len(data):
+            raise _refused("session", data, "two of its keys have the same text")
+        return tagged
+
+    def tag(self, key: str, value: Any) -> object:
+        """Return the plain JSON for what the session has under a key.
+
+        :raises SessionSerializationError: if a value cannot be stored; the message names it.
+        """
+        path = f"session[{key!r}]"
+        try:
+            return self._tag(value, path, 1)
+        except RecursionError:
+            raise too_deep(path) from None
+
+    def _tag(self, value: Any, path: str, depth: int) -> object:
+        """Return a value of plain JSON for this one; ``path`` is for the error's text."""
+        if depth > MAX_DEPTH:
+            raise RecursionError
+        if value is None or value is True or value is False:
+            return value
+        try:
+            # Not isinstance(), which believes a proxy.
+            kind = type(value)
+            for base in kind.__mro__:
+                writer = self._writers.get(base)
+                if writer is not None:
+                    plain = value if kind is base else _as_base(writer.plain, value)
+                    return writer.write(self, plain, path, depth + 1)
+            if callable(getattr(value, "__html__", None)):
+                return {" markup": text_of(str(value.__html__()))}
+            raise Unstorable("which a session cannot hold")
+        except Unstorable as error:
+            raise _refused(path, value, str(error)) from error.__cause__
 
 
-def _as_base(plain_of: Callable[[Any], Any], value: Any) -> Any:
+def _as_base(plain_of: Callable[[Any], Any] | None, value: Any) -> Any:
     """Return an instance of a subclass as one of its base, if the two are equal."""
+    if plain_of is None:
+        raise Unstorable("a subclass of a type in SESSION_TYPES, and not in it itself")
     with suppress(Exception):
         plain = plain_of(value)
         if _are_equal(plain, value) or (plain != plain and value != value):
@@ -118,40 +133,60 @@ def _text(text: str, path: str) -> str:
         raise _refused(path, text, str(error)) from None
 
 
-def _tag_str(value: str, path: str, depth: int) -> object:
+def _tag_str(tags: Tags, value: str, path: str, depth: int) -> object:
     return text_of(value)
 
 
-def _tag_int(value: int, path: str, depth: int) -> object:
+def _tag_int(tags: Tags, value: int, path: str, depth: int) -> object:
     return value if value in INT64 else {INT.tag: INT.write(value)}
 
 
-def _tag_float(value: float, path: str, depth: int) -> object:
+def _tag_float(tags: Tags, value: float, path: str, depth: int) -> object:
     return value if math.isfinite(value) else {FLOAT.tag: FLOAT.write(value)}
 
 
-def _tag_form(form: Form, value: Any, path: str, depth: int) -> object:
+def _tag_form(form: Form, tags: Tags, value: Any, path: str, depth: int) -> object:
     return {form.tag: form.write(value)}
 
 
-def _tag_list(value: list[Any], path: str, depth: int) -> list[object]:
-    return [_tag(item, f"{path}[{index}]", depth) for index, item in enumerate(value)]
+def _tag_own(own: SessionType[Any], tags: Tags, value: Any, path: str, depth: int) -> object:
+    inner = tags._tag(_result(own.to_json, value), path, depth)
+    back = _result(own.from_json, tags.untag(inner))
+    with suppress(Exception):
+        if type(back) is own.kind and (back == value or (back != back and value != value)):
+            return {f" {own.tag}": inner}
+    raise Unstorable("which does not equal what from_json returns for it")
 
 
-def _tag_tuple(value: tuple[Any, ...], path: str, depth: int) -> object:
-    return {" tuple": _tag_list(list(value), path, depth)}
+def _result(function: Callable[[Any], Any], argument: Any) -> Any:
+    try:
+        return function(argument)
+    except Exception as error:
+        raise Unstorable(f"whose SessionType raised {type(error).__name__}") from error
 
 
-def _tag_dict(value: dict[Any, Any], path: str, depth: int) -> object:
+def _tag_unknown(tags: Tags, value: UnknownValue, path: str, depth: int) -> object:
+    return {f" {value.tag}": json.loads(value.json)}
+
+
+def _tag_list(tags: Tags, value: list[Any], path: str, depth: int) -> list[object]:
+    return [tags._tag(item, f"{path}[{index}]", depth) for index, item in enumerate(value)]
+
+
+def _tag_tuple(tags: Tags, value: tuple[Any, ...], path: str, depth: int) -> object:
+    return {" tuple": _tag_list(tags, list(value), path, depth)}
+
+
+def _tag_dict(tags: Tags, value: dict[Any, Any], path: str, depth: int) -> object:
     if not all(issubclass(type(key), str) for key in value):
         return {
             " dict": [
-                [_tag(key, f"{path} key", depth), _tag(item, f"{path}[{key!r}]", depth)]
+                [tags._tag(key, f"{path} key", depth), tags._tag(item, f"{path}[{key!r}]", depth)]
                 for key, item in value.items()
             ]
         }
     tagged = {
-        _text(key, f"{path} key"): _tag(item, f"{path}[{key!r}]", depth)
+        _text(key, f"{path} key"): tags._tag(item, f"{path}[{key!r}]", depth)
         for key, item in value.items()
     }
     if len(tagged) != len(value):
@@ -159,9 +194,9 @@ def _tag_dict(value: dict[Any, Any], path: str, depth: int) -> object:
     return {ESCAPED: tagged} if is_tag(tagged) else tagged
 
 
-def _tag_set(value: set[Any] | frozenset[Any], path: str, depth: int) -> object:
+def _tag_set(tags: Tags, value: set[Any] | frozenset[Any], path: str, depth: int) -> object:
     # Sorted by what is written, so that equal sets are equal bytes.
-    items = sorted((_tag(item, f"{path}{{…}}", depth) for item in value), key=_sort_key)
+    items = sorted((tags._tag(item, f"{path}{{…}}", depth) for item in value), key=_sort_key)
     return {" frozenset" if isinstance(value, frozenset) else " set": items}
 
 
@@ -172,9 +207,9 @@ def _sort_key(tagged: object) -> str:
 class _Writer(NamedTuple):
     """How values of a type are written."""
 
-    #: Returns an instance of a subclass as one of the type itself.
-    plain: Callable[[Any], Any]
-    write: Callable[[Any, str, int], object]
+    #: Returns an instance of a subclass as one of the type itself. None refuses it.
+    plain: Callable[[Any], Any] | None
+    write: Callable[[Tags, Any, str, int], object]
 
 
 _WRITERS: dict[type, _Writer] = {
@@ -187,61 +222,5 @@ _WRITERS: dict[type, _Writer] = {
     tuple: _Writer(tuple, _tag_tuple),
     set: _Writer(set, _tag_set),
     frozenset: _Writer(frozenset, _tag_set),
-}
-
-
-def is_tag(value: dict[str, Any]) -> bool:
-    """Return whether an object of plain JSON is a tagged value."""
-    return len(value) == 1 and next(iter(value)) in _READERS
-
-
-def untag(value: Any) -> Any:
-    """Return what was tagged.
-
-    :raises PayloadError: if a tag holds anything that :func:`tag` does not write.
-    """
-    try:
-        return _untag(value)
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError):
-        # Not kept as the cause: its message quotes the value.
-        raise PayloadError("A stored session has a tagged value that is malformed.") from None
-
-
-def _untag(value: Any) -> Any:
-    if type(value) is list:
-        return [_untag(item) for item in value]
-    if type(value) is not dict:
-        return value
-    if not is_tag(value):
-        return _untag_escaped(value)
-    [(name, inner)] = value.items()
-    reader = _READERS[name]
-    if type(inner) is not reader.takes:
-        raise TypeError
-    return reader.read(inner)
-
-
-def _untag_escaped(plain: dict[str, Any]) -> dict[str, Any]:
-    return {key: _untag(item) for key, item in plain.items()}
-
-
-def _untag_dict(pairs: list[Any]) -> dict[Any, Any]:
-    return {_untag(key): _untag(item) for key, item in pairs}
-
-
-class _Reader(NamedTuple):
-    """How a tagged value is read."""
-
-    #: The type of what is in the tag.
-    takes: type
-    read: Callable[[Any], Any]
-
-
-_READERS: dict[str, _Reader] = {
-    **{form.tag: _Reader(form.takes, form.read) for form in FORMS},
-    " tuple": _Reader(list, lambda items: tuple(map(_untag, items))),
-    " set": _Reader(list, lambda items: set(map(_untag, items))),
-    " frozenset": _Reader(list, lambda items: frozenset(map(_untag, items))),
-    " dict": _Reader(list, _untag_dict),
-    ESCAPED: _Reader(dict, _untag_escaped),
+    UnknownValue: _Writer(None, _tag_unknown),
 }

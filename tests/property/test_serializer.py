@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flask_serversession.errors import PayloadError
 from flask_serversession.format.serializer import TypedJSON
-from flask_serversession.format.tags import _READERS
+from flask_serversession.format.untag import _READERS
 
 from .values import anything_written
 from .values import plain_sessions

@@ -124,7 +124,7 @@ class LazyString:
         pytest.param({(1, 2): 3}, '{" dict":[[{" tuple":[1,2]},3]]}', id="dict of tuples"),
         pytest.param({" tuple": [1]}, '{" escaped":{" tuple":[1]}}', id="looks like a tag"),
         pytest.param({" escaped": 1}, '{" escaped":{" escaped":1}}', id="looks escaped"),
-        pytest.param({" other": 1}, '{" other":1}', id="almost looks like a tag"),
+        pytest.param({" other": 1}, '{" escaped":{" other":1}}', id="looks like a type's tag"),
         pytest.param({" int": 1, "b": 2}, '{" int":1,"b":2}', id="too large for a tag"),
         pytest.param('{" tuple":[1]}', r'"{\" tuple\":[1]}"', id="a str that looks like a tag"),
         pytest.param("\ud800", r'"\ud800"', id="a lone surrogate"),
