@@ -37,7 +37,7 @@ SEAL = " seal"
 _TAGS_OF_CONTAINERS = frozenset({" tuple", " set", " frozenset", " dict", ESCAPED, SEAL})
 _KINDS_WITHOUT_A_FORM = frozenset({NoneType, bool, str, list, dict, tuple, set, frozenset})
 #: A tag that an application may choose.
-_TAG = re.compile("[A-Za-z][A-Za-z0-9._-]*")
+_TAG = re.compile("[A-Za-z][A-Za-z0-9_-]*")
 #: Python refuses to print an int of more than 4300 digits (CVE-2020-10735).
 _TOO_LARGE = 10**4300
 _HEXADECIMAL = re.compile("-?0x[0-9a-f]+")
@@ -199,8 +199,8 @@ class SessionType(Generic[T]):
     is refused unless ``from_json`` returns an equal one. So is an instance of a subclass,
     which can have a ``SessionType`` of its own.
 
-    :param tag: names the type in stored sessions: letters, digits, dots, hyphens and
-        underscores. The package never uses a tag with a dot itself.
+    :param tag: names the type in stored sessions: letters, digits, hyphens and underscores.
+        The package itself never uses a tag with a hyphen.
     :param kind: the class. Its instances are compared with ``==``.
     :param to_json: returns what to store for a value: anything that a session can hold.
     :param from_json: returns the value for what ``to_json`` returned.
@@ -215,13 +215,13 @@ class SessionType(Generic[T]):
     def __post_init__(self) -> None:
         if not isinstance(self.tag, str) or not _TAG.fullmatch(self.tag):
             raise ConfigError(
-                f"The tag of a SessionType is {self.tag!r}; it must be letters, digits, dots,"
+                f"The tag of a SessionType is {self.tag!r}; it must be letters, digits,"
                 " hyphens and underscores, and begin with a letter."
             )
         if f" {self.tag}" in _TAGS:
             raise ConfigError(
                 f"The tag of a SessionType is {self.tag!r}, which is one of this package's."
-                f" Choose another one, such as {'app.' + self.tag!r}."
+                f" Choose another one, such as {'app-' + self.tag!r}."
             )
         if not isinstance(self.kind, type) or self.kind in _KINDS:
             raise ConfigError(

@@ -53,6 +53,7 @@ class Tags:
         self._writers = _WRITERS | {
             own.kind: _Writer(None, partial(_tag_own, own)) for own in types
         }
+        self._own = {own.kind for own in types}
         #: Returns what was tagged.
         self.untag = Untagger(types).untag
 
@@ -96,6 +97,10 @@ class Tags:
             raise Unstorable("which a session cannot hold")
         except Unstorable as error:
             raise _refused(path, value, str(error)) from error.__cause__
+
+    def _is_text(self, kind: type) -> bool:
+        """Return whether a dict's keys of this type are keys of an object of JSON."""
+        return issubclass(kind, str) and self._own.isdisjoint(kind.__mro__)
 
 
 def _as_base(plain_of: Callable[[Any], Any] | None, value: Any) -> Any:
@@ -178,7 +183,7 @@ def _tag_tuple(tags: Tags, value: tuple[Any, ...], path: str, depth: int) -> obj
 
 
 def _tag_dict(tags: Tags, value: dict[Any, Any], path: str, depth: int) -> object:
-    if not all(issubclass(type(key), str) for key in value):
+    if not all(type(key) is str or tags._is_text(type(key)) for key in value):
         return {
             " dict": [
                 [tags._tag(key, f"{path} key", depth), tags._tag(item, f"{path}[{key!r}]", depth)]

@@ -33,7 +33,7 @@ class Cart:
 
 TYPES: list[SessionType[Any]] = [
     SessionType("theme", Theme, lambda theme: theme.name, lambda name: Theme[name]),
-    SessionType("shop.cart", Cart, lambda cart: cart.items, Cart),
+    SessionType("shop-cart", Cart, lambda cart: cart.items, Cart),
 ]
 KINDS = pytest.mark.parametrize(
     "kind",
@@ -131,7 +131,7 @@ def test_node_reads_plain_json(make_browser: MakeBrowser, memory: MemoryStore) -
     assert record is not None
     stored = json.loads(record.payload)
     assert stored["theme"] == {" theme": "DARK"}
-    assert stored["cart"] == {" shop.cart": ["tea"]}
+    assert stored["cart"] == {" shop-cart": ["tea"]}
 
 
 def test_two_types_of_one_class_are_refused_at_start(make_browser: MakeBrowser) -> None:

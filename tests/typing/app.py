@@ -30,8 +30,8 @@ class Theme(Enum):
     DARK = "dark"
 
 
-THEME = SessionType("app.theme", Theme, lambda theme: theme.value, Theme)
-PATH = SessionType("app.path", PurePosixPath, str, PurePosixPath)
+THEME = SessionType("app-theme", Theme, lambda theme: theme.value, Theme)
+PATH = SessionType("app-path", PurePosixPath, str, PurePosixPath)
 
 
 def create_app(store: Store | None = None) -> Flask:
