@@ -91,6 +91,8 @@ class Tags:
                 writer = self._writers.get(base)
                 if writer is not None:
                     plain = value if kind is base else _as_base(writer.plain, value)
+                    if isinstance(writer, Form):
+                        return {writer.tag: writer.write(plain)}
                     return writer.write(self, plain, path, depth + 1)
             if callable(getattr(value, "__html__", None)):
                 return {" markup": text_of(str(value.__html__()))}
@@ -150,10 +152,6 @@ def _tag_float(tags: Tags, value: float, path: str, depth: int) -> object:
     return value if math.isfinite(value) else {FLOAT.tag: FLOAT.write(value)}
 
 
-def _tag_form(form: Form, tags: Tags, value: Any, path: str, depth: int) -> object:
-    return {form.tag: form.write(value)}
-
-
 def _tag_own(own: SessionType[Any], tags: Tags, value: Any, path: str, depth: int) -> object:
     inner = tags._tag(_result(own.to_json, value), path, depth)
     back = _result(own.from_json, tags.untag(inner))
@@ -210,15 +208,15 @@ def _sort_key(tagged: object) -> str:
 
 
 class _Writer(NamedTuple):
-    """How values of a type are written."""
+    """How values of a type are written that may contain others, or stand for themselves."""
 
     #: Returns an instance of a subclass as one of the type itself. None refuses it.
     plain: Callable[[Any], Any] | None
     write: Callable[[Tags, Any, str, int], object]
 
 
-_WRITERS: dict[type, _Writer] = {
-    **{form.kind: _Writer(form.plain, partial(_tag_form, form)) for form in FORMS},
+_WRITERS: dict[type, Form | _Writer] = {
+    **{form.kind: form for form in FORMS},
     str: _Writer(str.__str__, _tag_str),
     int: _Writer(INT.plain, _tag_int),
     float: _Writer(FLOAT.plain, _tag_float),
