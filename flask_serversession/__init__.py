@@ -16,6 +16,8 @@ from .errors import SessionTooLarge as SessionTooLarge
 from .errors import StoreError as StoreError
 from .errors import StoreUnavailable as StoreUnavailable
 from .extension import ServerSession as ServerSession
+from .format.forms import SessionType as SessionType
+from .format.forms import UnknownValue as UnknownValue
 from .interface import manager_of as manager_of
 from .interface import session as session
 from .manager import SessionManager as SessionManager
@@ -54,6 +56,8 @@ __all__ = [
     "session",
     "Session",
     "session_lock",
+    "SessionType",
+    "UnknownValue",
     "session_ambiguous",
     "session_conflict",
     "session_created",

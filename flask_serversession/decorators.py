@@ -37,7 +37,7 @@ def session_lock(
     :param ttl: seconds for which the lock is guaranteed.
     :raises ConfigError: if ``timeout`` is negative, or ``ttl`` is not positive.
     """
-    if timeout < 0 or ttl <= 0:
+    if not (timeout >= 0 and ttl > 0):  # neither is NaN
         raise ConfigError("session_lock needs a timeout of 0 or more and a ttl above 0 seconds.")
 
     def decorate(view: View) -> View:

@@ -61,7 +61,7 @@ class SessionManager:
             config=config,
             store=store,
             signer=self._make_signer(),
-            serializer=TypedJSON(self._seal() if is_shared else None),
+            serializer=TypedJSON(self._seal() if is_shared else None, config.types),
             sender=sender,
             clock=clock,
         )

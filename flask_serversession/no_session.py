@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from flask.sessions import SessionMixin
 
-from .errors import ServerSessionError
-
-logger: logging.Logger = logging.getLogger("flask_serversession")
+from .sessions.draft import NoData
 
 #: The error of a write outside the cookie's path.
 OUTSIDE = (
@@ -19,37 +16,22 @@ OUTSIDE = (
 )
 
 
-class NoSession(SessionMixin, dict[str, Any]):
+class NoSession(NoData, SessionMixin):
     """``flask.session`` where there can be none: reads as empty, and raises when written to."""
 
     accessed = False
 
-    def __init__(self, error: ServerSessionError) -> None:
-        super().__init__()
-        self._error = error
-
     def __repr__(self) -> str:
-        return f"<NoSession: {self._error}>"
+        return f"<NoSession: {self._failure}>"
 
-    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
-        raise self._error
-
-    __setitem__: Any = _refuse
-    __delitem__: Any = _refuse
-    __ior__: Any = _refuse
-    clear: Any = _refuse
-    pop: Any = _refuse
-    popitem: Any = _refuse
-    update: Any = _refuse
-    setdefault: Any = _refuse
-    regenerate: Any = _refuse
-    destroy: Any = _refuse
-    reload: Any = _refuse
-    save: Any = _refuse
-    touch: Any = _refuse
-    unset: Any = _refuse
-    lock: Any = _refuse
-    id: Any = property(_refuse, _refuse)
-    sid: Any = property(_refuse, _refuse)
-    cookie: Any = property(_refuse, _refuse)
-    permanent: Any = property(lambda self: False, _refuse)
+    regenerate: Any = NoData._refuse
+    destroy: Any = NoData._refuse
+    reload: Any = NoData._refuse
+    save: Any = NoData._refuse
+    touch: Any = NoData._refuse
+    unset: Any = NoData._refuse
+    lock: Any = NoData._refuse
+    id: Any = property(NoData._refuse, NoData._refuse)
+    sid: Any = property(NoData._refuse, NoData._refuse)
+    cookie: Any = property(NoData._refuse, NoData._refuse)
+    permanent: Any = property(lambda self: False, NoData._refuse)

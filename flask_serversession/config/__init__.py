@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ..cookies.options import CookieOptions
 from ..errors import ConfigError
 from ..errors import MissingSecret
+from ..format.forms import SessionType
 from ..format.merge import Concurrency
 from ..format.merge import Resolve
 from .advice import warn_about_unknown_keys
@@ -76,6 +77,7 @@ class Config:
     policy: SavePolicy
     concurrency: Concurrency
     resolve: Resolve
+    types: tuple[SessionType[Any], ...]
     idle_timeout: int
     permanent_lifetime: int
     touch_interval: int | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ast import literal_eval
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePath
@@ -40,6 +41,7 @@ from .parsers import SECRETS
 from .parsers import SECURE
 from .parsers import STORE
 from .parsers import STORE_OPTIONS
+from .parsers import TYPES
 
 _SAME: Final = object()
 _UNSET: Final = object()
@@ -86,7 +88,8 @@ class Option:
             refusal = f"{self.key} must be {self.parser.allowed}; it is {shown}."
             return refusal + self._hint(value)
         if value is None or isinstance(value, (str, int, float, timedelta)):
-            shown = repr(value)
+            with suppress(ValueError):  # an int of more digits than Python prints
+                shown = repr(value)
         return f"{self.key} is {shown}; it must be {self.parser.allowed}.{self._hint(value)}"
 
     def _hint(self, value: Any) -> str:
@@ -171,6 +174,7 @@ OPTIONS: Final = (
         function("key, base, theirs and mine that returns the value to keep", default=keep_mine),
         None,
     ),
+    Option("SESSION_TYPES", "types", TYPES, ()),
     Option("SESSION_REGENERATE_GRACE", "regenerate_grace", AGE_OR_ZERO, timedelta(seconds=5), 0),
     Option("SESSION_STORE_ERROR", "store_error", choice("raise", "null"), "raise"),
 )

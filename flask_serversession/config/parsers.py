@@ -13,6 +13,7 @@ from ..cookies.attributes import check_name
 from ..cookies.attributes import check_path
 from ..cookies.attributes import check_priority
 from ..cookies.attributes import check_samesite_option
+from ..format.forms import SessionType
 
 Parse = Callable[[Any], Any]
 
@@ -103,6 +104,17 @@ def _secrets(value: Any) -> tuple[str | bytes, ...]:
     raise ValueError
 
 
+def _types(value: Any) -> tuple[SessionType[Any], ...]:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError
+    if not all(isinstance(own, SessionType) for own in value):
+        raise TypeError
+    tags, classes = {own.tag for own in value}, {own.kind for own in value}
+    if not len(tags) == len(classes) == len(value):
+        raise ValueError
+    return tuple(value)
+
+
 _flag = _checked(lambda value: isinstance(value, bool))
 _path = _attribute(check_path)
 
@@ -141,5 +153,6 @@ STORE_OPTIONS = Parser(
     _checked(lambda value: isinstance(value, Mapping)),
 )
 SECRETS = Parser("a non-empty str or bytes, or a list of them, or None", _or_none(_secrets))
+TYPES = Parser("a list of SessionType, each with a tag and a class of its own", _types)
 #: Flask's SESSION_REFRESH_EACH_REQUEST: a false value turns rolling off.
 REFRESHING = Parser("True or False", lambda value: None if value else False)

@@ -23,7 +23,7 @@ from ..manager import SessionManager
 from ..request import FlaskRequest
 from .session import ClientSettings
 from .session import CookieSession
-from .session import settle
+from .settle import settle
 
 #: The ``SESSION_STORE`` that keeps sessions in cookies.
 IN_THE_COOKIE = "cookie"

@@ -16,8 +16,6 @@ from typing import NoReturn
 from ..config import Config
 from ..cookies.cookie import SessionCookie
 from ..cookies.cookie import system_clock
-from ..cookies.header import client_cookie_line
-from ..cookies.options import CookieOptions
 from ..cookies.signing import Keygrip
 from ..errors import PayloadError
 from ..errors import SessionError
@@ -26,10 +24,8 @@ from ..format.serializer import TypedJSON
 from ..log import QuietLog
 from ..sessions.base import Session
 from ..sessions.settings import RequestInfo
-from .cookies import check_length
 from .cookies import receive
 from .cookies import Received
-from .cookies import signature_name
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +43,7 @@ class ClientSettings:
 #: The member of the stored data that says when the session ends, in seconds since 1970.
 _END = " end"
 
-_Stage = Enum("_Stage", ["OPEN", "SETTLED", "FAILED"])
+Stage = Enum("Stage", ["OPEN", "SETTLED", "FAILED"])
 
 
 class CookieSession(Session):
@@ -72,7 +68,7 @@ class CookieSession(Session):
     _original: str | None = None
     #: When what was read last ends, in seconds since 1970; None for a cookie that Node wrote.
     _end: object = None
-    _stage = _Stage.OPEN
+    _stage = Stage.OPEN
     _forced = _touched = _destroyed = False
 
     def __init__(self, settings: ClientSettings, request: RequestInfo) -> None:
@@ -159,7 +155,7 @@ class CookieSession(Session):
 
         :raises SessionError: if the response has already been made.
         """
-        if self._stage is not _Stage.OPEN:
+        if self._stage is not Stage.OPEN:
             raise SessionError(
                 "A session in a cookie cannot be saved after its response has been made: no"
                 " header could carry it. Write to the session before the response starts."
@@ -196,29 +192,6 @@ class CookieSession(Session):
         if not isinstance(self._end, int) or self._end * 1000 > system_clock():
             self._values, self._original = values, self._received.value
 
-    def _lines(self, received: Received) -> list[str]:
-        value = self._value_to_send()
-        lines = self._renewed_signature(received.signature)
-        return lines if value is None else lines + self._pair(value)
-
-    def _value_to_send(self) -> str | None:
-        """Return the cookie's new value, empty to remove it, or None to send nothing.
-
-        The rules are cookie-session's, apart from ``is_due`` and ``destroy_empty``.
-        """
-        if self._original is None and not self._values:
-            return "" if self._destroyed else None
-        text = self._encoded(self._values)
-        policy = self._settings.config.policy
-        is_due = self._forced or self._touched or policy.rolling
-        if not is_due and not self._differs(text):
-            return None
-        if policy.destroy_empty and not self._values:
-            return ""
-        text = self._with_end()
-        check_length(self._settings.config.cookie_name, text)
-        return text
-
     def _with_end(self) -> str:
         """Return the cookie's value; in the flask profile it says when the session ends."""
         config = self._settings.config
@@ -227,31 +200,6 @@ class CookieSession(Session):
         self.cookie.reset_max_age()
         end = self.cookie.expires_at(config.permanent_lifetime)
         return self._encoded({**self._values, _END: end // 1000})
-
-    def _pair(self, value: str) -> list[str]:
-        if not self._may_travel(self.cookie, self._request.is_secure):
-            return []
-        self.cookie.reset_max_age()
-        name = self._settings.config.cookie_name
-        signature = self._settings.keys().sign(f"{name}={value}")
-        expires = self.cookie.expires_in_milliseconds if value else 0
-        return [
-            client_cookie_line(name, value, self.cookie, expires),
-            client_cookie_line(signature_name(name), signature, self.cookie, expires),
-        ]
-
-    def _renewed_signature(self, signature: str | None) -> list[str]:
-        if signature is None:
-            return []
-        cookie = self.cookie
-        if self._settings.config.profile == "express":
-            # cookie-session sends a signature by itself with the default attributes.
-            cookie = SessionCookie(CookieOptions(secure=self._request.is_secure()))
-        if not self._may_travel(cookie, self._request.is_secure):
-            return []
-        expires = cookie.expires_in_milliseconds if signature else 0
-        name = signature_name(self._settings.config.cookie_name)
-        return [client_cookie_line(name, signature, cookie, expires)]
 
     def _differs(self, text: str) -> bool:
         if self._original is None:
@@ -295,28 +243,8 @@ class CookieSession(Session):
         return self._settings.log
 
     def _note_change(self) -> None:
-        if self._stage is not _Stage.OPEN:
+        if self._stage is not Stage.OPEN:
             self._log.warn(
                 "The session was changed after its response had been made. Its cookie has"
                 " already been sent, so the change is lost."
             )
-
-
-def settle(session: CookieSession) -> list[str]:
-    """End the request: return the response's Set-Cookie lines, none if nothing changed.
-
-    A session that was not used costs nothing. After an error every later call returns [].
-
-    :raises SessionTooLarge: if browsers would drop the cookie.
-    :raises SessionSerializationError: naming a value that cannot be sent.
-    """
-    if session._stage is _Stage.FAILED:
-        return []
-    session._stage = _Stage.SETTLED
-    if session._received is None:
-        return []
-    try:
-        return session._lines(session._received)
-    except Exception:
-        session._stage = _Stage.FAILED
-        raise

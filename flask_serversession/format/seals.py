@@ -13,11 +13,10 @@ from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
-from .tags import ESCAPED
-from .tags import is_tag
+from .forms import ESCAPED
+from .forms import is_tag
+from .forms import SEAL
 
-#: The member of a tagged value that holds its signature.
-_SEAL = " seal"
 #: Starts what is signed. The same secret signs ids, which are random.
 _PURPOSE = " tag "
 
@@ -52,7 +51,7 @@ class Seal(NamedTuple):
         if name == ESCAPED:  # what is in it only looks like a tag
             return {key: self._close(item) for key, item in inner.items()}
         closed = self._close(inner)
-        return {name: closed, _SEAL: self.sign(_signed_text(name, closed))}
+        return {name: closed, SEAL: self.sign(_signed_text(name, closed))}
 
     def _open(self, value: Any) -> Any:
         if type(value) is list:
@@ -60,9 +59,9 @@ class Seal(NamedTuple):
         if type(value) is not dict:
             return value
         opened = {key: self._open(item) for key, item in value.items()}
-        seal = value.get(_SEAL)
+        seal = value.get(SEAL)
         if type(seal) is str and len(value) == 2:
-            [name] = value.keys() - {_SEAL}
+            [name] = value.keys() - {SEAL}
             if is_tag({name: None}) and self.verify(_signed_text(name, value[name]), seal):
                 return {name: opened[name]}
         return {ESCAPED: opened} if is_tag(opened) else opened

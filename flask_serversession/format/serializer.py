@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 from typing import NoReturn
@@ -21,14 +22,13 @@ import ormsgpack
 
 from ..errors import PayloadError
 from ..errors import SessionSerializationError
+from .forms import SessionType
 from .merge import FLASHES
 from .seals import Seal
 from .tags import INT64
 from .tags import MAX_DEPTH
-from .tags import tag
-from .tags import tag_members
+from .tags import Tags
 from .tags import too_deep
-from .tags import untag
 
 #: The member of a stored document that holds the cookie, as in express-session.
 RESERVED = "cookie"
@@ -75,10 +75,12 @@ class TypedJSON:
 
     :param seal: for sessions that other programs write too: a tag that this application did
         not write is a plain dict.
+    :param types: the application's own types, which come back equal too.
     """
 
-    def __init__(self, seal: Seal | None = None) -> None:
+    def __init__(self, seal: Seal | None = None, types: Collection[SessionType[Any]] = ()) -> None:
         self._seal = seal
+        self._tags = Tags(types)
 
     def dumps(self, data: Mapping[str, Any]) -> bytes:
         """Return the data as a JSON object in UTF-8; equal bytes for equal data.
@@ -92,10 +94,10 @@ class TypedJSON:
             )
         text = _plain_if_untagged(data)
         if text is None:
-            tagged = tag_members(data)
+            tagged = self._tags.tag_members(data)
             text = _plain(tagged if self._seal is None else self._seal.close_members(tagged))
         if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _is_too_deep(text):
-            raise too_deep(_path_to_the_deepest(data))
+            raise too_deep(self._path_to_the_deepest(data))
         return text
 
     def loads(self, payload: bytes) -> dict[str, Any]:
@@ -135,7 +137,12 @@ class TypedJSON:
     def _untagged(self, document: dict[str, Any]) -> dict[str, Any]:
         if self._seal is not None:
             document = self._seal.open_members(document)
-        return {key: untag(value) for key, value in document.items()}
+        return {key: self._tags.untag(value) for key, value in document.items()}
+
+    def _path_to_the_deepest(self, data: Mapping[str, Any]) -> str:
+        tag = self._tags.tag
+        deepest = (key for key, value in data.items() if _is_too_deep(_plain([tag(key, value)])))
+        return f"session[{next(deepest)!r}]"
 
 
 def ends_with(document: bytes, body: bytes) -> bool:
@@ -234,11 +241,6 @@ def _is_too_deep(text: bytes) -> bool:
         if not marks:
             return False
     return True
-
-
-def _path_to_the_deepest(data: Mapping[str, Any]) -> str:
-    deepest = (key for key, value in data.items() if _is_too_deep(_plain([tag(key, value)])))
-    return f"session[{next(deepest)!r}]"
 
 
 def _payload_too_deep() -> PayloadError:

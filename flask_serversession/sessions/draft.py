@@ -11,7 +11,7 @@ from typing import NoReturn
 from ..cookies.cookie import SessionCookie
 from ..cookies.options import CookieOptions
 from ..errors import PayloadError
-from ..errors import StoreError
+from ..errors import ServerSessionError
 from ..format.merge import merge
 from ..format.serializer import EMPTY
 from ..format.serializer import ends_with
@@ -241,12 +241,14 @@ def _successor(cookie: Mapping[str, Any]) -> str | None:
 
 
 class NoData(dict[str, Any]):
-    """The data of a session whose store failed, if SESSION_STORE_ERROR is "null".
+    """The data of a session that is not available: empty, and every change raises an error.
 
-    Empty, as Flask's null session is. Every change raises the store's failure.
+    Used where a store failed and SESSION_STORE_ERROR is "null", and where there is no session.
+
+    :param failure: why the session is not available.
     """
 
-    def __init__(self, failure: StoreError) -> None:
+    def __init__(self, failure: ServerSessionError) -> None:
         super().__init__()
         self._failure = failure
 

@@ -33,6 +33,8 @@ from functools import partial
 from typing import Protocol
 from typing import runtime_checkable
 
+from ..errors import ConfigError
+
 MILLISECOND = timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -241,6 +243,18 @@ class SupportsLockedSave(Store, Protocol):
 
 #: Returns this moment, aware and in UTC.
 utc_now: Callable[[], datetime] = partial(datetime.now, timezone.utc)
+
+
+def check_seconds(name: str, value: float, *, at_most: int = 86_400) -> None:
+    """Refuse a store's option that is no time in seconds, before a driver fails on it.
+
+    :raises ConfigError: naming the option and what is allowed.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= at_most:
+        raise ConfigError(
+            f"The store's {name} must be a number of seconds above 0, at most {at_most}."
+        )
 
 
 def is_expired(expires_at: datetime | None) -> bool:

@@ -86,7 +86,8 @@ def run_block(page: Path, block: Block, namespace: dict[str, Any]) -> None:
         run_session(page, block, namespace)
         return
     # The blank lines make the line numbers of a traceback those of the page.
-    exec(compile("\n" * block.line + block.source, name_of(page), "exec"), namespace)
+    source = "\n" * block.line + block.source
+    exec(compile(source, name_of(page), "exec", dont_inherit=True), namespace)
 
 
 def run_session(page: Path, block: Block, namespace: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from time import time
 from typing import Any
@@ -206,6 +207,23 @@ class TestAKeyThatChanges:
         browser.application.config["SESSION_COOKIE_SAMESITE"] = "sideways"
 
         with pytest.raises(ConfigError, match="SESSION_COOKIE_SAMESITE is 'sideways'"):
+            browser.run(write)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *(10**12, math.nan, math.inf, -5, "3600", timedelta.max),
+            pytest.param(10**5000, id="more digits than Python prints"),
+        ],
+    )
+    def test_a_lifetime_that_cannot_work_is_refused_by_the_next_request(
+        self, make_browser: MakeBrowser, kind: dict[str, Any], value: object
+    ) -> None:
+        browser = make_browser(**kind)
+        browser.run(write)
+        browser.application.config["PERMANENT_SESSION_LIFETIME"] = value
+
+        with pytest.raises(ConfigError, match=r"^PERMANENT_SESSION_LIFETIME is .*; it must be"):
             browser.run(write)
 
     def test_a_lifetime_set_later_counts(

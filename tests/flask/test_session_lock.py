@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from concurrent.futures import as_completed
 from concurrent.futures import ThreadPoolExecutor
@@ -321,7 +322,7 @@ def test_changes_by_a_request_without_the_lock_are_merged(browser: Browser) -> N
     assert browser.data() == {"n": 1, "theme": "dark"}
 
 
-@pytest.mark.parametrize("options", [{"timeout": -1}, {"ttl": 0}])
+@pytest.mark.parametrize("options", [{"timeout": -1}, {"timeout": math.nan}, {"ttl": 0}])
 def test_an_invalid_timeout_or_ttl_is_refused_by_the_decorator(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="session_lock"):
         session_lock(**options)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flask_serversession.errors import PayloadError
 from flask_serversession.format.serializer import TypedJSON
-from flask_serversession.format.tags import _UNTAGGERS
+from flask_serversession.format.untag import _READERS
 
 from .values import anything_written
 from .values import plain_sessions
@@ -80,7 +80,7 @@ def test_json_that_another_program_wrote_is_read(
 _tagged = st.recursive(
     plain_values | anything_written,
     lambda inner: (
-        st.dictionaries(st.sampled_from([*_UNTAGGERS]), inner, max_size=2)
+        st.dictionaries(st.sampled_from([*_READERS]), inner, max_size=2)
         | st.lists(inner, max_size=3)
     ),
     max_leaves=10,

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import Enum
+from pathlib import PurePosixPath
 from typing import Any
 
 from flask import current_app
@@ -18,14 +20,25 @@ from flask_serversession import session_destroyed
 from flask_serversession import session_lock
 from flask_serversession import SessionCookie
 from flask_serversession import SessionManager
+from flask_serversession import SessionType
 from flask_serversession import Store
 from flask_serversession.stores.memory import MemoryStore
+
+
+class Theme(Enum):
+    LIGHT = "light"
+    DARK = "dark"
+
+
+THEME = SessionType("app-theme", Theme, lambda theme: theme.value, Theme)
+PATH = SessionType("app-path", PurePosixPath, str, PurePosixPath)
 
 
 def create_app(store: Store | None = None) -> Flask:
     app = Flask(__name__)
     app.secret_key = "keyboard cat"
     app.config["SESSION_STORE"] = store or MemoryStore()
+    app.config["SESSION_TYPES"] = [THEME, PATH]
     ServerSession(app)
     app.add_url_rule("/login/<name>", view_func=log_in, methods=["POST"])
     app.add_url_rule("/me", view_func=me)

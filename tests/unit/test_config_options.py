@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
+from datetime import date
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -89,6 +93,35 @@ def test_an_error_about_a_secret_shows_its_type_only(config: dict[str, Any], sho
 
     assert shown in str(caught.value)
     assert "planted" not in str(caught.value)
+
+
+AGES = (
+    "PERMANENT_SESSION_LIFETIME",
+    "SESSION_COOKIE_MAX_AGE",
+    "SESSION_IDLE_TIMEOUT",
+    "SESSION_REGENERATE_GRACE",
+    "SESSION_TOUCH_INTERVAL",
+)
+
+
+@pytest.mark.parametrize("key", AGES)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(10**12, -(10**12), 1e308, math.nan, math.inf, -math.inf, "3600", b"60", True, [60]),
+        pytest.param(10**5000, id="more digits than Python prints"),
+        *(timedelta.max, timedelta.min, date.max, Decimal(60), 1j),
+    ],
+)
+def test_an_age_that_is_none_is_refused_with_its_key_and_what_is_allowed(
+    key: str, value: object
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_mapping({key: value})
+
+    assert str(caught.value).startswith(f"{key} is ")
+    assert "it must be a" in str(caught.value)
+    assert "up to a thousand years" in str(caught.value)
 
 
 def test_an_error_names_the_key_the_value_and_what_is_allowed() -> None:

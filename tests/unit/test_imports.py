@@ -121,7 +121,9 @@ EXPORTED = [
     "session_lock",
     "SessionCookie",
     "SessionManager",
+    "SessionType",
     "Store",
+    "UnknownValue",
 ]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +231,45 @@ def test_a_wrong_value_of_a_known_option_suggests_no_other() -> None:
         open_store("redis://localhost", {"timeout": -1})
 
     assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(math.nan, math.inf, -math.inf, 1e308, -1, 0, 86_401, "5", None, True, [5]),
+        pytest.param(10**5000, id="more digits than Python prints"),
+        timedelta(seconds=5),
+        timedelta.max,
+    ],
+)
+@pytest.mark.parametrize(
+    ("url", "option"),
+    [
+        ("redis://localhost", "timeout"),
+        ("sqlite:///sessions.db", "timeout"),
+        ("postgresql+psycopg://localhost/app", "timeout"),
+        ("mysql+pymysql://localhost/app", "timeout"),
+        ("mongodb://localhost", "timeout"),
+        ("memcached://localhost", "timeout"),
+        ("file:///var/lib/app/sessions", "lock_timeout"),
+    ],
+)
+def test_a_time_that_no_driver_takes_is_refused_with_its_name(
+    url: str, option: str, value: object
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_store(url, {option: value})
+
+    allowed = "must be a number of seconds above 0, at most 86400."
+    assert str(caught.value) == f"The store's {option} {allowed}"
+
+
+@pytest.mark.parametrize("ttl", [math.nan, math.inf, 1e308, 0, "5", timedelta(hours=1)])
+def test_a_lifetime_of_files_that_is_no_time_is_refused(ttl: object) -> None:
+    options = {"layout": "session-file-store", "ttl": ttl}
+
+    with pytest.raises(ConfigError, match=r"^The store's ttl must be a number of seconds above 0"):
+        open_store("file:///var/lib/app/sessions", options)
 
 
 def test_no_message_shows_the_password_of_a_url() -> None:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from ...errors import ConfigError
 from ...errors import PayloadError
+from ..base import check_seconds
 from ..base import EPOCH
 from ..base import epoch_milliseconds
 from ..base import from_epoch_milliseconds
@@ -28,6 +29,7 @@ from .files import read_own
 
 _MICROSECOND = timedelta(microseconds=1)
 _FAR_FUTURE = EPOCH + timedelta(days=80_000)
+_THOUSAND_YEARS = 365_000 * 86_400
 _LATEST = epoch_milliseconds(datetime.max.replace(tzinfo=timezone.utc))
 
 _LAST_ACCESS = "__lastAccess"
@@ -76,8 +78,7 @@ def layout_named(name: str, *, ttl: float) -> Layout:
             f"The file store has no layout {name!r}: use 'native', 'session-file-store' or"
             " 'express', which is session-file-store's."
         )
-    if ttl <= 0:
-        raise ConfigError("The ttl of session-file-store must be a number of seconds above zero.")
+    check_seconds("ttl", ttl, at_most=_THOUSAND_YEARS)
     return SessionFileStore(ttl)
 
 

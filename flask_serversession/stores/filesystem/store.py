@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError
+from ..base import check_seconds
 from ..base import GONE
 from ..base import is_expired
 from ..base import Lock
@@ -97,6 +98,7 @@ class FileSystemStore:
             )
         if not os.fspath(directory):
             raise ConfigError("The file store needs a directory, such as /var/lib/app/sessions.")
+        check_seconds("lock_timeout", lock_timeout)
         self._directory = os.path.abspath(directory)
         self._layout = layout_named(layout, ttl=ttl)
         #: Whether Express may write the files, too.

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import PayloadError
 from ...errors import StoreError
+from ..base import check_seconds
 from ..base import GONE
 from ..base import is_expired
 from ..base import Record
@@ -93,6 +94,7 @@ class MemcachedStore:
         :param url: ``memcached://host:11211``, or ``memcached://host1:11211,host2:11211``.
         :param timeout: seconds to wait for a connection, and for each reply.
         """
+        check_seconds("timeout", timeout)
         pymemcache = driver()
         servers = servers_in(url)
         options = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ...errors import ConfigError
 from ...errors import PayloadError
 from ...errors import StoreUnavailable
+from ..base import check_seconds
 from ..base import GONE
 from ..base import is_expired
 from ..base import Lock
@@ -120,6 +121,7 @@ class MongoDBStore:
         :param url: ``mongodb://…`` or ``mongodb+srv://…``, with PyMongo's options.
         :param timeout: seconds that a verb may take, including the search for a server.
         """
+        check_seconds("timeout", timeout)
         driver = _driver()
         try:
             client = driver.MongoClient(url, connect=False, timeoutMS=int(timeout * 1000))

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ...errors import ConfigError
 from ...errors import StoreUnavailable
+from ..base import check_seconds
 from ..base import GONE
 from ..base import Lock
 from ..base import milliseconds_left
@@ -106,8 +107,7 @@ class RedisStore:
         :param client_options: for redis-py's client, such as ``sentinel_kwargs`` with the
             sentinels' own password.
         """
-        if timeout <= 0:
-            raise ConfigError("timeout must be a number of seconds above zero.")
+        check_seconds("timeout", timeout)
         client, opened = open_clients(url, timeout, client_options)
         store = cls(client, prefix=prefix)
         store._opened = opened

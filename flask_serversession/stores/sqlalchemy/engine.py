@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ...errors import ConfigError
+from ..base import check_seconds
 from ..driver_errors import DriverErrors
 from ..forking import leave_in_child
 from .answers import errors_of
@@ -217,8 +218,7 @@ def _roll_back(connection: sa.Connection) -> None:
 
 
 def _new_engine(url: str | sa.URL, timeout: float, options: Mapping[str, Any]) -> sa.Engine:
-    if timeout <= 0:
-        raise ConfigError("timeout must be a number of seconds above 0.")
+    check_seconds("timeout", timeout)
     try:
         address = sa.make_url(url)
         return sa.create_engine(
