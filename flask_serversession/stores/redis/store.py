@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -23,6 +24,7 @@ from ..base import utc_now
 from ..driver_errors import DriverErrors
 from ..driver_errors import exhausted
 from ..driver_errors import read_only
+from .checks import flaws_of_memory
 from .clients import commands_of
 from .clients import driver
 from .clients import open_clients
@@ -194,6 +196,12 @@ class RedisStore:
     def ping(self) -> None:
         with self._errors:
             self._send("PING")
+
+    def check(self) -> list[str]:
+        """Return whether the server evicts sessions, if this user may read that."""
+        with self._errors, suppress(self._refused):
+            return flaws_of_memory(self._send("INFO", "memory"))
+        return []
 
     def close(self) -> None:
         for client in self._opened:
