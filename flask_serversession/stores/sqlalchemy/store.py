@@ -232,13 +232,19 @@ class SQLAlchemyStore:
         return RecordLock(self._locks, key, ttl=ttl)
 
     def keys(self) -> Iterator[str]:
-        """Yield the live keys in batches; no connection stays checked out in between."""
+        """Yield the live keys in batches; no connection stays checked out in between.
+
+        Another program's row whose id is not UTF-8 is passed over.
+        """
         last = ""
         while True:
-            rows = self._rows.run(self._rows.sql.keys, now=now(), after=last).rows
+            after = last
+            rows = self._rows.run(self._rows.sql.keys, now=now(), after=after).rows
             for (last,) in rows:
-                yield last
-            if len(rows) < BATCH:
+                if _is_utf8(last):
+                    yield last
+            # SQLite sorts ids that are not text behind all others, and lists them again.
+            if len(rows) < BATCH or last == after:
                 return
 
     def count(self) -> int:
@@ -262,9 +268,9 @@ class SQLAlchemyStore:
             # A SELECT locks nothing. A DELETE that searches locks the index on MySQL, and may
             # deadlock with a create.
             keys = [key for (key,) in run(sql.dead_keys, now=moment).rows]
-            if keys:
-                yield run(sql.delete_dead_keys, keys=keys, now=moment).row_count
-            if len(keys) < BATCH:
+            number = run(sql.delete_dead_keys, keys=keys, now=moment).row_count if keys else 0
+            yield number
+            if len(keys) < BATCH or not number:
                 return
             # SQLite's writers poll. After a shorter pause they may never find the file free.
             time.sleep(max(_PAUSE, time.monotonic() - began))
@@ -295,6 +301,14 @@ class SQLAlchemyStore:
         locks._rows.use(rows.database)
         locks.prune()  # removes the locks of killed holders
         return locks
+
+
+def _is_utf8(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _need_sqlalchemy() -> None:
