@@ -535,6 +535,39 @@ def test_clear_keeps_the_index(store: MongoDBStore, client: Client, collection: 
     assert len(ttl_indexes(client, collection)) == 1
 
 
+class TestSteps:
+    @pytest.fixture
+    def filled(self, client: Client, collection: str, store: MongoDBStore) -> MongoDBStore:
+        """A store with 1200 expired and 1200 live documents."""
+        documents = [
+            {"_id": f"{name}{number}", "session": "{}", "expires": in_(seconds)}
+            for name, seconds in (("dead", -60), ("live", 60))
+            for number in range(1200)
+        ]
+        client[DATABASE][collection].insert_many(documents)
+        return store
+
+    def test_prune_removes_expired_documents_in_batches(self, filled: MongoDBStore) -> None:
+        assert sum(filled.pruning(dry_run=True)) == 1200
+        assert list(filled.pruning()) == [1000, 200]
+        assert filled.count() == 1200
+
+    def test_clear_removes_all_documents_in_batches(self, filled: MongoDBStore) -> None:
+        assert list(filled.clearing()) == [1000, 1000, 400]
+        assert filled.count() == 0
+
+    def test_clear_can_be_interrupted_after_a_batch(self, filled: MongoDBStore) -> None:
+        assert next(filled.clearing()) == 1000
+        assert filled.clear() == 1400
+
+    def test_clear_removes_documents_with_ids_of_any_type(
+        self, client: Client, collection: str, store: MongoDBStore
+    ) -> None:
+        client[DATABASE][collection].insert_many([{"_id": 1}, {}, {"_id": "key", "expires": 5}])
+
+        assert store.clear() == 3
+
+
 class TestCheck:
     def test_it_creates_the_index_as_the_first_session_does(self, store: MongoDBStore) -> None:
         assert store.check() == []

@@ -33,6 +33,9 @@ from .layouts import layout_named
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
+#: How many documents one command deletes.
+_BATCH = 1000
+
 
 class MongoDBStore:
     """Keeps each session in one document, ``{_id: key, session: JSON text, expires: date}``.
@@ -196,19 +199,19 @@ class MongoDBStore:
             return self._sessions.count_documents(_live())
 
     def clear(self) -> int:
-        with self._errors:
-            return self._sessions.delete_many({}).deleted_count
+        return sum(self.clearing())
+
+    def clearing(self) -> Iterator[int]:
+        return self._removing({})
 
     def prune(self) -> int:
         return sum(self.pruning())
 
     def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
+        if not dry_run:
+            return self._removing(_expired())
         with self._errors:
-            if dry_run:
-                number = self._sessions.count_documents(_expired())
-            else:
-                number = self._sessions.delete_many(_expired()).deleted_count
-        yield number
+            return iter([self._sessions.count_documents(_expired())])
 
     def setup(self) -> None:
         with self._errors:
@@ -234,6 +237,16 @@ class MongoDBStore:
     def close(self) -> None:
         if self._owns_client:
             self._client.close()
+
+    def _removing(self, wanted: dict[str, Any]) -> Iterator[int]:
+        """Delete documents in batches; after each yield how many were deleted."""
+        ids: list[Any] | None = None
+        while ids is None or len(ids) == _BATCH:
+            with self._errors:
+                found = self._sessions.find(wanted, {"_id": True}).limit(_BATCH)
+                ids = [document["_id"] for document in found]
+                result = self._sessions.delete_many({"_id": {"$in": ids}, **wanted})
+            yield result.deleted_count
 
     @cached_property
     def _locks(self) -> MongoDBStore:

@@ -49,6 +49,8 @@ class Statements:
         keys = sa.select(listed).limit(BATCH)
         after = listed > sa.bindparam("after", type_=listed.type)
         self.keys: sa.Select[Any] = keys.where(live, after).order_by(table.c.id)
+        self.any_keys: sa.Select[Any] = keys
         self.dead_keys: sa.Select[Any] = keys.where(dead).order_by(table.c.expires_at)
         any_key: sa.BindParameter[str] = sa.bindparam("keys", expanding=True)
-        self.delete_dead_keys: sa.Delete = sa.delete(table).where(listed.in_(any_key), dead)
+        self.delete_keys: sa.Delete = sa.delete(table).where(listed.in_(any_key))
+        self.delete_dead_keys: sa.Delete = self.delete_keys.where(dead)

@@ -252,28 +252,23 @@ class SQLAlchemyStore:
         return int(number)
 
     def clear(self) -> int:
-        return self._rows.run(self._rows.sql.clear).row_count
+        return sum(self.clearing())
+
+    def clearing(self) -> Iterator[int]:
+        yield from self._removing(self._rows.sql.any_keys, self._rows.sql.delete_keys)
+        # Ids that are not text match no parameter.
+        yield self._rows.run(self._rows.sql.clear).row_count
 
     def prune(self) -> int:
         return sum(self.pruning())
 
     def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
-        run, sql, moment = self._rows.run, self._rows.sql, now()
+        sql, moment = self._rows.sql, now()
         if dry_run:
-            ((number,),) = run(sql.count_dead, now=moment).rows
+            ((number,),) = self._rows.run(sql.count_dead, now=moment).rows
             yield int(number)
-            return
-        while True:
-            began = time.monotonic()
-            # A SELECT locks nothing. A DELETE that searches locks the index on MySQL, and may
-            # deadlock with a create.
-            keys = [key for (key,) in run(sql.dead_keys, now=moment).rows]
-            number = run(sql.delete_dead_keys, keys=keys, now=moment).row_count if keys else 0
-            yield number
-            if len(keys) < BATCH or not number:
-                return
-            # SQLite's writers poll. After a shorter pause they may never find the file free.
-            time.sleep(max(_PAUSE, time.monotonic() - began))
+        else:
+            yield from self._removing(sql.dead_keys, sql.delete_dead_keys, now=moment)
 
     def setup(self) -> None:
         """Create the table and its index if they are missing."""
@@ -291,6 +286,23 @@ class SQLAlchemyStore:
         """Close the store's own connections; those of an application's pool stay open."""
         if "database" in vars(self._rows):
             self._rows.database.close()
+
+    def _removing(
+        self, select: sa.Select[Any], delete: sa.Delete, **parameters: object
+    ) -> Iterator[int]:
+        """Delete what is selected in batches; after each yield how many rows it deleted."""
+        run = self._rows.run
+        while True:
+            began = time.monotonic()
+            # A SELECT locks nothing. A DELETE that searches locks the index on MySQL, and may
+            # deadlock with a create.
+            keys = [key for (key,) in run(select, **parameters).rows]
+            number = run(delete, keys=keys, **parameters).row_count if keys else 0
+            yield number
+            if len(keys) < BATCH or not number:
+                return
+            # SQLite's writers poll. After a shorter pause they may never find the file free.
+            time.sleep(max(_PAUSE, time.monotonic() - began))
 
     @cached_property
     def _locks(self) -> SQLAlchemyStore:
