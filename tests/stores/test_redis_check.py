@@ -20,10 +20,8 @@ from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 
 from ..servers.redis import one_server
-from ..servers.redis import redis_program as redis_program
 from ..servers.redis import Servers
 from ..servers.redis import three_masters
-from ..servers.redis import valkey_program as valkey_program
 
 EVICTING = [
     *("allkeys-lru", "allkeys-lfu", "allkeys-random"),

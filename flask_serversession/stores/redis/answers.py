@@ -6,6 +6,7 @@ import re
 from functools import partial
 from typing import Any
 
+from ...errors import PayloadError
 from ...errors import StoreError
 from ...errors import StoreUnavailable
 from ..driver_errors import DriverErrors
@@ -51,6 +52,8 @@ def names_a_key(error: BaseException) -> bool:
 def _explained(where: str, error: BaseException) -> StoreError | None:
     if takes_no_writes(error):
         return read_only(where)
+    if "WRONGTYPE" in str(error):
+        return PayloadError("A key of a session in Redis holds another type of value.")
     if is_denied(error):
         return _denied(where, error)
     if "Too many connections" in str(error) or "No connection available" in str(error):
