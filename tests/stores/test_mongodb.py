@@ -609,6 +609,16 @@ class TestCheck:
 
         assert f"db.getCollection('{collection}').dropIndex('{name}')" in warning
 
+    def test_documents_of_another_program_are_a_warning(
+        self, client: Client, collection: str, store: MongoDBStore
+    ) -> None:
+        store.create("key", live())
+        client[DATABASE][collection].insert_one({"id": "session:abc", "val": b"\x80\x04}\x94."})
+
+        (warning,) = store.check()
+
+        assert "documents of another program" in warning
+
     def test_setup_says_that_an_index_with_other_options_is_in_the_way(
         self, client: Client, collection: str, store: MongoDBStore, mongodb_url: str
     ) -> None:

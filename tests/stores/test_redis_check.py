@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 import redis
+from flask import Flask
 
+from flask_serversession import manager_of
+from flask_serversession import ServerSession
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
@@ -216,6 +219,29 @@ class TestPermissions:
             with pytest.raises(StoreError, match="no permission for EVAL"):
                 create_and_change(store)
             store.close()
+
+
+@pytest.mark.parametrize("value", [b"\x81\xaa_permanent\xc3", b"\x80\x04}\x94."])
+def test_records_of_flask_session_under_our_prefix_are_a_warning(
+    server: Servers, value: bytes
+) -> None:
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="keyboard cat", SESSION_STORE=server.url)
+    app.config.update(SESSION_STORE_OPTIONS={"prefix": "session:"})
+    ServerSession(app)
+    with redis.Redis(port=server.ports[0]) as admin:
+        for number in range(3):
+            admin.set(f"session:{number}", value, ex=60)
+        admin.rpush("session:queue", "a job")
+        check = app.test_cli_runner().invoke(args=["sessions", "check"])
+        clear = app.test_cli_runner().invoke(args=["sessions", "clear"], input="n\n")
+        assert admin.dbsize() == 4
+        admin.flushall()
+    manager_of(app).close()
+
+    for result in (check, clear):
+        assert "4 of the first 4 records cannot be read as sessions." in result.output
+        assert "name another prefix" in result.output
 
 
 def create_and_change(store: RedisStore) -> None:

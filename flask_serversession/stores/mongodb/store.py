@@ -20,14 +20,15 @@ from ..base import utc_now
 from ..driver_errors import DriverErrors
 from ..driver_errors import exhausted
 from ..record_lock import RecordLock
+from .checks import conflict
+from .checks import CONFLICTS
+from .checks import flaws_of_indexes
+from .checks import foreign_documents
+from .checks import KEY
+from .checks import NAME
 from .clients import driver
 from .clients import place
 from .clients import sessions_of
-from .indexes import conflict
-from .indexes import CONFLICTS
-from .indexes import flaws_of_indexes
-from .indexes import KEY
-from .indexes import NAME
 from .layouts import layout_named
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 #: How many documents one command deletes.
 _BATCH = 1000
+#: How many documents are read to find those of other programs.
+_SAMPLE = 100
 
 
 class MongoDBStore:
@@ -228,11 +231,15 @@ class MongoDBStore:
             self._client.admin.command("ping")
 
     def check(self) -> list[str]:
-        """Return what is wrong with the TTL index."""
+        """Return what is wrong with the TTL index, and whether others use the collection."""
         if self._needs_setup:
             self.setup()
         with self._errors:
-            return flaws_of_indexes(self._sessions.name, self._sessions.index_information())
+            flaws = flaws_of_indexes(self._sessions.name, self._sessions.index_information())
+            sample = list(self._sessions.find({}, {"_id": True}).limit(_SAMPLE))
+        if all(isinstance(document["_id"], str) for document in sample):
+            return flaws
+        return [*flaws, foreign_documents(self._sessions.name)]
 
     def close(self) -> None:
         if self._owns_client:

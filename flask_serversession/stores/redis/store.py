@@ -159,9 +159,13 @@ class RedisStore:
         )
 
     def keys(self) -> Iterator[str]:
+        seen: set[bytes] = set()  # SCAN may name a key twice.
         with self._errors:
-            names = set(self._names())  # SCAN may name a key twice.
-        return (key for name in names if (key := _text(name[len(self._prefix) :])) is not None)
+            for name in self._names():
+                key = _text(name[len(self._prefix) :])
+                if key is not None and name not in seen:
+                    seen.add(name)
+                    yield key
 
     def count(self) -> int:
         return sum(1 for _ in self.keys())

@@ -1,4 +1,4 @@
-"""The TTL index, by which MongoDB removes expired documents."""
+"""What ``flask sessions check`` looks for: the TTL index, and documents of other programs."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ def conflict(collection: str) -> ConfigError:
         f"The TTL index of the collection {collection!r} cannot be created: an index on expires"
         f" has other options. In mongosh, run db.getCollection({collection!r})"
         f".dropIndex({NAME!r}), and then flask sessions setup."
+    )
+
+
+def foreign_documents(collection: str) -> str:
+    """Return the warning about documents that are not sessions."""
+    return (
+        f"The collection {collection!r} has documents of another program: count includes them, and"
+        " flask sessions clear deletes them. Name another one with the option collection."
     )
 
 
