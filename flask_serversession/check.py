@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 from typing import TypeVar
 
@@ -14,11 +15,13 @@ from .config import secrets_from
 from .config.flaws import flaws_of
 from .config.flaws import flaws_of_secrets
 from .cookies.ids import generate_id
+from .errors import PayloadError
 from .errors import StoreError
 from .manager import SessionManager
 from .stores.base import Record
 from .stores.base import Store
 from .stores.base import SupportsCheck
+from .stores.base import SupportsKeys
 from .stores.base import SupportsPing
 from .stores.base import utc_now
 
@@ -28,6 +31,8 @@ _PROBE = b'{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path
 _LIFE_OF_THE_PROBE = timedelta(minutes=1)
 #: Milliseconds. Requests wait as long, so a store in the same network should be faster.
 _SLOW = 50
+#: How many records are read to find those of other programs.
+_SAMPLE = 100
 
 
 def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator[str]:
@@ -48,6 +53,32 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
         yield "The browsers keep the sessions: SESSION_STORE is 'cookie'."
         return
     yield from _findings_of(manager.store)
+    yield from foreign_records(manager)
+
+
+def foreign_records(manager: SessionManager) -> Iterator[str]:
+    """Yield a warning if the store lists records that cannot be read as sessions."""
+    if not isinstance(manager.store, SupportsKeys):
+        return
+    sample = list(islice(manager.store.keys(), _SAMPLE))
+    foreign = sum(not _is_session(manager, key) for key in sample)
+    if foreign:
+        yield _warning(
+            f"{foreign} of the first {len(sample)} records cannot be read as sessions. If another"
+            " program writes them, flask sessions clear deletes them too, and list and count"
+            " include them: name another prefix, table, collection or directory in"
+            " SESSION_STORE_OPTIONS."
+        )
+
+
+def _is_session(manager: SessionManager, key: str) -> bool:
+    try:
+        record = manager.store.load(key)
+        if record is not None:
+            manager.settings.serializer.decompose(record.payload)
+    except PayloadError:
+        return False
+    return True
 
 
 def _findings_of(store: Store) -> Iterator[str]:

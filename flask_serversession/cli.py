@@ -17,6 +17,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from .check import findings
+from .check import foreign_records
 from .errors import PayloadError
 from .errors import ServerSessionError
 from .manager import SessionManager
@@ -191,10 +192,15 @@ def destroy(sid: str, yes: bool) -> None:
 
 
 @sessions.command("clear")
-@click.confirmation_option(prompt="This logs everyone out. Continue?")
-def clear() -> None:
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clear(yes: bool) -> None:
     """End all sessions of this application's store."""
-    store = _listing(_manager().store)
+    manager = _manager()
+    store = _listing(manager.store)
+    for warning in foreign_records(manager):
+        click.echo(warning, err=True)
+    if not yes:
+        click.confirm("This logs everyone out. Continue?", abort=True)
     with _Progress("sessions have ended") as progress:
         number = progress.add_all(
             store.clearing() if isinstance(store, SupportsClearing) else _one_step(store.clear)

@@ -20,6 +20,7 @@ from ..errors import SessionGone
 from ..errors import SessionLocked
 from ..errors import StoreError
 from ..errors import StoreUnavailable
+from ..stores.base import GONE
 from ..stores.base import Lock
 from ..stores.base import Record
 from ..stores.base import Refusal
@@ -87,9 +88,12 @@ class RequestStore:
             return store.create(key, record)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
-        """Move the expiry and leave the payload alone; False if the key is gone."""
-        with self as store:
-            return store.touch(key, expires_at)
+        """Move the expiry and leave the payload alone; False if the key has no session."""
+        try:
+            with self as store:
+                return store.touch(key, expires_at)
+        except PayloadError:
+            return False
 
     def delete(self, key: str) -> bool:
         """Remove the record; False if there was none."""
@@ -102,7 +106,7 @@ class RequestStore:
         If another request changed it, what ``rebase`` makes of theirs is stored instead. A
         store with locked saves does that in a second attempt that cannot fail.
 
-        :raises SessionGone: if the key is gone.
+        :raises SessionGone: if the key is gone, or what it holds now is not a session.
         :raises SessionConflict: after losing too often.
         """
         store = self.settings.store
@@ -198,8 +202,11 @@ class RequestStore:
             stored = rebase(known.payload, current)
             return stored
 
-        with self:
-            refusal = store.save_locked(key, record, replacing=known, rebase=rebase_locked)
+        try:
+            with self:
+                refusal = store.save_locked(key, record, replacing=known, rebase=rebase_locked)
+        except PayloadError:
+            return GONE
         return refusal or stored
 
     def _insist(
@@ -208,14 +215,17 @@ class RequestStore:
         """Attempt until no other request is faster; return what was stored, or why nothing is."""
         compares = self._compares
         for _ in range(MERGE_ATTEMPTS):
-            with self:
-                refusal = attempt(record, replacing=known if compares else None)
-            if refusal is None:
-                return record
-            if refusal.current is None:
-                return refusal
-            if refusal.current.payload != known.payload:
-                record = rebase(known.payload, refusal.current)
+            try:
+                with self:
+                    refusal = attempt(record, replacing=known if compares else None)
+                if refusal is None:
+                    return record
+                if refusal.current is None:
+                    return refusal
+                if refusal.current.payload != known.payload:
+                    record = rebase(known.payload, refusal.current)
+            except PayloadError:  # what is there now is not a session
+                return GONE
             known = refusal.current
         raise SessionConflict(
             "The session was changed by other requests faster than this one could merge its"

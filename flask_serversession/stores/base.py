@@ -177,7 +177,7 @@ class SupportsCheck(Store, Protocol):
     """**Optional.** Tells what ``flask sessions check`` cannot see from outside."""
 
     def check(self) -> list[str]:
-        """Return what makes the store slow, a sentence each.
+        """Return what makes the store slow or lose sessions, a sentence each.
 
         :raises ConfigError: if the backend's table, index or settings cannot work.
         """

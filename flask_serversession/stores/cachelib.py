@@ -78,7 +78,7 @@ class CacheLibStore:
     def create(self, key: str, record: Record) -> bool:
         name = self._prefix + key
         with self._lock(name):
-            if self._live(name):
+            if self._is_taken(name):
                 return False
             if is_expired(record.expires_at):
                 return True
@@ -116,7 +116,7 @@ class CacheLibStore:
     def delete(self, key: str) -> bool:
         name = self._prefix + key
         with self._lock(name):
-            if self._live(name) is None:
+            if not self._is_taken(name):
                 return False
             self._remove(name)
             return True
@@ -133,6 +133,12 @@ class CacheLibStore:
             value = self._cache.get(name)
         record = None if value is None else _unframe(value)
         return None if record is None or is_expired(record.expires_at) else record
+
+    def _is_taken(self, name: str) -> bool:
+        try:
+            return self._live(name) is not None
+        except PayloadError:
+            return True
 
     def _put(self, name: str, record: Record) -> None:
         if is_expired(record.expires_at):

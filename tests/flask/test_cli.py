@@ -60,9 +60,13 @@ def runner_of(app: Flask) -> Run:
 class InterruptedStore(MemoryStore):
     """Has its user press Ctrl-C after the first step of anything long."""
 
+    #: False for a command that only looks at the first records.
+    is_listing = False
+
     def keys(self) -> Iterator[str]:
         yield next(super().keys())
-        raise KeyboardInterrupt
+        if self.is_listing:
+            raise KeyboardInterrupt
 
     def clearing(self) -> Iterator[int]:
         yield self.delete(ONE)
@@ -211,6 +215,25 @@ class TestCheck:
         assert "run flask sessions setup" in before.output
         assert after.exit_code == 0
         assert "has no index on expires_at" in after.output
+
+    def test_records_of_another_program_are_a_warning(self, run: Run, memory: MemoryStore) -> None:
+        memory.create("of-another-program", Record(b"\x80\x04}\x94.", None))
+
+        result = run("check")
+
+        assert result.exit_code == 0
+        assert "Warning: 1 of the first 3 records cannot be read as sessions." in result.output
+
+    def test_a_record_that_ends_during_the_check_is_no_record_of_another_program(
+        self, make_app: MakeApp
+    ) -> None:
+        class EmptyingStore(MemoryStore):
+            def keys(self) -> Iterator[str]:
+                return iter(["ended"])
+
+        assert (
+            "cannot be" not in runner_of(make_app(SESSION_STORE=EmptyingStore()))("check").output
+        )
 
     def test_a_store_with_only_the_five_verbs_can_show_and_destroy(
         self, run_unlisted: Run
@@ -511,6 +534,17 @@ class TestClear:
 
         assert memory.count() == 0
 
+    @pytest.mark.parametrize("words", [["clear"], ["clear", "--yes"]])
+    def test_clear_warns_of_records_of_another_program_first(
+        self, run: Run, memory: MemoryStore, words: list[str]
+    ) -> None:
+        memory.create("of-another-program", Record(b"\x80\x04}\x94.", None))
+
+        result = run(*words, input="n\n")
+
+        assert "1 of the first 3 records cannot be read as sessions" in result.output
+        assert memory.count() == (0 if "--yes" in words else 3)
+
     def test_clear_ends_no_session_unless_confirmed(self, run: Run, memory: MemoryStore) -> None:
         result = run("clear", input="n\n")
 
@@ -572,6 +606,7 @@ class TestLongCommands:
         self, make_app: MakeApp, words: list[str], done: str
     ) -> None:
         store = InterruptedStore()
+        store.is_listing = words == ["list"]
         fill(store)
 
         result = runner_of(make_app(SESSION_STORE=store))(*words)
@@ -588,6 +623,7 @@ class TestLongCommands:
         done: str,
     ) -> None:
         store = InterruptedStore()
+        store.is_listing = words == ["list"]
         fill(store)
         info = ScriptInfo(create_app=lambda: make_app(SESSION_STORE=store))
         ours, theirs = pty.openpty()

@@ -204,7 +204,7 @@ VERBS: dict[str, tuple[Callable[[SQLAlchemyStore], object], list[str]]] = {
     "count": (lambda store: store.count(), ["SELECT"]),
     "keys": (lambda store: list(store.keys()), ["SELECT"]),
     "prune": (lambda store: store.prune(), ["SELECT"]),
-    "clear": (lambda store: store.clear(), ["DELETE"]),
+    "clear": (lambda store: store.clear(), ["SELECT", "DELETE", "DELETE"]),
 }
 
 
@@ -473,6 +473,30 @@ def test_prune_removes_every_expired_row_in_batches(
 
     assert seen == ["SELECT", "DELETE"] * 3
     assert list(store.keys()) == ["alive"]
+
+
+def test_clear_removes_every_row_in_batches(
+    store: SQLAlchemyStore, engine: sa.Engine, received: Received
+) -> None:
+    store.setup()
+    _insert(engine, store, [f"dead{number}" for number in range(BATCH)], seconds=-60)
+    _insert(engine, store, [f"alive{number}" for number in range(BATCH)], seconds=60)
+
+    with received() as seen:
+        steps = list(store.clearing())
+
+    assert steps == [BATCH, BATCH, 0, 0]
+    assert seen == ["SELECT", "DELETE"] * 2 + ["SELECT", "DELETE"]
+    assert _rows(engine, store) == 0
+
+
+def test_clear_can_be_interrupted_after_a_batch(store: SQLAlchemyStore, engine: sa.Engine) -> None:
+    store.setup()
+    _insert(engine, store, [f"key{number}" for number in range(2 * BATCH)], seconds=60)
+
+    assert next(store.clearing()) == BATCH
+
+    assert store.count() == BATCH
 
 
 def test_prune_looks_only_at_the_expired_rows_of_the_index(

@@ -106,6 +106,10 @@ def never(base: bytes, theirs: Record) -> Record:
     raise AssertionError("nobody else wrote")
 
 
+def cannot_read(base: bytes, theirs: Record) -> Record:
+    raise PayloadError("not a session")
+
+
 def end(there: Record) -> Record:
     return ENDED
 
@@ -196,6 +200,26 @@ def test_it_never_brings_back_a_key_that_is_gone(
     assert payload_in(store) is None
 
 
+def test_a_record_that_became_unreadable_counts_as_gone(
+    store: MemoryStore, request_store: RequestStore
+) -> None:
+    request_store.create("key", BASE)
+    store.save("key", record(b"theirs"))
+
+    with pytest.raises(SessionGone):
+        request_store.replace("key", BASE, record(b"mine"), cannot_read)
+
+    assert payload_in(store) == b"theirs"
+    assert request_store.failure is None
+
+
+def test_an_unreadable_record_cannot_be_extended(make_request_store: MakeRequestStore) -> None:
+    request_store = make_request_store(Failing(PayloadError("not a session")))
+
+    assert request_store.touch("key", utc_now()) is False
+    assert request_store.failure is None
+
+
 def test_a_rebase_that_raises_leaves_their_record(
     store: MemoryStore, request_store: RequestStore
 ) -> None:
@@ -281,6 +305,15 @@ class TestAStoreWithLockedSaves:
 
         assert request_store.replace("key", BASE, record(b"mine"), never)
         assert payload_in(store) == b"mine"
+
+    def test_a_record_that_became_unreadable_counts_as_gone(
+        self, store: MemoryStore, request_store: RequestStore
+    ) -> None:
+        request_store.create("key", BASE)
+        store.save("key", record(b"theirs"))
+
+        with pytest.raises(SessionGone):
+            request_store.replace("key", BASE, record(b"mine"), cannot_read)
 
     def test_it_does_not_bring_back_a_key_that_is_gone(self, request_store: RequestStore) -> None:
         with pytest.raises(SessionGone):

@@ -84,10 +84,10 @@ def write_new(path: str, content: bytes, *, modified: int | None, fsync: bool) -
 
 
 def remove(path: str) -> bool:
-    """Remove a file; False if it is missing."""
+    """Remove a file; False if it is missing, or is a directory."""
     try:
         os.unlink(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
     return True
 

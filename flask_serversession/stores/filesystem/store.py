@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -177,12 +178,14 @@ class FileSystemStore:
         """Yield the keys of live records, except those too long for a file name.
 
         A key of more than about 250 bytes, percent-encoded, is stored under its hash.
-        ``count`` and ``clear`` include it.
+        ``count`` and ``clear`` include it, and files with a name that no key has.
         """
         for path in self._paths(live=True):
-            name = os.path.basename(path)
-            if not name.startswith(_HASHED):
-                yield unquote(name.removesuffix(self._layout.suffix), errors="surrogatepass")
+            stem = os.path.basename(path).removesuffix(self._layout.suffix)
+            with suppress(UnicodeDecodeError):
+                key = unquote(stem, errors="surrogatepass")
+                if self._path(key) == path:
+                    yield key
 
     def count(self) -> int:
         return sum(1 for _ in self._paths(live=True))

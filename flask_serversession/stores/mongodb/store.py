@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from datetime import timezone
 from functools import cached_property
 from typing import Any
 from typing import TYPE_CHECKING
@@ -22,14 +21,24 @@ from ..base import utc_now
 from ..driver_errors import DriverErrors
 from ..driver_errors import exhausted
 from ..record_lock import RecordLock
+from .checks import conflict
+from .checks import CONFLICTS
+from .checks import flaws_of_indexes
+from .checks import foreign_documents
+from .checks import KEY
+from .checks import NAME
+from .clients import driver
+from .clients import place
+from .clients import sessions_of
 from .layouts import layout_named
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
-    from pymongo.collection import Collection
 
-#: connect-mongo's name for its index; the same index with another name is an error.
-_INDEX = "expires_1"
+#: How many documents one command deletes.
+_BATCH = 1000
+#: How many documents are read to find those of other programs.
+_SAMPLE = 100
 
 
 class MongoDBStore:
@@ -79,20 +88,21 @@ class MongoDBStore:
         layout: str = "native",
         create: bool = True,
     ) -> None:
-        errors = _driver().errors
+        errors = driver().errors
         from bson import ObjectId
         from bson.errors import InvalidBSON
 
         self._client = client
         self._owns_client = False
         self._creates_index = self._needs_setup = create
-        self._sessions = _sessions(client, database, collection)
+        self._sessions = sessions_of(client, database, collection)
         self._layout = layout_named(layout, ObjectId)
         #: Whether Express may write the documents, too.
         self.is_shared: bool = layout != "native"
         self._taken = errors.DuplicateKeyError
+        self._refused = errors.OperationFailure
         self._malformed = (InvalidBSON, RecursionError)
-        where = _place(client)
+        where = place(client)
 
         def explain(error: BaseException) -> StoreUnavailable | None:
             is_waiting = isinstance(error, errors.WaitQueueTimeoutError)
@@ -122,10 +132,10 @@ class MongoDBStore:
         :param timeout: seconds that a verb may take, including the search for a server.
         """
         check_seconds("timeout", timeout)
-        driver = _driver()
+        pymongo = driver()
         try:
-            client = driver.MongoClient(url, connect=False, timeoutMS=int(timeout * 1000))
-        except (driver.errors.PyMongoError, ValueError) as error:
+            client = pymongo.MongoClient(url, connect=False, timeoutMS=int(timeout * 1000))
+        except (pymongo.errors.PyMongoError, ValueError) as error:
             raise ConfigError(
                 "The MongoDB URL cannot be read. It looks like"
                 " mongodb://user:password@host:27017/database; PyMongo's own error is the"
@@ -194,32 +204,58 @@ class MongoDBStore:
             return self._sessions.count_documents(_live())
 
     def clear(self) -> int:
-        with self._errors:
-            return self._sessions.delete_many({}).deleted_count
+        return sum(self.clearing())
+
+    def clearing(self) -> Iterator[int]:
+        return self._removing({})
 
     def prune(self) -> int:
         return sum(self.pruning())
 
     def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
+        if not dry_run:
+            return self._removing(_expired())
         with self._errors:
-            if dry_run:
-                number = self._sessions.count_documents(_expired())
-            else:
-                number = self._sessions.delete_many(_expired()).deleted_count
-        yield number
+            return iter([self._sessions.count_documents(_expired())])
 
     def setup(self) -> None:
         with self._errors:
-            self._sessions.create_index("expires", name=_INDEX, expireAfterSeconds=0)
+            try:
+                self._sessions.create_index(KEY, name=NAME, expireAfterSeconds=0)
+            except self._refused as error:
+                if error.code not in CONFLICTS:
+                    raise
+                raise conflict(self._sessions.name) from error
         self._needs_setup = False
 
     def ping(self) -> None:
         with self._errors:
             self._client.admin.command("ping")
 
+    def check(self) -> list[str]:
+        """Return what is wrong with the TTL index, and whether others use the collection."""
+        if self._needs_setup:
+            self.setup()
+        with self._errors:
+            flaws = flaws_of_indexes(self._sessions.name, self._sessions.index_information())
+            sample = list(self._sessions.find({}, {"_id": True}).limit(_SAMPLE))
+        if all(isinstance(document["_id"], str) for document in sample):
+            return flaws
+        return [*flaws, foreign_documents(self._sessions.name)]
+
     def close(self) -> None:
         if self._owns_client:
             self._client.close()
+
+    def _removing(self, wanted: dict[str, Any]) -> Iterator[int]:
+        """Delete documents in batches; after each yield how many were deleted."""
+        ids: list[Any] | None = None
+        while ids is None or len(ids) == _BATCH:
+            with self._errors:
+                found = self._sessions.find(wanted, {"_id": True}).limit(_BATCH)
+                ids = [document["_id"] for document in found]
+                result = self._sessions.delete_many({"_id": {"$in": ids}, **wanted})
+            yield result.deleted_count
 
     @cached_property
     def _locks(self) -> MongoDBStore:
@@ -255,56 +291,3 @@ def _expired(**fields: object) -> dict[str, Any]:
 def _live(**fields: object) -> dict[str, Any]:
     ends_later, never_ends = {"expires": {"$gt": utc_now()}}, {"expires": None}
     return {"$and": [fields, {"$or": [ends_later, never_ends]}]}
-
-
-def _sessions(
-    client: MongoClient[Any], database: str | None, collection: str
-) -> Collection[dict[str, Any]]:
-    driver = _driver()
-    from bson.codec_options import CodecOptions
-    from bson.codec_options import DatetimeConversion
-
-    if not isinstance(client, driver.MongoClient):
-        raise ConfigError(
-            f"MongoDBStore needs a pymongo.MongoClient, not {type(client).__name__}."
-        )
-    try:
-        found = client[database] if database else client.get_default_database("test")
-        sessions: Collection[dict[str, Any]] = found.get_collection(
-            collection,
-            codec_options=CodecOptions(
-                tz_aware=True,
-                tzinfo=timezone.utc,
-                # Otherwise the driver fails on dates of Node outside Python's range.
-                datetime_conversion=DatetimeConversion.DATETIME_AUTO,
-            ),
-            read_preference=driver.ReadPreference.PRIMARY,
-        )
-    except driver.errors.InvalidName as error:
-        raise ConfigError(
-            f"MongoDB allows no database named {database!r} or no collection named {collection!r}."
-        ) from error
-    if not sessions.write_concern.acknowledged:
-        raise ConfigError(
-            'MongoDBStore needs acknowledged writes: use a client with w=1 or w="majority", not'
-            " w=0."
-        )
-    return sessions
-
-
-def _place(client: MongoClient[Any]) -> str:
-    try:
-        servers = client.topology_description.server_descriptions()
-    except AttributeError:  # those of mongodb+srv:// are looked up on first use
-        return "MongoDB"
-    return "MongoDB at " + ", ".join(f"{host}:{port}" for host, port in sorted(servers))
-
-
-def _driver() -> Any:
-    try:
-        import pymongo
-    except ImportError as error:
-        raise ConfigError(
-            "MongoDBStore needs pymongo: pip install Flask-ServerSession[mongodb]"
-        ) from error
-    return pymongo

@@ -48,7 +48,7 @@ class RedisLock:
     ) -> None:
         self._commands = commands
         self._errors = errors
-        self._lock, self._wakes = _beside(name)
+        self._lock, self._wakes = beside(name)
         self._token = secrets.token_urlsafe(16).encode()
         self._ttl = _milliseconds(ttl)
         self._unknown_script = unknown_script
@@ -90,7 +90,7 @@ class RedisLock:
         return script.run(self._commands, self._unknown_script, keys, self._token, milliseconds)
 
 
-def _beside(name: bytes) -> tuple[bytes, bytes]:
+def beside(name: bytes) -> tuple[bytes, bytes]:
     """Return the names of a record's lock and wakes, in its Cluster slot, without its prefix."""
     tagged = name if _TAGGED.match(name) else b"{%s}" % name.replace(b"}", b")")
     return b"lock:" + tagged, b"wake:" + tagged

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
-from functools import partial
 from itertools import islice
 from typing import Any
 from typing import Protocol
 
 from ...errors import ConfigError
-from ...errors import StoreUnavailable
 from ..base import check_seconds
 from ..base import GONE
 from ..base import Lock
@@ -21,17 +20,14 @@ from ..base import milliseconds_left
 from ..base import Record
 from ..base import Refusal
 from ..base import utc_now
-from ..driver_errors import DriverErrors
-from ..driver_errors import exhausted
-from ..driver_errors import read_only
+from .answers import answers_of
+from .checks import flaws_of_memory
+from .checks import flaws_of_permissions
 from .clients import commands_of
-from .clients import driver
 from .clients import open_clients
-from .clients import place
 from .commands import ClientCommands
 from .commands import Commands
 from .commands import Script
-from .commands import takes_no_writes
 from .lock import RedisLock
 
 _REPLACE = Script("replace.lua")
@@ -39,8 +35,6 @@ _REPLACE = Script("replace.lua")
 _PATIENCE = 5.0
 
 _NAMES_A_TRIP = 500
-#: Errors of redis-py and valkey-py.
-_NOT_READY = ("BusyLoadingError", "MasterDownError", "ClusterDownError")
 _NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 
 
@@ -85,7 +79,7 @@ class RedisStore:
         #: False once the server has refused SET IFEQ.
         self._has_ifeq = True
         self._timeout = client.get_connection_kwargs().get("socket_timeout") or _PATIENCE
-        self._errors, self._refused, self._unknown_script = _exceptions(client)
+        self._errors, self._refused, self._unknown_script = answers_of(client)
         self._prefix = prefix.encode()
         self._opened: list[Any] = []
 
@@ -165,9 +159,13 @@ class RedisStore:
         )
 
     def keys(self) -> Iterator[str]:
+        seen: set[bytes] = set()  # SCAN may name a key twice.
         with self._errors:
-            names = set(self._names())  # SCAN may name a key twice.
-        return (key for name in names if (key := _text(name[len(self._prefix) :])) is not None)
+            for name in self._names():
+                key = _text(name[len(self._prefix) :])
+                if key is not None and name not in seen:
+                    seen.add(name)
+                    yield key
 
     def count(self) -> int:
         return sum(1 for _ in self.keys())
@@ -194,6 +192,14 @@ class RedisStore:
     def ping(self) -> None:
         with self._errors:
             self._send("PING")
+
+    def check(self) -> list[str]:
+        """Return which permissions the user lacks, and whether the server evicts sessions."""
+        with self._errors:
+            flaws = flaws_of_permissions(self._commands, self._refused, self._prefix)
+            with suppress(self._refused):  # the user may not ask
+                flaws += flaws_of_memory(self._send("INFO", "memory"))
+        return flaws
 
     def close(self) -> None:
         for client in self._opened:
@@ -269,30 +275,3 @@ def _refuse_unfit(client: Client) -> None:
             "RedisStore needs a synchronous client of redis-py or valkey-py, made without"
             " decode_responses=True (a payload is bytes). from_url() takes a URL instead."
         )
-
-
-def _exceptions(client: Client) -> tuple[DriverErrors, type[Exception], type[Exception]]:
-    """Return the driver's errors, its refusal of a command and that of an unknown script."""
-    is_valkey = any(kind.__module__.startswith("valkey.") for kind in type(client).__mro__)
-    name = "Valkey" if is_valkey else "Redis"
-    its = driver(name.lower()).exceptions
-    # "No node can be reached" is no subclass of the driver's other errors.
-    no_node = getattr(its, f"{name}ClusterException")
-    unavailable = (its.ConnectionError, its.TimeoutError, its.ClusterError, no_node)
-    where = f"{name}{place(client)}"
-    failed = (getattr(its, f"{name}Error"),)
-    errors = DriverErrors(where, unavailable, failed, partial(_explained, where))
-    return errors, its.ResponseError, its.NoScriptError
-
-
-def _explained(where: str, error: BaseException) -> StoreUnavailable | None:
-    if takes_no_writes(error):
-        return read_only(where)
-    if "Too many connections" in str(error) or "No connection available" in str(error):
-        return exhausted(where, "max_connections")
-    if type(error).__name__ in _NOT_READY:
-        return StoreUnavailable(
-            f"The session store ({where}) is not ready: it is loading its data, or it is a"
-            " replica without its master. It can be used again once it is."
-        )
-    return None

@@ -83,7 +83,7 @@ class Rows:
 
     @cached_property
     def sql(self) -> Statements:
-        return Statements(self.layout.table)
+        return Statements(self.layout.table, self._dialect())
 
     def setup(self) -> None:
         """Create the table and its index if they are missing."""

@@ -6,14 +6,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .table import ListedKey
+
 #: How many rows one statement lists or prunes; an older SQLite takes 999 parameters.
 BATCH = 500
 
 
 class Statements:
-    """Every statement on one table, with the parameters ``key``, ``now`` and ``new_…``."""
+    """Every statement on one table, with the parameters ``key``, ``now`` and ``new_…``.
 
-    def __init__(self, table: sa.Table) -> None:
+    :param dialect: the name of the database's.
+    """
+
+    def __init__(self, table: sa.Table, dialect: str) -> None:
         now: sa.BindParameter[int] = sa.bindparam("now")
         dead, live = table.c.expires_at <= now, table.c.expires_at > now
         key: sa.BindParameter[str] = sa.bindparam("key", type_=table.c.id.type)
@@ -40,9 +45,12 @@ class Statements:
         self.count: sa.Select[Any] = sa.select(sa.func.count()).select_from(table).where(live)
         self.count_dead: sa.Select[Any] = sa.select(sa.func.count()).select_from(table).where(dead)
         self.clear: sa.Delete = sa.delete(table)
-        keys = sa.select(table.c.id).limit(BATCH)
-        after = table.c.id > sa.bindparam("after")
+        listed = sa.type_coerce(table.c.id, ListedKey()) if dialect == "sqlite" else table.c.id
+        keys = sa.select(listed).limit(BATCH)
+        after = listed > sa.bindparam("after", type_=listed.type)
         self.keys: sa.Select[Any] = keys.where(live, after).order_by(table.c.id)
+        self.any_keys: sa.Select[Any] = keys
         self.dead_keys: sa.Select[Any] = keys.where(dead).order_by(table.c.expires_at)
         any_key: sa.BindParameter[str] = sa.bindparam("keys", expanding=True)
-        self.delete_dead_keys: sa.Delete = sa.delete(table).where(table.c.id.in_(any_key), dead)
+        self.delete_keys: sa.Delete = sa.delete(table).where(listed.in_(any_key))
+        self.delete_dead_keys: sa.Delete = self.delete_keys.where(dead)

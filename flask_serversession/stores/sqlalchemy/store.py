@@ -232,13 +232,19 @@ class SQLAlchemyStore:
         return RecordLock(self._locks, key, ttl=ttl)
 
     def keys(self) -> Iterator[str]:
-        """Yield the live keys in batches; no connection stays checked out in between."""
+        """Yield the live keys in batches; no connection stays checked out in between.
+
+        Another program's row whose id is not UTF-8 is passed over.
+        """
         last = ""
         while True:
-            rows = self._rows.run(self._rows.sql.keys, now=now(), after=last).rows
+            after = last
+            rows = self._rows.run(self._rows.sql.keys, now=now(), after=after).rows
             for (last,) in rows:
-                yield last
-            if len(rows) < BATCH:
+                if _is_utf8(last):
+                    yield last
+            # SQLite sorts ids that are not text behind all others, and lists them again.
+            if len(rows) < BATCH or last == after:
                 return
 
     def count(self) -> int:
@@ -246,28 +252,23 @@ class SQLAlchemyStore:
         return int(number)
 
     def clear(self) -> int:
-        return self._rows.run(self._rows.sql.clear).row_count
+        return sum(self.clearing())
+
+    def clearing(self) -> Iterator[int]:
+        yield from self._removing(self._rows.sql.any_keys, self._rows.sql.delete_keys)
+        # Ids that are not text match no parameter.
+        yield self._rows.run(self._rows.sql.clear).row_count
 
     def prune(self) -> int:
         return sum(self.pruning())
 
     def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
-        run, sql, moment = self._rows.run, self._rows.sql, now()
+        sql, moment = self._rows.sql, now()
         if dry_run:
-            ((number,),) = run(sql.count_dead, now=moment).rows
+            ((number,),) = self._rows.run(sql.count_dead, now=moment).rows
             yield int(number)
-            return
-        while True:
-            began = time.monotonic()
-            # A SELECT locks nothing. A DELETE that searches locks the index on MySQL, and may
-            # deadlock with a create.
-            keys = [key for (key,) in run(sql.dead_keys, now=moment).rows]
-            if keys:
-                yield run(sql.delete_dead_keys, keys=keys, now=moment).row_count
-            if len(keys) < BATCH:
-                return
-            # SQLite's writers poll. After a shorter pause they may never find the file free.
-            time.sleep(max(_PAUSE, time.monotonic() - began))
+        else:
+            yield from self._removing(sql.dead_keys, sql.delete_dead_keys, now=moment)
 
     def setup(self) -> None:
         """Create the table and its index if they are missing."""
@@ -286,6 +287,23 @@ class SQLAlchemyStore:
         if "database" in vars(self._rows):
             self._rows.database.close()
 
+    def _removing(
+        self, select: sa.Select[Any], delete: sa.Delete, **parameters: object
+    ) -> Iterator[int]:
+        """Delete what is selected in batches; after each yield how many rows it deleted."""
+        run = self._rows.run
+        while True:
+            began = time.monotonic()
+            # A SELECT locks nothing. A DELETE that searches locks the index on MySQL, and may
+            # deadlock with a create.
+            keys = [key for (key,) in run(select, **parameters).rows]
+            number = run(delete, keys=keys, **parameters).row_count if keys else 0
+            yield number
+            if len(keys) < BATCH or not number:
+                return
+            # SQLite's writers poll. After a shorter pause they may never find the file free.
+            time.sleep(max(_PAUSE, time.monotonic() - began))
+
     @cached_property
     def _locks(self) -> SQLAlchemyStore:
         rows, table = self._rows, self.table
@@ -295,6 +313,14 @@ class SQLAlchemyStore:
         locks._rows.use(rows.database)
         locks.prune()  # removes the locks of killed holders
         return locks
+
+
+def _is_utf8(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _need_sqlalchemy() -> None:

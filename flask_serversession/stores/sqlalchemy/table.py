@@ -35,6 +35,19 @@ class BinaryKey(sa.TypeDecorator[str]):
         return bytes(value).decode(errors="surrogateescape")
 
 
+class ListedKey(BinaryKey):
+    """SQLite's text as bytes, because a row of another program need not be UTF-8."""
+
+    impl: sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]] = sa.LargeBinary
+    cache_ok: bool | None = True
+
+    def bind_expression(self, bindvalue: sa.BindParameter[Any]) -> Value:
+        return sa.cast(bindvalue, sa.Text)
+
+    def column_expression(self, column: Value) -> Value:
+        return sa.type_coerce(sa.cast(column, sa.LargeBinary), self)
+
+
 #: Text compared byte by byte on every dialect: case and trailing spaces count.
 KEY = (
     sa.String(LONGEST_KEY)
