@@ -256,14 +256,6 @@ def store(make_store: MakeStore) -> SQLAlchemyStore:
 class TestEveryLayout(
     StoreContract, KeysContract, PruneContract, SetupContract, LockedSaveContract
 ):
-    @pytest.fixture(autouse=True)
-    def _the_second_before_is_precise_enough(
-        self, node: Node, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        if node.moment == SECOND:
-            # The contract checks some milliseconds later, so the difference exceeds a second.
-            monkeypatch.setattr(contract, "PRECISION", timedelta(seconds=2))
-
     @pytest.fixture
     def other_store(self, make_store: MakeStore) -> SQLAlchemyStore:
         return make_store(table="others")
