@@ -21,7 +21,6 @@ PATIENCE = 30.0
 
 
 def main(check: str, directory: str, layout: str) -> None:
-    sys.setswitchinterval(1e-4)  # otherwise every fork waits for its turn among the threads
     CHECKS[check](FileSystemStore(directory, layout=layout))
 
 
