@@ -195,7 +195,7 @@ def test_a_client_that_retries_an_acquire_has_the_lock(redis_program: str, tmp_p
 
 def _hold(url: str, told: Connection) -> None:
     store = RedisStore.from_url(url)
-    assert store.lock("key", ttl=1.5).acquire(0)
+    assert store.lock("key", ttl=3).acquire(0)
     told.send(None)
     time.sleep(2 * PATIENCE)
 
