@@ -31,6 +31,8 @@ from ..servers.base import free_port
 from ..servers.base import running
 from ..servers.base import unavailable
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TWIN = ROOT / "example_app" / "express"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from flask_serversession import request
 from flask_serversession import ServerSession
 from flask_serversession.stores.memory import MemoryStore
 
@@ -21,6 +22,11 @@ from .counting import CountingStore
 MakeApp = Callable[..., Flask]
 MakeBrowser = Callable[..., Browser]
 LetPass = Callable[[Browser, timedelta], None]
+
+
+@pytest.fixture(autouse=True)
+def _each_test_can_cause_a_warning_that_is_logged_once() -> None:
+    request._warn_once.cache_clear()
 
 
 @pytest.fixture

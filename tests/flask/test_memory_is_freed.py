@@ -26,7 +26,7 @@ from .browser import session
 from .conftest import MakeBrowser
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _no_garbage_collection() -> Iterator[None]:
     gc.collect()
     gc.disable()

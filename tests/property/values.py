@@ -52,22 +52,22 @@ _scalars: st.SearchStrategy[Hashable] = (
 )
 _hashables: st.SearchStrategy[Hashable] = st.recursive(
     _scalars,
-    lambda inner: st.frozensets(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple),
-    max_leaves=4,
+    lambda inner: st.frozensets(inner, max_size=2) | st.lists(inner, max_size=2).map(tuple),
+    max_leaves=3,
 )
 _almost_tags = st.sampled_from([" tuple", " dict", " escaped", " other"])
 #: Everything that a session keeps with its type.
 typed_values: st.SearchStrategy[Any] = st.recursive(
     _hashables | anything_written.map(Markup) | st.sets(_hashables, max_size=3),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.lists(inner, max_size=4).map(tuple)
-        | st.dictionaries(anything_written, inner, max_size=4)
-        | st.dictionaries(_hashables, inner, max_size=4)
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(anything_written, inner, max_size=3)
+        | st.dictionaries(_hashables, inner, max_size=3)
         | st.dictionaries(_almost_tags, inner, max_size=2)
     ),
-    max_leaves=8,
+    max_leaves=5,
 )
 typed_sessions = st.dictionaries(
-    anything_written.filter(lambda key: key not in _RESERVED), typed_values, max_size=4
+    anything_written.filter(lambda key: key not in _RESERVED), typed_values, max_size=3
 )

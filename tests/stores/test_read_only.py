@@ -133,6 +133,7 @@ def test_a_redis_connection_to_a_replica_is_dropped(on_redis: RedisStore, admin:
     assert name["id"] not in [client["id"] for client in admin.client_list()]
 
 
+@pytest.mark.slow
 def test_a_redis_that_loads_its_data_is_not_ready(redis_program: str, tmp_path: Path) -> None:
     port = free_port()
     with redis_server(redis_program, tmp_path, port), redis.Redis(port=port) as admin:
@@ -248,6 +249,7 @@ def on_sql(
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_database_that_takes_no_writes_can_be_read(
     on_sql: SQLAlchemyStore, admin_engine: sa.Engine, visitor: sa.URL
 ) -> None:

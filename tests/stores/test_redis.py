@@ -152,12 +152,14 @@ class TestOnOneServer(RedisContract):
         store.close()
 
 
+@pytest.mark.slow
 class TestOnACluster(RedisContract):
     @pytest.fixture
     def url(self, redis_cluster_url: str) -> str:
         return redis_cluster_url
 
 
+@pytest.mark.slow
 class TestBehindASentinel(RedisContract):
     @pytest.fixture
     def url(self, redis_sentinel_url: str) -> str:
@@ -183,7 +185,13 @@ def sentinel(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> It
         yield servers
 
 
-@pytest.fixture(params=["server", "cluster", "sentinel"])
+@pytest.fixture(
+    params=[
+        "server",
+        pytest.param("cluster", marks=pytest.mark.slow),
+        pytest.param("sentinel", marks=pytest.mark.slow),
+    ]
+)
 def servers(request: pytest.FixtureRequest) -> Servers:
     """Three kinds of servers in turn, used by this module only."""
     servers: Servers = request.getfixturevalue(request.param)

@@ -63,11 +63,19 @@ Received = Callable[[], AbstractContextManager[list[str]]]
 ON_A_SERVER = pytest.mark.parametrize("url", ["postgresql", "mysql"], indirect=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+BACKENDS = ["sqlite", "postgresql", "mysql"]
+
+
+def url_on(request: pytest.FixtureRequest, folder: Path) -> str:
+    """Return the URL of the backend that a fixture has as its parameter."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/sessions.db"
+        return f"sqlite:///{folder}/sessions.db"
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=BACKENDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return url_on(request, tmp_path)
 
 
 @pytest.fixture
@@ -80,7 +88,13 @@ def engine(url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def table(url: str) -> Iterator[str]:
-    """The name of a table that is dropped afterwards, together with its neighbour."""
+    with new_table(url) as name:
+        yield name
+
+
+@contextmanager
+def new_table(url: str) -> Iterator[str]:
+    """Give the name of a table that is dropped afterwards, together with its neighbour."""
     name = f"sessions_{uuid4().hex[:12]}"
     yield name
     admin = sa.create_engine(url, poolclass=sa.NullPool)
@@ -107,19 +121,51 @@ def store(make_store: MakeStore) -> SQLAlchemyStore:
     return make_store()
 
 
-class TestSQLAlchemyStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
+class OnEveryBackend(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
+    """The contract, on two tables that are emptied before each test. Needs ``stores``."""
+
+    @pytest.fixture(scope="class", params=BACKENDS)
+    @classmethod
+    def url(cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+        return url_on(request, tmp_path_factory.mktemp("sqlite"))
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def table(cls, url: str) -> Iterator[str]:
+        with new_table(url) as name:
+            yield name
+
     @pytest.fixture
-    def other_store(self, make_store: MakeStore, table: str) -> SQLAlchemyStore:
-        return make_store(table=f"{table}_2")
+    def store(self, stores: list[SQLAlchemyStore]) -> SQLAlchemyStore:
+        return emptied(stores[0])
+
+    @pytest.fixture
+    def other_store(self, stores: list[SQLAlchemyStore]) -> SQLAlchemyStore:
+        return emptied(stores[1])
 
 
-class TestOnAnApplicationsEngine(
-    StoreContract, KeysContract, PruneContract, SetupContract, PingContract
-):
+def emptied(store: SQLAlchemyStore) -> SQLAlchemyStore:
+    store.clear()
+    return store
+
+
+class TestSQLAlchemyStore(OnEveryBackend):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def stores(cls, url: str, table: str) -> Iterator[list[SQLAlchemyStore]]:
+        stores = [SQLAlchemyStore.from_url(url, table=name) for name in (table, f"{table}_2")]
+        yield stores
+        for store in stores:
+            store.close()
+
+
+@pytest.mark.slow
+class TestOnAnApplicationsEngine(OnEveryBackend):
     """A function returns the engine, which on MySQL counts changed instead of found rows."""
 
-    @pytest.fixture
-    def engine(self, url: str) -> Iterator[sa.Engine]:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def stores(cls, url: str, table: str) -> Iterator[list[SQLAlchemyStore]]:
         address = sa.make_url(url)
         options: dict[str, Any] = {}
         if address.get_backend_name() == "mysql":
@@ -131,24 +177,12 @@ class TestOnAnApplicationsEngine(
                 database=address.database,
             )
         engine = sa.create_engine(address, **options)
-        yield engine
+        yield [SQLAlchemyStore(lambda: engine, table=name) for name in (table, f"{table}_2")]
         engine.dispose()
-
-    @pytest.fixture
-    def store(self, engine: sa.Engine, table: str) -> SQLAlchemyStore:
-        return SQLAlchemyStore(lambda: engine, table=table)
-
-    @pytest.fixture
-    def other_store(self, engine: sa.Engine, table: str) -> SQLAlchemyStore:
-        return SQLAlchemyStore(lambda: engine, table=f"{table}_2")
 
 
 def test_random_programs_behave_as_on_a_dict(store: SQLAlchemyStore) -> None:
-    def emptied() -> SQLAlchemyStore:
-        store.clear()
-        return store
-
-    store_machine(emptied, examples=15).TestCase().runTest()
+    store_machine(lambda: emptied(store), examples=15).TestCase().runTest()
 
 
 # What the server receives

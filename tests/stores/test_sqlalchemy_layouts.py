@@ -44,6 +44,8 @@ from flask_serversession.testing.contract import PAYLOAD
 
 from ..servers.base import free_port
 
+pytestmark = pytest.mark.slow
+
 MakeStore = Callable[..., SQLAlchemyStore]
 
 #: The document of express-session for a session that ends at MOMENT.
@@ -214,8 +216,12 @@ def node(request: pytest.FixtureRequest) -> Node:
 
 @pytest.fixture
 def url(node: Node, request: pytest.FixtureRequest, tmp_path: Path) -> sa.URL:
+    return url_for(node, request, tmp_path)
+
+
+def url_for(node: Node, request: pytest.FixtureRequest, folder: Path) -> sa.URL:
     if node.dialect == "sqlite":
-        return sa.make_url(f"sqlite:///{tmp_path}/sessions.db")
+        return sa.make_url(f"sqlite:///{folder}/sessions.db")
     return sa.make_url(request.getfixturevalue(f"{node.dialect}_url"))
 
 
@@ -256,17 +262,35 @@ def store(make_store: MakeStore) -> SQLAlchemyStore:
 class TestEveryLayout(
     StoreContract, KeysContract, PruneContract, SetupContract, LockedSaveContract
 ):
-    @pytest.fixture(autouse=True)
-    def _the_second_before_is_precise_enough(
-        self, node: Node, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        if node.moment == SECOND:
-            # The contract checks some milliseconds later, so the difference exceeds a second.
-            monkeypatch.setattr(contract, "PRECISION", timedelta(seconds=2))
+    """On two tables that are emptied before each test."""
+
+    @pytest.fixture(scope="class", params=NODES)
+    @classmethod
+    def node(cls, request: pytest.FixtureRequest) -> Node:
+        return NODES[request.param]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def stores(
+        cls, node: Node, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[list[SQLAlchemyStore]]:
+        url = url_for(node, request, tmp_path_factory.mktemp("sqlite"))
+        with empty_schema(url) as schema:
+            stores = [
+                SQLAlchemyStore.from_url(url, layout=node.layout, schema=schema, table=name)
+                for name in (node.table, "others")
+            ]
+            yield stores
+            for store in stores:
+                store.close()
 
     @pytest.fixture
-    def other_store(self, make_store: MakeStore) -> SQLAlchemyStore:
-        return make_store(table="others")
+    def store(self, stores: list[SQLAlchemyStore]) -> SQLAlchemyStore:
+        return emptied(stores[0])
+
+    @pytest.fixture
+    def other_store(self, stores: list[SQLAlchemyStore]) -> SQLAlchemyStore:
+        return emptied(stores[1])
 
     @pytest.mark.parametrize("payload", contract.AWKWARD_PAYLOADS)
     def test_a_payload_comes_back_to_the_byte(
@@ -280,6 +304,11 @@ class TestEveryLayout(
         super().test_a_payload_comes_back_to_the_byte(store, payload)
 
 
+def emptied(store: SQLAlchemyStore) -> SQLAlchemyStore:
+    store.clear()
+    return store
+
+
 def fits(node: Node, payload: bytes) -> bool:
     if node.dialect == "mysql" and node.layout == "connect-session-sequelize":
         return len(payload) < 65_536  # the limit of a TEXT
@@ -289,11 +318,7 @@ def fits(node: Node, payload: bytes) -> bool:
 
 
 def test_random_programs_behave_as_on_a_dict(store: SQLAlchemyStore) -> None:
-    def emptied() -> SQLAlchemyStore:
-        store.clear()
-        return store
-
-    store_machine(emptied, examples=15).TestCase().runTest()
+    store_machine(lambda: emptied(store), examples=15).TestCase().runTest()
 
 
 def test_many_workers_can_start_at_the_same_time(make_store: MakeStore) -> None:

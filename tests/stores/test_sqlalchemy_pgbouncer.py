@@ -13,6 +13,8 @@ from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.contract import live
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["a URL", "an application's engine"])
 def store(request: pytest.FixtureRequest, pgbouncer_url: str) -> Iterator[SQLAlchemyStore]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -151,6 +153,14 @@ END_POLICIES = [
     *every_policy(resave=False, save_uninitialized=False, rolling=None, touch="accessed"),
     *EXPRESS_POLICIES,
 ]
+
+
+Decided = dict[Decision, list[tuple[Facts, list[SavePolicy]]]]
+
+#: Marks a test of so many decisions that measuring its coverage would take most of its time.
+EXHAUSTIVE = pytest.mark.no_cover
+#: ``decide`` without its cache, which has no room for all of them.
+decide_anew = decide.__wrapped__
 
 
 # Outcomes measured with express-session 1.19, as far as they are decided at the end of the
@@ -358,58 +368,86 @@ def test_a_request_that_ignores_its_session_costs_nothing_in_the_flask_profile()
         assert decide(ignored, FLASK) == NOTHING, ignored
 
 
+@cache
+def decided() -> Decided:
+    """Return every decision, with the facts and policies that lead to it."""
+    found: Decided = defaultdict(list)
+    for facts in FACTS:
+        policies = defaultdict(list)
+        for policy in POLICIES:
+            policies[decide_anew(facts, policy)].append(policy)
+        for decision, those in policies.items():
+            found[decision].append((facts, those))
+    assert sum(len(those) for led in found.values() for _, those in led) > 1_000_000
+    return found
+
+
+@EXHAUSTIVE
 def test_unsetting_with_keep_leaves_store_and_browser_alone_whatever_happened() -> None:
-    for facts, policy in product(FACTS, every_policy(unset="keep")):
-        if facts.unset:
-            assert decide(facts, policy) == NOTHING, (facts, policy)
+    for decision, led in decided().items():
+        for facts, policies in led:
+            if facts.unset and decision != NOTHING:
+                assert not [p for p in policies if p.unset == "keep"], facts
 
 
+@EXHAUSTIVE
 def test_a_destroyed_session_is_never_written_again() -> None:
-    for facts, policy in product(FACTS, POLICIES):
-        if facts.ended and not facts.unset:
-            assert decide(facts, policy).store is NO_CALL, (facts, policy)
+    for (store, _), led in decided().items():
+        if store is not NO_CALL:
+            assert not [facts for facts, _ in led if facts.ended and not facts.unset]
 
 
+@EXHAUSTIVE
 def test_a_session_is_destroyed_only_where_the_policy_says_so() -> None:
-    for facts, policy in product(FACTS, POLICIES):
-        store, cookie = decide(facts, policy)
-        if store in (DESTROY, DESTROY_UNLESS_CHANGED):
-            unset = facts.unset and policy.unset == "destroy"
-            assert unset or (policy.destroy_empty and facts.empty), (facts, policy)
-            assert cookie is not SET, (facts, policy)
-
-
-def test_only_a_stale_session_that_the_browser_has_is_touched() -> None:
-    for facts, policy in product(FACTS, POLICIES):
-        if decide(facts, policy).store is TOUCH:
-            assert facts.sent, (facts, policy)
-            assert facts.stale, (facts, policy)
-            assert not facts.cookie_unsaved, (facts, policy)
-
-
-def test_a_cookie_is_removed_only_with_its_session() -> None:
-    for facts, policy in product(FACTS, POLICIES):
-        store, cookie = decide(facts, policy)
-        if cookie is CLEAR:
-            assert policy.clear_cookie, (facts, policy)
-            assert facts.cookie_sent, (facts, policy)
-            ends = store in (DESTROY, DESTROY_UNLESS_CHANGED)
-            assert ends or facts.ended, (facts, policy)
-
-
-def test_a_new_id_is_sent_only_if_its_session_is_stored() -> None:
-    for facts, policy in product(FACTS, POLICIES):
-        store, cookie = decide(facts, policy)
-        if cookie is SET and not facts.sent:
-            assert store is WRITE or facts.saved, (facts, policy)
-
-
-def test_no_change_is_lost() -> None:
-    for facts, policy in product(FACTS, POLICIES):
-        if facts.unset or facts.ended or facts.saved or not facts.changed:
+    for (store, cookie), led in decided().items():
+        if store not in (DESTROY, DESTROY_UNLESS_CHANGED):
             continue
-        if not (policy.destroy_empty and facts.empty):
-            assert decide(facts, policy).store is WRITE, (facts, policy)
+        assert cookie is not SET
+        for facts, policies in led:
+            for policy in policies:
+                unset = facts.unset and policy.unset == "destroy"
+                assert unset or (policy.destroy_empty and facts.empty), (facts, policy)
+
+
+@EXHAUSTIVE
+def test_only_a_stale_session_that_the_browser_has_is_touched() -> None:
+    for (store, _), led in decided().items():
+        for facts, _ in led:
+            if store is TOUCH:
+                assert facts.sent, facts
+                assert facts.stale, facts
+                assert not facts.cookie_unsaved, facts
+
+
+@EXHAUSTIVE
+def test_a_cookie_is_removed_only_with_its_session() -> None:
+    for (store, cookie), led in decided().items():
+        if cookie is not CLEAR:
+            continue
+        ends = store in (DESTROY, DESTROY_UNLESS_CHANGED)
+        for facts, policies in led:
+            assert all(policy.clear_cookie for policy in policies), facts
+            assert facts.cookie_sent, facts
+            assert ends or facts.ended, facts
+
+
+@EXHAUSTIVE
+def test_a_new_id_is_sent_only_if_its_session_is_stored() -> None:
+    for (store, cookie), led in decided().items():
+        for facts, _ in led:
+            if cookie is SET and not facts.sent:
+                assert store is WRITE or facts.saved, facts
+
+
+@EXHAUSTIVE
+def test_no_change_is_lost() -> None:
+    for (store, _), led in decided().items():
+        for facts, policies in led:
+            if facts.unset or facts.ended or facts.saved or not facts.changed:
+                continue
+            if store is not WRITE:
+                assert facts.empty, facts
+                assert all(policy.destroy_empty for policy in policies), facts
 
 
 def test_the_flask_profile_sends_the_cookie_of_every_new_session_it_stores() -> None:
@@ -556,21 +594,23 @@ def test_the_flask_profile_decides_as_flask_would(
     assert decide(facts, SavePolicy(**options)) == decision
 
 
+@EXHAUSTIVE
 def test_only_a_stored_session_emptied_without_clear_can_survive_by_anothers_write() -> None:
     for facts, policy in product([*FACTS, *CLEARED_FACTS], END_POLICIES):
-        if decide(facts, policy).store is DESTROY_UNLESS_CHANGED:
+        if decide_anew(facts, policy).store is DESTROY_UNLESS_CHANGED:
             assert facts.empty, (facts, policy)
             assert facts.stored, (facts, policy)
             assert not facts.cleared, (facts, policy)
             assert policy.destroy_empty, (facts, policy)
 
 
+@EXHAUSTIVE
 def test_clear_changes_only_whether_others_can_keep_an_emptied_session() -> None:
     for facts, policy in product(CLEARED_FACTS, END_POLICIES):
-        without = decide(facts._replace(cleared=False), policy)
+        without = decide_anew(facts._replace(cleared=False), policy)
         store = DESTROY if without.store is DESTROY_UNLESS_CHANGED else without.store
 
-        assert decide(facts, policy) == Decision(store, without.cookie), (facts, policy)
+        assert decide_anew(facts, policy) == Decision(store, without.cookie), (facts, policy)
 
 
 def ends(facts: Facts, policy: SavePolicy) -> bool:
@@ -585,27 +625,30 @@ def test_a_superseded_session_is_ended_or_left_alone_but_never_written() -> None
     for facts, policy in product(SUPERSEDED_FACTS, END_POLICIES):
         allowed = (DESTROY,) if ends(facts, policy) else (NO_CALL, DROP)
 
-        assert decide(facts, policy).store in allowed, (facts, policy)
+        assert decide_anew(facts, policy).store in allowed, (facts, policy)
 
 
+@EXHAUSTIVE
 def test_the_cookie_of_a_superseded_session_is_left_alone_unless_it_ends() -> None:
     """The cookie may be that of the new id already."""
     for facts, policy in product(SUPERSEDED_FACTS, END_POLICIES):
         if not ends(facts, policy):
-            assert decide(facts, policy).cookie is NO_COOKIE, (facts, policy)
+            assert decide_anew(facts, policy).cookie is NO_COOKIE, (facts, policy)
 
 
+@EXHAUSTIVE
 def test_changes_to_a_superseded_session_that_lives_on_are_dropped() -> None:
     for facts, policy in product(SUPERSEDED_FACTS, END_POLICIES):
         is_lost = (facts.changed or facts.regenerated) and not facts.unset
-        is_dropped = decide(facts, policy).store is DROP
+        is_dropped = decide_anew(facts, policy).store is DROP
 
         assert is_dropped is (is_lost and not ends(facts, policy)), (facts, policy)
 
 
+@EXHAUSTIVE
 def test_no_other_session_is_dropped() -> None:
     for facts, policy in product([*FACTS, *CLEARED_FACTS], END_POLICIES):
-        assert decide(facts, policy).store is not DROP, (facts, policy)
+        assert decide_anew(facts, policy).store is not DROP, (facts, policy)
 
 
 @pytest.mark.parametrize(
