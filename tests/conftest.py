@@ -66,8 +66,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    # One more than there are cores, because tests of processes and outages mostly wait.
-    return (os.cpu_count() or 1) + 1
+    # Tests of processes, locks and outages mostly wait.
+    return 2 * (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)
