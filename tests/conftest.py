@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -89,6 +90,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from .sharing import put_long_groups_first
 
         put_long_groups_first(items)
+
+
+def pytest_collection_finish() -> None:
+    # Thousands of tests are in memory. A test that collects garbage would go through all of them.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
