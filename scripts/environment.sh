@@ -4,6 +4,9 @@
 # It needs Python 3.10 or newer. On Debian and Ubuntu it installs everything else with apt-get,
 # as root or with a sudo that needs no password.
 
+# With it, each process that the tests start would compile all modules again.
+unset PYTHONDONTWRITEBYTECODE
+
 say() {
   printf '==> %s\n' "$*"
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -66,8 +67,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    # One more than there are cores, because tests of processes and outages mostly wait.
-    return (os.cpu_count() or 1) + 1
+    # Tests of processes, locks and outages mostly wait.
+    return 2 * (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -89,6 +90,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from .sharing import put_long_groups_first
 
         put_long_groups_first(items)
+
+
+def pytest_collection_finish() -> None:
+    # Thousands of tests are in memory. A test that collects garbage would go through all of them.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

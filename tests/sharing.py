@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     import pytest
+    from xdist.workermanage import WorkerController
 
 #: What a test's file or parameters say of the server it uses.
 _SERVERS = {
@@ -34,12 +35,27 @@ _WITHOUT_SERVERS = ("tests/unit/", "tests/property/", "tests/docs/", "tests/conf
 #: Folders whose tests spend their time waiting, and start programs of their own.
 _APART = ("tests/faults/", "tests/interop/")
 
+#: About how many seconds a slow test takes, by the start of its id. The first entry counts.
+_SECONDS = {
+    "tests/interop/": 18,
+    "tests/faults/test_killed_writers.py": 10,
+    "tests/conformance/": 10,
+    "": 1.5,
+}
+_SECONDS_IF_NOT_SLOW = 0.15
+
 
 class GroupScheduling(LoadScopeScheduling):
     """Gives a worker one group of tests at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        # A worker needs to know its next test. One that has more gets no group yet, so that
+        # the group goes to the worker that is free first.
+        if self._pending_of(self.assigned_work[node]) <= 1:
+            super()._reschedule(node)
 
 
 def group_of(nodeid: str) -> str:
@@ -55,9 +71,15 @@ def group_of(nodeid: str) -> str:
 
 
 def put_long_groups_first(items: list[pytest.Item]) -> None:
-    """Sort groups by how many of their tests are slow, so that no worker is left with one."""
-    slow: dict[str, int] = {}
+    """Sort groups by the time that their tests take, so that no worker is left with a long one."""
+    seconds: dict[str, float] = {}
     for item in items:
         group = group_of(item.nodeid)
-        slow[group] = slow.get(group, 0) + (item.get_closest_marker("slow") is not None)
-    items.sort(key=lambda item: -slow[group_of(item.nodeid)])
+        seconds[group] = seconds.get(group, 0) + _seconds_of(item)
+    items.sort(key=lambda item: -seconds[group_of(item.nodeid)])
+
+
+def _seconds_of(item: pytest.Item) -> float:
+    if item.get_closest_marker("slow") is None:
+        return _SECONDS_IF_NOT_SLOW
+    return next(_SECONDS[start] for start in _SECONDS if item.nodeid.startswith(start))

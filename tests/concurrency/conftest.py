@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import closing
-from contextlib import ExitStack
 from multiprocessing.connection import Client
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from .places import OURS
 from .places import Place
 from .places import SHARED
 from .process import Process
+from .process import Processes
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,11 +70,18 @@ def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield path
 
 
+@pytest.fixture(scope="session")
+def processes(socket: str, place: Place) -> Iterator[Processes]:
+    """The store's processes, which tests reuse."""
+    with closing(Processes(socket, place)) as processes:
+        yield processes
+
+
 @pytest.fixture
-def start_process(socket: str, place: Place) -> Iterator[StartProcess]:
+def start_process(processes: Processes) -> Iterator[StartProcess]:
     """Return a function that starts a process. Its app gets the given config keys."""
-    with ExitStack() as stack:
-        yield lambda **config: stack.enter_context(closing(Process(socket, place, config)))
+    with processes.lent() as start:
+        yield start
 
 
 @pytest.fixture

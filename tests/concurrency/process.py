@@ -1,8 +1,10 @@
-"""A test's handle on a process that runs its own app."""
+"""A test's handles on the processes that run its apps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Client
 from typing import Any
 
@@ -20,6 +22,9 @@ class Process:
     def __init__(self, socket: str, place: Place, config: dict[str, Any]) -> None:
         self._connection = Client(socket, family="AF_UNIX")
         self._connection.send((place, config))
+        #: Whether it has nothing to do.
+        self.is_idle = True
+        self._is_ending = False
 
     def close(self) -> None:
         """End the process."""
@@ -28,6 +33,7 @@ class Process:
     def open(self, sid: str | None) -> None:
         """Begin a request whose cookie has this id, and hold it open."""
         self._connection.send((obey_commands, sid))
+        self.is_idle = self._is_ending = False
 
     def do(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of the open request's session, or read an attribute."""
@@ -37,6 +43,7 @@ class Process:
     def tell_to_end(self) -> None:
         """Let the view return, without waiting for the response."""
         self._connection.send(None)
+        self._is_ending = True
 
     def end(self) -> Answer:
         """Let the view return, and wait until the session is settled."""
@@ -61,11 +68,48 @@ class Process:
     def start(self, job: Callable[..., Any], *args: Any) -> None:
         """Call ``job(app, *args)`` in the process, without waiting for it."""
         self._connection.send((job, *args))
+        self.is_idle, self._is_ending = False, True
 
     def result(self) -> Any:
         """Wait for what was started last; return its result or raise its error."""
         assert self._connection.poll(PATIENCE), "a process hangs"
         value, error = self._connection.recv()
+        self.is_idle = self._is_ending
         if error is not None:
             raise error
         return value
+
+
+class Processes:
+    """Starts the processes of one store. One that has nothing left to do serves the next test."""
+
+    def __init__(self, socket: str, place: Place) -> None:
+        self._socket = socket
+        self._place = place
+        self._idle: dict[str, list[Process]] = {}
+
+    @contextmanager
+    def lent(self) -> Iterator[Callable[..., Process]]:
+        """Give a function that returns a process of the block's own, with these config keys."""
+        used: list[tuple[str, Process]] = []
+
+        def start(**config: Any) -> Process:
+            idle = self._idle.setdefault(str(config), [])
+            process = idle.pop() if idle else Process(self._socket, self._place, config)
+            used.append((str(config), process))
+            return process
+
+        try:
+            yield start
+        finally:
+            for config, process in used:
+                if process.is_idle:
+                    self._idle[config].append(process)
+                else:
+                    process.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        for idle in self._idle.values():
+            for process in idle:
+                process.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -16,6 +14,7 @@ from .hammer import TASKS
 from .hammer import WRITERS
 from .places import Place
 from .process import Process
+from .process import Processes
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,10 @@ class Round:
 
 
 @pytest.fixture(scope="module")
-def rounds(place: Place, socket: str) -> dict[str, Round]:
+def rounds(place: Place, processes: Processes) -> dict[str, Round]:
     """The result of each task. The tasks run once per store, for all of its tests."""
-    with ExitStack() as stack:
-        writers = {
-            writer: stack.enter_context(closing(Process(socket, place, {}))) for writer in WRITERS
-        }
+    with processes.lent() as start:
+        writers = {writer: start() for writer in WRITERS}
         rounds = {task: _play(task, writers) for task in TASKS}
     lines = "; ".join(f"{task}: {outcome}" for task, outcome in rounds.items())
     report(f"8 writers, {place.name}", lines)

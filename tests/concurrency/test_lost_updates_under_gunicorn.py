@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
+import signal
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextlib import closing
 from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import suppress
 from http.client import HTTPConnection
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,10 +21,11 @@ from typing import NamedTuple
 import pytest
 
 from ..servers.base import free_port
-from ..servers.base import running
 from ..servers.base import unavailable
-from .conftest import ROOT
 from .places import Place
+from .process import Process
+from .under_gunicorn import own_pid
+from .under_gunicorn import run_gunicorn
 
 CLIENTS = [f"client-{number}" for number in range(8)]
 
@@ -41,7 +44,7 @@ Serve = Callable[..., AbstractContextManager[str]]
 
 
 @pytest.fixture
-def serve(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Serve:
+def serve(request: pytest.FixtureRequest, socket: str, place: Place, tmp_path: Path) -> Serve:
     """Run two gunicorn workers with the given options; yield their address once both answer."""
     if find_spec("gunicorn") is None:
         unavailable(request.config, "gunicorn", "pip install gunicorn")
@@ -49,24 +52,17 @@ def serve(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Serve
     @contextmanager
     def serve(*options: str) -> Iterator[str]:
         address = f"127.0.0.1:{free_port()}"
-        pids: set[bytes] = set()
-
-        def both_answer() -> None:
-            pids.add(_send(address, "GET", "/pid").body)
-            assert len(pids) == 2
-
-        with running(
-            [
-                # gunicorn creates a control socket in its user's home directory.
-                *("env", f"HOME={tmp_path}", f"PYTHONPATH={ROOT}"),
-                f"SESSIONS={json.dumps(asdict(place))}",
-                *(sys.executable, "-m", "gunicorn", "--workers=2", *options),
-                *("--bind", address, f"{__package__}.served:app"),
-            ],
-            ready=both_answer,
-            folder=tmp_path,
-        ):
-            yield address
+        with closing(Process(socket, place, {})) as process:
+            process.start(own_pid)
+            pid = process.result()
+            process.start(run_gunicorn, place, str(tmp_path), "--bind", address, *options)
+            try:
+                _wait_for_both(address)
+                yield address
+            finally:
+                os.kill(pid, signal.SIGTERM)
+                with suppress(EOFError):  # it has ended
+                    process.result()
 
     return serve
 
@@ -90,6 +86,17 @@ def test_two_workers_lose_no_change_of_eight_clients(
 
     assert counts == {"first": 1, **dict.fromkeys(CLIENTS, sent)}
     assert len(served) == 2
+
+
+def _wait_for_both(address: str) -> None:
+    pids: set[bytes] = set()
+    deadline = time.monotonic() + 60
+    while len(pids) < 2:
+        assert time.monotonic() < deadline, "gunicorn did not start"
+        try:
+            pids.add(_send(address, "GET", "/pid").body)
+        except OSError:  # not yet
+            time.sleep(0.01)
 
 
 def _send(address: str, method: str, path: str, cookie: str = "") -> Reply:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from concurrent.futures import as_completed
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from contextlib import ExitStack
 from itertools import islice
 
 import pytest
@@ -25,7 +23,6 @@ from .locking import count
 from .locking import die_holding_the_lock
 from .locking import is_locked
 from .locking import write_beside_others
-from .places import Place
 from .process import Process
 
 COUNTERS = 8
@@ -35,19 +32,15 @@ POOL = 15
 CONNECTIONS = sa.text("SELECT count(*) FROM pg_stat_activity WHERE application_name = :name")
 
 
-def test_no_increment_under_the_lock_is_lost(place: Place, socket: str, sid: str) -> None:
-    with ExitStack() as stack:
-        # Without merging, one of two increments of the same number would be lost.
-        counters = [
-            stack.enter_context(closing(Process(socket, place, {"SESSION_MERGE": None})))
-            for _ in range(COUNTERS)
-        ]
-        for counter in counters:
-            counter.start(count, sid, TIMES)
-        for counter in counters:
-            counter.result()
+def test_no_increment_under_the_lock_is_lost(start_process: StartProcess, sid: str) -> None:
+    # Without merging, one of two increments of the same number would be lost.
+    counters = [start_process(SESSION_MERGE=None) for _ in range(COUNTERS)]
+    for counter in counters:
+        counter.start(count, sid, TIMES)
+    for counter in counters:
+        counter.result()
 
-        assert counters[0].data(sid)["counted"] == COUNTERS * TIMES
+    assert counters[0].data(sid)["counted"] == COUNTERS * TIMES
 
 
 def test_the_lock_of_a_killed_process_expires(

@@ -1,6 +1,6 @@
 """The server that starts the test processes, each with its own app.
 
-``python -m tests.concurrency.worker SOCKET`` forks for every connection it accepts, so a test's
+``python -m tests.concurrency.worker SOCKET`` forks for every connection it accepts, so
 processes start within milliseconds. It has one thread and uses no store itself, so its
 processes share no client.
 """
@@ -20,11 +20,14 @@ from .app import make_app
 from .request import obey_commands
 from .request import outcome_of
 
-#: Seconds after which a hanging process ends itself.
-LONGEST_LIFE = 120
+#: Seconds after which a process that hangs in a job ends itself.
+LONGEST_JOB = 120
 
 #: Imported before forking, since importing them takes longer than most tests.
-PACKAGES = ["redis.cluster", "sqlalchemy", "psycopg", "pymysql", "pymongo", "pymemcache"]
+PACKAGES = [
+    *("redis.cluster", "sqlalchemy", "psycopg", "pymysql", "pymongo", "pymemcache"),
+    *("gunicorn.app.wsgiapp", "gunicorn.workers.sync", "gunicorn.workers.gthread"),
+]
 
 
 def main(socket: str) -> None:
@@ -41,9 +44,8 @@ def main(socket: str) -> None:
 
 def _run_process(connection: Connection) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.alarm(LONGEST_LIFE)
     try:
-        with suppress(EOFError):  # the test is over, and closed its end
+        with suppress(EOFError):  # the tests are over, and closed their end
             _serve(connection)
     except BaseException:
         sys.excepthook(*sys.exc_info())
@@ -56,8 +58,10 @@ def _serve(connection: Connection) -> None:
     app = make_app(place, **config)
     while True:
         job, *args = connection.recv()
+        signal.alarm(LONGEST_JOB)
         given = (app, connection) if job is obey_commands else (app,)
         connection.send(outcome_of(partial(job, *given, *args)))
+        signal.alarm(0)
 
 
 if __name__ == "__main__":

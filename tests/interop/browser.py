@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http.client import HTTPConnection
+from http.client import HTTPResponse
 from http.cookiejar import Cookie
 from http.cookiejar import CookieJar
 from typing import Any
+from typing import cast
 from typing import NamedTuple
-from urllib.error import HTTPError
-from urllib.request import build_opener
-from urllib.request import HTTPCookieProcessor
-from urllib.request import OpenerDirector
+from urllib.parse import urlsplit
 from urllib.request import Request
 
 from .program import Actions
+
+#: An app's origin -> the connection to it.
+_CONNECTIONS: dict[str, HTTPConnection] = {}
 
 
 class Answer(NamedTuple):
@@ -29,17 +32,20 @@ class Browser:
 
     def __init__(self) -> None:
         self._jar = CookieJar()
-        self._opener = build_opener(HTTPCookieProcessor(self._jar))
 
     def send(self, url: str, options: Mapping[str, Any], actions: Actions) -> Answer:
         """Have an app, configured with these options, carry out the actions."""
-        return _open(self._opener, _request(url, options, actions))
+        request = _request(url, options, actions)
+        self._jar.add_cookie_header(request)
+        answer, response = _answer_of(request)
+        self._jar.extract_cookies(response, request)
+        return answer
 
     def peek(self, url: str, options: Mapping[str, Any]) -> Answer:
         """Ask an app what it finds in the session, and ignore the cookies that it sets."""
         request = _request(url, options, actions=[])
         self._jar.add_cookie_header(request)
-        return _open(build_opener(), request)
+        return _answer_of(request)[0]
 
     def cookie(self, name: str) -> Cookie | None:
         """Return a cookie that has not expired."""
@@ -54,7 +60,14 @@ class Browser:
 
 def get(url: str, options: Mapping[str, Any]) -> Any:
     """Return an app's answer to a request without cookies."""
-    return _open(build_opener(), Request(url, headers=_headers(options))).body
+    return _answer_of(Request(url, headers=_headers(options)))[0].body
+
+
+def hang_up(url: str) -> None:
+    """Close the connection to an app."""
+    connection = _CONNECTIONS.pop(urlsplit(url).netloc, None)
+    if connection is not None:
+        connection.close()
 
 
 def _request(url: str, options: Mapping[str, Any], actions: Actions) -> Request:
@@ -66,10 +79,15 @@ def _headers(options: Mapping[str, Any]) -> dict[str, str]:
     return {"Options": json.dumps(options)}
 
 
-def _open(opener: OpenerDirector, request: Request) -> Answer:
-    try:
-        with opener.open(request, timeout=30) as response:
-            return Answer(json.load(response), "Set-Cookie" in response.headers)
-    except HTTPError as error:
-        said = f"{request.full_url} answered {error.code}: {error.read().decode()}"
-        raise AssertionError(said) from None
+def _answer_of(request: Request) -> tuple[Answer, HTTPResponse]:
+    if request.host not in _CONNECTIONS:
+        _CONNECTIONS[request.host] = HTTPConnection(request.host, timeout=30)
+    connection = _CONNECTIONS[request.host]
+    body = cast("bytes | None", request.data)
+    headers = dict(request.header_items())
+    connection.request(request.get_method(), request.selector, body, headers)
+    response = connection.getresponse()
+    text = response.read()
+    if response.status != 200:
+        raise AssertionError(f"{request.full_url} answered {response.status}: {text.decode()}")
+    return Answer(json.loads(text), "Set-Cookie" in response.headers), response

@@ -23,6 +23,7 @@ from pymongo import MongoClient
 from ..servers.base import report
 from ..servers.base import running
 from ..servers.base import unavailable
+from .browser import hang_up
 
 FOLDER = Path(__file__).parent
 
@@ -59,7 +60,9 @@ def start_express(node: str, tmp_path: Path) -> StartExpress:
             return int(line)
 
         with running(command, ready=port, folder=tmp_path):
-            yield f"http://127.0.0.1:{port()}"
+            url = f"http://127.0.0.1:{port()}"
+            yield url
+            hang_up(url)
 
     return start
 

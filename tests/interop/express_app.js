@@ -30,6 +30,8 @@ async function main (given) {
     res.json({ before, after: see(req) })
   })
   const server = app.listen(0, '127.0.0.1', () => console.log(server.address().port))
+  // The tests wait longer than the five seconds after which Node would close their connection.
+  server.keepAliveTimeout = 0
 }
 
 // Each request names the options of the app that answers it.

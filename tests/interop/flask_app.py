@@ -26,6 +26,8 @@ from flask_serversession.cookie_session.session import CookieSession
 from flask_serversession.format.serializer import TypedJSON
 from flask_serversession.stores.base import milliseconds_left
 
+from .browser import hang_up
+
 #: ``flask.session`` with the type that it has in these apps.
 session = cast(Session, flask.session)
 
@@ -53,9 +55,11 @@ def serving(config: Mapping[str, Any]) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, apps, request_handler=_Silent)
     thread = Thread(target=server.serve_forever)
     thread.start()
+    url = f"http://127.0.0.1:{server.port}"
     try:
-        yield f"http://127.0.0.1:{server.port}"
+        yield url
     finally:
+        hang_up(url)
         server.shutdown()
         thread.join()
         server.server_close()
@@ -63,6 +67,9 @@ def serving(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 class _Silent(WSGIRequestHandler):
+    #: Keeps the connection open, as Node does.
+    protocol_version = "HTTP/1.1"
+
     def log_request(self, *args: object) -> None:
         pass
 
@@ -86,7 +93,7 @@ class _Apps:
 
 
 def _make_app(config: Mapping[str, Any]) -> Flask:
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.config.update(config)
     ServerSession(app)
     app.add_url_rule("/look/<sid>", view_func=_look)

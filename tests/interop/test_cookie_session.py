@@ -18,6 +18,7 @@ from .flask_app import serving
 from .program import follow
 from .program import make_program
 from .program import Step
+from .walk import end_of
 
 CONFIG = {"SESSION_PROFILE": "express", "SESSION_STORE": "cookie"}
 KINDS = ["read", "write", "nest", "drop", "age", "rotate", "unset"]
@@ -51,6 +52,7 @@ class CookieWalk:
 
     def take(self, step: Step) -> None:
         known = self._agreed(step.options)
+        started = time.time()
         answer = self._browser.send(self._urls[step.side], step.options, step.actions)
         found, left = answer.body["before"]["data"], answer.body["after"]
         assert found == known
@@ -59,7 +61,7 @@ class CookieWalk:
         assert self._agreed(step.options, settled=True) == (left["data"] if left else {})
         for verb, *arguments in step.actions:
             if verb == "cookie":
-                self._check_expiry(arguments[1])
+                self._check_expiry(arguments[1], started)
         self._make_room(step)
 
     def _agreed(self, options: Mapping[str, Any], *, settled: bool = False) -> Any:
@@ -79,12 +81,11 @@ class CookieWalk:
             assert not express.sets_cookie or '"1"' in json.dumps(data)
         return data
 
-    def _check_expiry(self, age: int | None) -> None:
-        ends = age and pytest.approx(time.time() + age / 1000, abs=2)
+    def _check_expiry(self, age: int | None, started: float) -> None:
         for name in ("session", "session.sig"):
             cookie = self._browser.cookie(name)
             assert cookie is not None
-            assert cookie.expires == ends
+            assert cookie.expires == end_of(age, started)
 
     def _make_room(self, step: Step) -> None:
         cookie = self._browser.cookie("session")

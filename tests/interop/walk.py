@@ -17,7 +17,7 @@ from .browser import get
 from .program import SHORT
 from .program import Step
 
-#: Milliseconds by which the apps may differ on how long a session has left.
+#: Milliseconds by which a time may be off, besides those that a slow machine takes to look at it.
 TOLERANCE = 2000
 #: The idle time of a session without a max age may count from its last save, not its last use.
 LONGEST_WALK = 300_000
@@ -59,6 +59,7 @@ class Walk:
         """
         sent = self.sid(step)
         known = self._agreed(sent)
+        started = time.time()
         answer = self._browser.send(self._urls[step.side], step.options, step.actions)
         found, left = _seen(answer.body["before"]), _seen(answer.body["after"])
         assert found is not None
@@ -68,8 +69,8 @@ class Walk:
         if left is None or left["id"] != found["id"]:
             assert self._agreed(found["id"]) is None
         if left is not None:
-            self._check_stored(known, left, step)
-            self._check_cookie(left, step, is_sent=answer.sets_cookie)
+            self._check_stored(known, left, step, started)
+            self._check_cookie(left, step, started, is_sent=answer.sets_cookie)
         if step.ages and left is not None:
             self._age(left["id"], step.options)
         return found
@@ -78,15 +79,16 @@ class Walk:
         """Return what both apps read under an id. Fails if they differ."""
         if sid is None:
             return None
+        started = time.time()
         express, flask = look(self._urls["express"], sid), look(self._urls["flask"], sid)
         if express is None or flask is None:
             assert express == flask
             return None
-        left = pytest.approx(express["left"], abs=TOLERANCE) if self._flask_tells else None
+        left = pytest.approx(express["left"], abs=slack(started)) if self._flask_tells else None
         assert flask == {**express, "left": left}
         return express
 
-    def _check_stored(self, known: Seen | None, left: Seen, step: Step) -> None:
+    def _check_stored(self, known: Seen | None, left: Seen, step: Step, started: float) -> None:
         """Check that the store holds what the request left, with the right lifetime."""
         stored = self._agreed(left["id"])
         if stored is None:
@@ -98,14 +100,14 @@ class Walk:
                 attribute, value = arguments
                 assert stored["cookie"].get(_STORED_AS.get(attribute, attribute)) == value
         assert self.sid(step) == stored["id"] or stored["cookie"].get("secure")
-        self._check_life(stored)
+        self._check_life(stored, started)
 
-    def _check_life(self, stored: Seen) -> None:
+    def _check_life(self, stored: Seen, started: float) -> None:
         age = stored["cookie"]["originalMaxAge"]
-        longest, slack = (self._idle, LONGEST_WALK) if age is None else (age, TOLERANCE)
-        assert longest - slack <= stored["left"] <= longest + TOLERANCE
+        longest, used = (self._idle, LONGEST_WALK) if age is None else (age, slack(started))
+        assert longest - used <= stored["left"] <= longest + TOLERANCE
 
-    def _check_cookie(self, left: Seen, step: Step, *, is_sent: bool) -> None:
+    def _check_cookie(self, left: Seen, step: Step, started: float, *, is_sent: bool) -> None:
         """Check that the browser's cookie has the attributes that the session says."""
         attributes = left["cookie"]
         if not is_sent:
@@ -121,8 +123,7 @@ class Walk:
         assert cookie.get_nonstandard_attr("Priority") == _word(attributes.get("priority"))
         assert cookie.get_nonstandard_attr("SameSite") == _word(attributes.get("sameSite"))
         age = attributes["originalMaxAge"]
-        ends = age and pytest.approx(time.time() + age / 1000, abs=TOLERANCE / 1000)
-        assert cookie.expires == ends
+        assert cookie.expires == end_of(age, started)
 
     def _age(self, sid: str, options: dict[str, Any]) -> None:
         """Check that a read in either app extends the session, and that it expires for both."""
@@ -137,15 +138,27 @@ class Walk:
 
     def _await_the_end_of(self, sid: str) -> None:
         latest = time.monotonic() + (SHORT + TOLERANCE) / 1000
+        asked = time.monotonic()
         while any(look(url, sid) for url in self._urls.values()):
-            assert time.monotonic() < latest, "the session outlives its max age"
+            assert asked < latest, "the session outlives its max age"
             time.sleep(0.05)
+            asked = time.monotonic()
 
     def _sent_id(self, secrets: list[str]) -> str | None:
         cookie = self._browser.cookie("connect.sid")
         if cookie is None:
             return None
         return CookieSigner(secrets).unsign(unquote(cookie.value or ""))
+
+
+def slack(started: float) -> float:
+    """Return the milliseconds by which a time may be off that was read since ``started``."""
+    return TOLERANCE + (time.time() - started) * 1000
+
+
+def end_of(age: int | None, started: float) -> Any:
+    """Return what the expiry equals of a cookie that was sent since ``started``."""
+    return age and pytest.approx(started + age / 1000, abs=slack(started) / 1000)
 
 
 def look(url: str, sid: str) -> Seen | None:
