@@ -23,6 +23,7 @@ from ..errors import StoreUnavailable
 from ..stores.base import Lock
 from ..stores.base import Record
 from ..stores.base import Refusal
+from ..stores.base import same_json
 from ..stores.base import SupportsLock
 from ..stores.base import SupportsLockedSave
 from ..stores.record_lock import RecordLock
@@ -212,7 +213,7 @@ class RequestStore:
                 return record
             if refusal.current is None:
                 return refusal
-            if refusal.current.payload != known.payload:
+            if not same_json(refusal.current.payload, known.payload):
                 record = rebase(known.payload, refusal.current)
             known = refusal.current
         raise SessionConflict(
