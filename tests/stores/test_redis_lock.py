@@ -17,6 +17,7 @@ from flask_serversession.stores.redis import RedisStore
 from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.locks import PATIENCE
 
+from ..servers.base import hanging
 from ..servers.redis import master_and_sentinel
 from ..servers.redis import one_server
 from ..servers.redis import redis_program as redis_program
@@ -24,7 +25,6 @@ from ..servers.redis import Servers
 from ..servers.redis import three_masters
 from .test_redis import admin
 from .test_redis import served
-from .test_redis import stopped
 
 pytestmark = pytest.mark.slow
 
@@ -182,7 +182,7 @@ def test_a_client_that_retries_an_acquire_has_the_lock(redis_program: str, tmp_p
         with redis.Redis(port=servers.ports[0], **options) as client:  # type: ignore[arg-type]
             lock = RedisStore(client).lock("key", ttl=HOUR)
             client.ping()
-            with ThreadPoolExecutor(1) as pool, stopped(servers.processes[0]):
+            with ThreadPoolExecutor(1) as pool, hanging(servers.processes[0]):
                 taken = pool.submit(lock.acquire, 3)
                 threading.Timer(0.75, servers.processes[0].send_signal, [18]).start()
                 assert taken.result(timeout=PATIENCE) is True
