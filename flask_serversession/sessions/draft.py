@@ -20,6 +20,7 @@ from ..stores.base import EPOCH
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import MILLISECOND
 from ..stores.base import Record
+from ..stores.base import same_json
 from .settings import Settings
 
 #: The member of a stored cookie that makes a record read-only: its session has another id.
@@ -202,7 +203,7 @@ class Draft:
 
     def _are_stored_alike(self, one: Any, other: Any) -> bool:
         dumps = self.settings.serializer.dumps
-        return dumps({"": one}) == dumps({"": other})
+        return same_json(dumps({"": one}), dumps({"": other}))
 
 
 def successor_of(record: Record, settings: Settings) -> str | None:

@@ -24,6 +24,7 @@ from ..stores.base import GONE
 from ..stores.base import Lock
 from ..stores.base import Record
 from ..stores.base import Refusal
+from ..stores.base import same_json
 from ..stores.base import Store
 from ..stores.base import SupportsLock
 from ..stores.base import SupportsLockedSave
@@ -222,7 +223,7 @@ class RequestStore:
                     return record
                 if refusal.current is None:
                     return refusal
-                if refusal.current.payload != known.payload:
+                if not same_json(refusal.current.payload, known.payload):
                     record = rebase(known.payload, refusal.current)
             except PayloadError:  # what is there now is not a session
                 return GONE

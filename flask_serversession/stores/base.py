@@ -22,6 +22,7 @@ The suite in :mod:`flask_serversession.testing` checks all of this.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +44,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 class Record:
     """What a store holds under one key."""
 
-    #: The encoded session. A store does not parse it.
+    #: The encoded session. A store does not parse it. A backend that does may return equal
+    #: JSON in another spelling.
     payload: bytes = field(repr=False)
     #: When it ends, as an aware UTC moment. ``None`` only on a loaded record whose
     #: backend cannot tell without another round trip.
@@ -96,8 +98,8 @@ class Store(Protocol):
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
         """Replace payload and expiry of a record that is still there; None once done.
 
-        With ``replacing``, only if the stored payload is still that record's: a
-        compare-and-set in one step. Otherwise nothing changes and the refusal says,
+        With ``replacing``, only if the stored payload is still that record's, as loaded or
+        as written: a compare-and-set in one step. Otherwise nothing changes and the refusal says,
         in the same trip where the backend can, what is there now. An absent or
         expired key is refused with :data:`GONE` and never added.
 
@@ -255,6 +257,28 @@ def check_seconds(name: str, value: float, *, at_most: int = 86_400) -> None:
         raise ConfigError(
             f"The store's {name} must be a number of seconds above 0, at most {at_most}."
         )
+
+
+def same_json(one: bytes, other: bytes) -> bool:
+    """Tell whether two payloads hold equal JSON, in whatever order and spelling.
+
+    Whole floats equal integers, because Node does not tell them apart.
+    """
+    if one == other:
+        return True
+    try:
+        return _canonical(one) == _canonical(other)
+    except (RecursionError, ValueError):
+        return False
+
+
+def _canonical(payload: bytes) -> str:
+    return json.dumps(json.loads(payload, parse_float=_number), sort_keys=True)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def is_expired(expires_at: datetime | None) -> bool:

@@ -12,6 +12,7 @@ from hypothesis.stateful import rule
 from hypothesis.stateful import RuleBasedStateMachine
 
 from ..stores.base import Record
+from ..stores.base import same_json
 from ..stores.base import Store
 from ..stores.base import SupportsClose
 from ..stores.base import utc_now
@@ -63,13 +64,12 @@ def store_machine(
                 self._holds(key, payload, life)
                 return
             assert refusal is not None
-            current = refusal.current.payload if refusal.current else None
-            assert current == self.model.get(key)
+            self._is_held(key, refusal.current)
 
         @rule(key=KEYS, payload=PAYLOADS)
         def load_then_save(self, key: str, payload: bytes) -> None:
             loaded = self.store.load(key)
-            assert (loaded.payload if loaded else None) == self.model.get(key)
+            self._is_held(key, loaded)
             if loaded is None:
                 return
             life = timedelta(hours=1)
@@ -91,7 +91,12 @@ def store_machine(
         @rule(key=KEYS)
         def load(self, key: str) -> None:
             loaded = self.store.load(key)
-            assert (loaded.payload if loaded else None) == self.model.get(key)
+            self._is_held(key, loaded)
+
+        def _is_held(self, key: str, record: Record | None) -> None:
+            payload = self.model.get(key)
+            assert (record is None) is (payload is None)
+            assert record is None or payload is None or same_json(record.payload, payload)
 
         def _holds(self, key: str, payload: bytes, life: timedelta) -> None:
             if life > timedelta(0):

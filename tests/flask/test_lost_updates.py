@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from flask import flash
 from flask import get_flashed_messages
 
+from flask_serversession import Record
 from flask_serversession import SessionConflict
 
 from .browser import Browser
@@ -264,6 +266,72 @@ class TestReject:
             return "", 200
 
         assert browser.run(view).status_code == 409
+
+
+class TestSpelling:
+    """Another program stored the same data in its own spelling, as a JSON column does."""
+
+    def test_the_next_write_does_not_conflict(self, member: Member, store: CountingStore) -> None:
+        browser = member(SESSION_CONCURRENCY="reject")
+
+        def write_twice() -> None:
+            session["user"] = "eve"
+            session.save()
+            respell(store, session.id)
+            session["user"] = "bob"
+
+        browser.run(write_twice)
+
+        assert browser.data() == {"user": "bob", "cart": ["tea"]}
+
+    def test_a_lock_does_not_conflict_or_write(self, member: Member, store: CountingStore) -> None:
+        browser = member(SESSION_CONCURRENCY="reject")
+
+        def save_and_lock() -> None:
+            session["user"] = "eve"
+            session.save()
+            respelled = respell(store, session.id)
+            with session.lock():
+                pass
+            assert store.load(str(session.id)) == respelled
+
+        browser.run(save_and_lock)
+
+        assert browser.data() == {"user": "eve", "cart": ["tea"]}
+
+    def test_a_merge_asks_about_no_key_that_is_only_spelled_differently(
+        self, make_browser: MakeBrowser, store: CountingStore
+    ) -> None:
+        def resolve(key: str, base: Any, theirs: Any, mine: Any) -> Any:
+            raise AssertionError(key)
+
+        browser = make_browser(SESSION_MERGE=resolve)
+        browser.run(lambda: session.update(cart=[{"tea": 1, "jam": 2.0}]))
+
+        def change() -> None:
+            session["cart"] = []
+
+        def respell_and_change() -> None:
+            respell(store, session.id)
+            session["theme"] = "dark"
+
+        browser.run(while_another(browser, respell_and_change, change))
+
+        assert browser.data() == {"cart": [], "theme": "dark"}
+
+
+def respell(store: CountingStore, sid: str | None) -> Record:
+    """Store a session's record as another program spells it; return that record."""
+    assert sid is not None
+    record = store.load(sid)
+    assert record is not None
+    payload = json.dumps(
+        json.loads(record.payload, parse_float=lambda text: round(float(text))), sort_keys=True
+    ).encode()
+    assert payload != record.payload
+    respelled = Record(payload, record.expires_at)
+    assert store.save(sid, respelled) is None
+    return respelled
 
 
 class TestOverwrite:

@@ -27,6 +27,7 @@ from flask_serversession.cookies.cookie import SessionCookie
 from flask_serversession.errors import PayloadError
 from flask_serversession.format.serializer import TypedJSON
 from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import same_json
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.cachelib import CacheLibStore
 from flask_serversession.stores.filesystem import FileSystemStore
@@ -39,6 +40,7 @@ from flask_serversession.stores.sqlalchemy.rows import first_record
 from flask_serversession.stores.sqlalchemy.table import Layout
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import PAYLOAD
+from flask_serversession.testing.contract import RESPELLED_PAYLOADS
 
 serializer = TypedJSON()
 FUTURE = 4_000_000_000_000
@@ -267,6 +269,16 @@ def test_a_subdocument_keeps_the_floats_that_node_would_not_store_as_such(
     record = layout_named("connect-mongo-subdocument", ObjectId).load({"n": number}, None)
 
     assert record.payload == b'{"n":%s}' % stored
+
+
+@pytest.mark.parametrize("payload", RESPELLED_PAYLOADS)
+def test_a_subdocument_comes_back_as_the_same_json(payload: bytes) -> None:
+    layout = layout_named("connect-mongo-subdocument", ObjectId)
+
+    loaded = layout.load(layout.dump(payload), None)
+
+    assert loaded.payload != payload
+    assert same_json(loaded.payload, payload)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

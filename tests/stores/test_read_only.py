@@ -281,7 +281,7 @@ def test_a_server_without_free_connections_says_so(
 ) -> None:
     limit = {
         "postgresql": f"ALTER ROLE {visitor.username} CONNECTION LIMIT 1",
-        "mysql": f"GRANT USAGE ON *.* TO {visitor.username} WITH MAX_USER_CONNECTIONS 1",
+        "mysql": f"ALTER USER {visitor.username} WITH MAX_USER_CONNECTIONS 1",
     }
     with admin_engine.connect() as connection:
         connection.exec_driver_sql(limit[admin_engine.dialect.name])

@@ -21,7 +21,11 @@ from uuid import uuid4
 import pymysql
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
+from flask_serversession import ServerSession
+from flask_serversession import session
+from flask_serversession import signals
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import StoreError
 from flask_serversession.stores.base import ENDED
@@ -301,6 +305,10 @@ class TestEveryLayout(
                 store.create("key", live(payload))
             assert store.load("key") is None
             return
+        if sorts_members(node):
+            store.create("key", live(payload))
+            assert_payload(store, "key", payload)
+            return
         super().test_a_payload_comes_back_to_the_byte(store, payload)
 
 
@@ -312,9 +320,14 @@ def emptied(store: SQLAlchemyStore) -> SQLAlchemyStore:
 def fits(node: Node, payload: bytes) -> bool:
     if node.dialect == "mysql" and node.layout == "connect-session-sequelize":
         return len(payload) < 65_536  # the limit of a TEXT
-    if node.dialect == "mysql" and node.layout == "connect-session-knex":
+    if sorts_members(node):
         return b"\\ud800" not in payload  # json_valid refuses a lone surrogate
     return True
+
+
+def sorts_members(node: Node) -> bool:
+    """Tell whether the column may have MySQL's type json, which is text on MariaDB."""
+    return node.dialect == "mysql" and node.layout == "connect-session-knex"
 
 
 def test_random_programs_behave_as_on_a_dict(store: SQLAlchemyStore) -> None:
@@ -329,6 +342,46 @@ def test_many_workers_can_start_at_the_same_time(make_store: MakeStore) -> None:
     assert created.count(True) == 1
 
 
+# Sessions
+
+
+def test_a_request_that_writes_again_does_not_conflict_with_itself(store: SQLAlchemyStore) -> None:
+    write_again_and_again(store)
+
+
+def write_again_and_again(store: SQLAlchemyStore) -> None:
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY="a secret of the tests, and long",
+        SESSION_STORE=store,
+        SESSION_CONCURRENCY="reject",
+    )
+    ServerSession(app)
+    conflicts: list[object] = []
+
+    @app.post("/")
+    def write() -> dict[str, Any]:
+        session["views"] = 1
+        session["carts"] = [{"tea": 4294967296.0, "jam": 1}]
+        session.save()
+        session["views"] = 2
+        session.save()
+        with session.lock():
+            session["views"] += 1
+        session.regenerate(keep_data=True)
+        session["views"] += 1
+        session.save()
+        session["views"] += 1
+        return dict(session)
+
+    client = app.test_client()
+    with signals.session_conflict.connected_to(lambda *_, **sent: conflicts.append(sent)):
+        for _ in range(2):
+            written = client.post("/")
+            assert written.json == {"views": 5, "carts": [{"tea": 4294967296.0, "jam": 1}]}
+    assert conflicts == []
+
+
 # Rows
 
 
@@ -338,9 +391,12 @@ def test_a_row_that_node_wrote_is_a_record(
     make_as_node_does(engine, node)
     store = make_store(create=False)
 
-    assert store.load("nodes") == Record(NODES_PAYLOAD.encode(), node.moment)
+    loaded = store.load("nodes")
+    assert loaded is not None
+    assert loaded.expires_at == node.moment
+    assert_payload(store, "nodes", NODES_PAYLOAD.encode())
     assert list(store.keys()) == ["nodes"]
-    assert store.save("nodes", live(), replacing=store.load("nodes")) is None
+    assert store.save("nodes", live(), replacing=loaded) is None
     assert_payload(store, "nodes", PAYLOAD)
 
 
@@ -520,7 +576,7 @@ def test_a_table_that_ignores_case_keeps_two_sessions_apart(
     refusal = store.save("key", live(), replacing=loaded)
     assert refusal is not None
     assert refusal.current is not None
-    assert refusal.current.payload == '{"name":"zoë"}'.encode()
+    assert_payload(store, "key", '{"name":"zoë"}'.encode())
     assert store.save("key", live(), replacing=refusal.current) is None
 
 
@@ -534,7 +590,11 @@ def test_a_key_is_found_by_mysqls_index(
     statement = store._rows.sql.load.compile(engine)
     parameters = {"key": "key7", "now": "2001-01-01" if "expires" not in node.row else 0}
     with engine.connect() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings().one()
+        plan = (
+            connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters)
+            .mappings()
+            .one()
+        )
 
     assert plan["key"] == "PRIMARY"
     assert int(plan["rows"]) == 1
@@ -553,6 +613,7 @@ def test_a_payload_column_that_somebody_changed_works(
     loaded = store.load("key")
     assert store.save("key", live(OTHER_PAYLOAD), replacing=loaded) is None
     assert store.save("key", live(), replacing=loaded) is not None
+    write_again_and_again(store)
 
 
 @ON_POSTGRESQL

@@ -2,8 +2,8 @@
 
 Express reads these rows, and Node may have created the table. The columns bring limits: a key
 has at most 128 characters in express-mysql-session and 36 in connect-session-sequelize, whose
-TEXT holds 64 kB on MySQL. MariaDB's json refuses half a surrogate pair; MySQL's does not keep
-the text, so a payload comes back rewritten.
+TEXT holds 64 kB on MySQL. The json of MySQL and MariaDB refuses half a surrogate pair. MySQL's
+returns a payload with equal values, but sorts the members of each object.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..base import utc_now
 from .table import Column
 from .table import JsonText
 from .table import Layout
+from .table import MySQLJson
 from .table import MySQLKey
 from .table import MySQLText
 from .table import node_layout
@@ -63,7 +64,7 @@ def knex_on_postgresql(name: str | None, schema: str | None) -> Layout:
 
 def knex_on_mysql(name: str | None, schema: str | None) -> Layout:
     key = MySQLKey(f"varchar(255) {_BINARY}")
-    payload = MySQLText("json", bytes.decode, _encoded)
+    payload = MySQLJson("json", bytes.decode, _encoded)
     return _knex(name, schema, key, payload, _mysql_datetime())._replace(rounded=_second_before)
 
 

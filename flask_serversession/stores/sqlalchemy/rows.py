@@ -24,6 +24,7 @@ from ..base import epoch_milliseconds
 from ..base import from_epoch_milliseconds
 from ..base import is_expired
 from ..base import Record
+from ..base import same_json
 from .answers import errors_of
 from .answers import is_missing_table
 from .answers import place
@@ -154,6 +155,11 @@ class Rows:
             "new_payload": record.payload,
             "new_expires_at": self.rounded(record.expires_at or _NEVER),
         }
+
+    def are_same(self, one: Record, other: Record) -> bool:
+        """Tell whether a row with one of these records has the values of the other."""
+        one_ends, other_ends = (self.values(record)["new_expires_at"] for record in (one, other))
+        return one_ends == other_ends and same_json(one.payload, other.payload)
 
     def rounded(self, moment: datetime) -> int:
         """Return a moment as the expiry column stores it, in milliseconds."""

@@ -17,6 +17,7 @@ from ..base import Lock
 from ..base import Rebase
 from ..base import Record
 from ..base import Refusal
+from ..base import same_json
 from ..record_lock import RecordLock
 
 try:
@@ -185,8 +186,8 @@ class SQLAlchemyStore:
         current = self.load(key)
         if current is None:
             return GONE
-        expected = replacing is None or replacing.payload == current.payload
-        if expected and self._rows.values(current) == self._rows.values(record):
+        expected = replacing is None or same_json(replacing.payload, current.payload)
+        if expected and self._rows.are_same(current, record):
             return None  # unchanged rows may not be counted: see Outcome.row_count
         return GONE if replacing is None else Refusal(current)
 
@@ -200,7 +201,7 @@ class SQLAlchemyStore:
             if row.record is None:
                 return GONE
             # Unchanged rows may not be counted: see Outcome.row_count.
-            is_base = row.record.payload == replacing.payload
+            is_base = same_json(row.record.payload, replacing.payload)
             row.replace(record if is_base else rebase(row.record))
         return None
 

@@ -107,6 +107,18 @@ class MySQLText(Stored):
             return _utf8(self.expr) == _utf8(other)
 
 
+class MySQLJson(Stored):
+    """The ``json`` of MySQL or MariaDB, compared in the server's spelling."""
+
+    cache_ok: bool | None = True
+
+    class comparator_factory(sa.types.UserDefinedType.Comparator[Any]):
+        def __eq__(self, other: Any) -> Value:  # type: ignore[override]
+            root: Value = sa.literal_column("'$'")
+            ours, theirs = (sa.func.json_extract(json, root) for json in (self.expr, other))
+            return _utf8(ours) == _utf8(theirs)
+
+
 class MySQLKey(Stored):
     """MySQLText that uses the column's index first, which may ignore case and spaces."""
 
