@@ -43,7 +43,14 @@ class ClientSettings:
 #: The member of the stored data that says when the session ends, in seconds since 1970.
 _END = " end"
 
-Stage = Enum("Stage", ["OPEN", "SETTLED", "FAILED"])
+
+class Stage(Enum):
+    """How far the request has come."""
+
+    OPEN = "open"
+    SETTLED = "settled"
+    #: The browser's cookies are left alone.
+    FAILED = "failed"
 
 
 class CookieSession(Session):

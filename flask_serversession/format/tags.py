@@ -55,7 +55,7 @@ class Tags:
         }
         self._own = {own.kind for own in types}
         #: Returns what was tagged.
-        self.untag = Untagger(types).untag
+        self.untag: Callable[[Any], Any] = Untagger(types).untag
 
     def tag_members(self, data: Mapping[str, Any]) -> dict[str, object]:
         """Return the plain JSON for what a session holds.
