@@ -15,6 +15,7 @@ from pathlib import Path
 from flask import Flask
 
 from flask_serversession import ServerSession
+from flask_serversession import session_timeout
 
 from . import csrf
 from . import errors
@@ -47,6 +48,7 @@ def create_app(instance_path: str | None = None) -> Flask:
     csrf.protect(app)
     errors.register(app)
     app.register_blueprint(shop.blueprint)
+    app.register_blueprint(session_timeout())
     return app
 
 

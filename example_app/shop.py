@@ -47,8 +47,8 @@ def login() -> Response:
     if not name:
         flash("Please enter a name.")
         return redirect(url_for(".login_form"))
-    # A new id prevents session fixation. The cart is kept.
-    session.regenerate(keep_data=True)
+    # A new id prevents session fixation. The visitor's cart is kept, another user's is not.
+    session.log_in(name[:40])
     csrf.renew()
     session["name"] = name[:40]
     session.permanent = "remember" in request.form
@@ -58,7 +58,7 @@ def login() -> Response:
 
 @blueprint.post("/logout")
 def logout() -> Response:
-    session.destroy()
+    session.log_out()
     flash("Bye")
     return redirect(url_for(".index"))
 

@@ -1,8 +1,12 @@
 """Server-side sessions for Flask: express-session for Python, on any store."""
 
 from .cookies.cookie import SessionCookie as SessionCookie
+from .decorators import fresh_login_required as fresh_login_required
 from .decorators import session_lock as session_lock
+from .decorators import session_peek as session_peek
+from .decorators import session_read_only as session_read_only
 from .errors import ConfigError as ConfigError
+from .errors import LoginTooOld as LoginTooOld
 from .errors import MissingSecret as MissingSecret
 from .errors import PayloadError as PayloadError
 from .errors import ServerSessionError as ServerSessionError
@@ -34,10 +38,12 @@ from .signals import session_touched as session_touched
 from .stores.base import Record as Record
 from .stores.base import Refusal as Refusal
 from .stores.base import Store as Store
+from .timeout import session_timeout as session_timeout
 
 __all__ = [
     "SessionCookie",
     "ConfigError",
+    "LoginTooOld",
     "MissingSecret",
     "PayloadError",
     "ServerSessionError",
@@ -56,6 +62,10 @@ __all__ = [
     "session",
     "Session",
     "session_lock",
+    "session_peek",
+    "session_read_only",
+    "fresh_login_required",
+    "session_timeout",
     "SessionType",
     "UnknownValue",
     "session_ambiguous",

@@ -18,7 +18,9 @@ from flask import Flask
 from flask import got_request_exception
 from flask import has_app_context
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import Unauthorized
 
 from .cli import sessions
 from .config import Config
@@ -30,7 +32,10 @@ from .cookie_session.interface import ClientSessionInterface
 from .cookie_session.interface import IN_THE_COOKIE
 from .cookie_session.interface import NoStore
 from .errors import ConfigError
+from .errors import LoginTooOld
+from .errors import SessionError
 from .errors import SessionLocked
+from .flask_login import follow_flask_login
 from .interface import EXTENSION
 from .interface import let_error_pages_read
 from .interface import load_session
@@ -103,7 +108,10 @@ class ServerSession:
             app.session_interface = ClientSessionInterface(app, manager, _read, secrets)
         else:
             _keep_on_the_server(app, manager)
-        app.error_handler_spec[None][None].setdefault(SessionLocked, _answer_locked_out)
+        if config.flask_login:
+            follow_flask_login(app)
+        _answer(app, SessionLocked, _locked_out)
+        _answer(app, LoginTooOld, _log_in_again)
         app.extensions[EXTENSION] = manager
         app.cli.add_command(sessions)
 
@@ -134,18 +142,33 @@ def _read(given: Mapping[str, Any]) -> Config:
     return replace(config, cookie_name=given["SESSION_COOKIE_NAME"])
 
 
-def _answer_locked_out(error: SessionLocked) -> ResponseReturnValue:
-    """Answer 429, unless the application handles this error, errors of its kind, or any 429."""
-    handlers = current_app.error_handler_spec[None][None]
-    for kind in SessionLocked.__mro__[1:]:
-        if kind in handlers:
-            answer: ResponseReturnValue = current_app.ensure_sync(handlers[kind])(error)
-            return answer
-    refusal = TooManyRequests(
+def _answer(app: Flask, kind: type[SessionError], refuse: Callable[[], HTTPException]) -> None:
+    """Answer an error with a refusal, unless the application handles it or errors of its kind.
+
+    It may handle the refusal's status, too.
+    """
+
+    def answer(error: SessionError) -> ResponseReturnValue:
+        handlers = current_app.error_handler_spec[None][None]
+        for base in kind.__mro__[1:]:
+            if base in handlers:
+                answer: ResponseReturnValue = current_app.ensure_sync(handlers[base])(error)
+                return answer
+        refusal = refuse()
+        refusal.__cause__ = error
+        return current_app.handle_user_exception(refusal)
+
+    app.error_handler_spec[None][None].setdefault(kind, answer)
+
+
+def _locked_out() -> HTTPException:
+    return TooManyRequests(
         "Other requests of this session are still being answered.", retry_after=RETRY_AFTER
     )
-    refusal.__cause__ = error
-    return current_app.handle_user_exception(refusal)
+
+
+def _log_in_again() -> HTTPException:
+    return Unauthorized("Log in again to see this page.")
 
 
 def _secrets_of(app: Flask, config: Config) -> Callable[[], Secrets]:

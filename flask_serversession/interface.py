@@ -33,6 +33,10 @@ from .manager import SessionManager
 from .no_session import NoSession
 from .no_session import OUTSIDE
 from .request import FlaskRequest
+from .response import clear_site_data
+from .response import keep_from_shared_caches
+from .response import replace_cookie_line
+from .response import tell_time_left
 from .sessions.base import Session
 from .sessions.policy import CookieAction
 from .sessions.settle import cookie_to_clear
@@ -223,6 +227,11 @@ class ServerSessionInterface(AppInterface):
             self._send(session, action, response)
         if session.accessed or action is not CookieAction.NONE:
             _vary_by_cookie(response)
+        config = session._settings.config
+        if session._logged_out:
+            clear_site_data(response, config.clear_site_data)
+        if config.timeout_header and session._copy is not None and session._copy.base is not None:
+            tell_time_left(response, session.expires_in.seconds)
 
     def _adopt(self, config: Config) -> None:
         super()._adopt(config)
@@ -241,20 +250,9 @@ class ServerSessionInterface(AppInterface):
             line = set_cookie_line(name, signed, copy.draft.cookie)
         else:
             line = clear_cookie_line(name, cookie_to_clear(session))
-        _replace_line(response, session._sent_line, line)
+        replace_cookie_line(response, session._sent_line, line)
         session._sent_line = line
         keep_from_shared_caches(response)
-
-
-def keep_from_shared_caches(response: Response) -> None:
-    """Let no shared cache hand one user's cookie to another, whatever the view allowed."""
-    if "Cache-Control" not in response.headers:
-        # A shared cache may keep the page, but not one user's cookie with it.
-        response.headers["Cache-Control"] = 'no-cache="Set-Cookie"'
-        return
-    control = response.cache_control
-    if control.public or control.s_maxage is not None:
-        control.public, control.s_maxage, control.private = False, None, True
 
 
 def _vary_by_cookie(response: Response) -> None:
@@ -262,16 +260,6 @@ def _vary_by_cookie(response: Response) -> None:
         response.vary.add("Cookie")
     else:  # skips the parsing of an empty header
         response.headers["Vary"] = "Cookie"
-
-
-def _replace_line(response: Response, before: str | None, line: str) -> None:
-    """Add a Set-Cookie line, or replace the one that an earlier ``save_session`` added."""
-    lines = response.headers.getlist("Set-Cookie")
-    if before in lines:
-        lines[lines.index(before)] = line
-        response.headers.setlist("Set-Cookie", lines)
-    else:
-        response.headers.add("Set-Cookie", line)
 
 
 def _warn_about_late_keys(config: Mapping[str, Any], given: Mapping[str, Any]) -> None:

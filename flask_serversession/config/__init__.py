@@ -80,6 +80,11 @@ class Config:
     types: tuple[SessionType[Any], ...]
     idle_timeout: int
     permanent_lifetime: int
+    absolute_timeout: int | None
+    timeout_header: bool
+    flask_login: bool
+    #: What ``log_out()`` tells the browser to forget, as Clear-Site-Data names it.
+    clear_site_data: tuple[str, ...]
     touch_interval: int | None
     regenerate_grace: int
     store_error: StoreErrorPolicy

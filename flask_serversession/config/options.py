@@ -20,6 +20,7 @@ from ..cookies.ids import generate_id
 from ..errors import ConfigError
 from ..format.merge import keep_mine
 from .parsers import AGE
+from .parsers import AGE_OR_NONE
 from .parsers import AGE_OR_ZERO
 from .parsers import AGE_OR_ZERO_OR_NONE
 from .parsers import ANY_AGE_OR_NONE
@@ -39,6 +40,7 @@ from .parsers import ROOT
 from .parsers import SAMESITE
 from .parsers import SECRETS
 from .parsers import SECURE
+from .parsers import SITE_DATA
 from .parsers import STORE
 from .parsers import STORE_OPTIONS
 from .parsers import TYPES
@@ -159,6 +161,10 @@ OPTIONS: Final = (
     Option("SESSION_DESTROY_EMPTY", "policy.destroy_empty", FLAG, True, False),
     Option("SESSION_CLEAR_COOKIE", "policy.clear_cookie", FLAG, True, False),
     Option("SESSION_IDLE_TIMEOUT", "idle_timeout", AGE, timedelta(days=1)),
+    Option("SESSION_ABSOLUTE_TIMEOUT", "absolute_timeout", AGE_OR_NONE, None),
+    Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
+    Option("SESSION_FLASK_LOGIN", "flask_login", FLAG, True),
+    Option("SESSION_CLEAR_SITE_DATA", "clear_site_data", SITE_DATA, ()),
     Option("SESSION_TOUCH", "policy.touch", choice("accessed", "always"), "accessed", "always"),
     Option("SESSION_TOUCH_INTERVAL", "touch_interval", AGE_OR_ZERO_OR_NONE, None, 0),
     Option(

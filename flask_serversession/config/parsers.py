@@ -22,6 +22,8 @@ READ_AS_A_NUMBER = (
     " one; put quotes inside it."
 )
 
+#: What Clear-Site-Data can name.
+_SITE_DATA = ("cache", "cookies", "storage", "executionContexts", "*")
 _UP_TO = "up to a thousand years"
 
 
@@ -97,6 +99,13 @@ def _name(value: Any) -> Any:
     return value
 
 
+def _site_data(value: Any) -> tuple[str, ...]:
+    kinds = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if not all(kind in _SITE_DATA for kind in kinds):
+        raise ValueError
+    return kinds
+
+
 def _secrets(value: Any) -> tuple[str | bytes, ...]:
     secrets = tuple(value) if isinstance(value, (list, tuple)) else (value,)
     if secrets and all(map(is_secret, secrets)):
@@ -128,11 +137,16 @@ SECURE = Parser(
 )
 
 AGE = Parser(f"a positive number of seconds or timedelta, {_UP_TO}", _age(1))
+AGE_OR_NONE = Parser(f"{AGE.allowed}, or None", _or_none(_age(1)))
 AGE_OR_ZERO = Parser(f"a number of seconds or a timedelta, from zero {_UP_TO}", _age(0))
 AGE_OR_ZERO_OR_NONE = Parser(f"{AGE_OR_ZERO.allowed}, or None", _or_none(_age(0)))
 #: A negative age is allowed: it makes sessions that have already expired.
 ANY_AGE_OR_NONE = Parser(
     f"a number of seconds or a timedelta, {_UP_TO}, or None", _or_none(_age())
+)
+
+SITE_DATA = Parser(
+    f"a list of {', '.join(map(repr, _SITE_DATA[:-1]))} and {_SITE_DATA[-1]!r}", _site_data
 )
 
 NAME = Parser("a str of letters, digits and !#$%&'*+-.^_`|~", _name)

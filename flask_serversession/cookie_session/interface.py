@@ -18,9 +18,10 @@ from ..cookies.signing import Keygrip
 from ..errors import ConfigError
 from ..errors import SessionError
 from ..interface import AppInterface
-from ..interface import keep_from_shared_caches
 from ..manager import SessionManager
 from ..request import FlaskRequest
+from ..response import clear_site_data
+from ..response import keep_from_shared_caches
 from .session import ClientSettings
 from .session import CookieSession
 from .settle import settle
@@ -58,7 +59,8 @@ class ClientSessionInterface(AppInterface):
     """Opens and sends the sessions of one application.
 
     :param secrets: called when a session is first used.
-    :raises ConfigError: if ``SESSION_STORE_OPTIONS`` has a key other than ``overwrite``.
+    :raises ConfigError: if ``SESSION_STORE_OPTIONS`` has a key other than ``overwrite``, or
+        with ``SESSION_ABSOLUTE_TIMEOUT``.
     """
 
     def __init__(
@@ -68,6 +70,11 @@ class ClientSessionInterface(AppInterface):
         read: Callable[[Mapping[str, Any]], Config],
         secrets: Callable[[], Secrets],
     ) -> None:
+        if manager.config.absolute_timeout is not None:
+            raise ConfigError(
+                "SESSION_ABSOLUTE_TIMEOUT needs sessions on the server. With SESSION_STORE"
+                " 'cookie' a browser could send an older copy of its cookie."
+            )
         self._secrets = secrets
         self._overwrite = _overwrite(manager.config.store_options)
         self._settings = ClientSettings(
@@ -92,6 +99,8 @@ class ClientSessionInterface(AppInterface):
             return
         if session._made_permanent:
             self._follow_lifetime(app, session)
+        if session._logged_out:
+            clear_site_data(response, self._manager.config.clear_site_data)
         lines = settle(session)
         for line in lines:
             self._add(line, response)

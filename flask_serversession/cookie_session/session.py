@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from enum import Enum
 from typing import Any
+from typing import cast
 from typing import NoReturn
 
 from ..config import Config
@@ -22,6 +23,7 @@ from ..errors import SessionError
 from ..errors import SessionGone
 from ..format.serializer import TypedJSON
 from ..log import QuietLog
+from ..sessions.base import ExpiresIn
 from ..sessions.base import Session
 from ..sessions.settings import RequestInfo
 from .cookies import receive
@@ -244,6 +246,20 @@ class CookieSession(Session):
     @property
     def _permanent_lifetime(self) -> float:
         return self._settings.config.permanent_lifetime / 1000
+
+    @property
+    def expires_in(self) -> ExpiresIn:
+        self._load()
+        lifetime = self.cookie.lifetime(self._settings.config.permanent_lifetime) / 1000
+        is_kept = self._original is not None and isinstance(self._end, int) and not self.modified
+        left = cast(int, self._end) - self._now() / 1000 if is_kept else lifetime
+        return ExpiresIn(max(left, 0.0), "idle")
+
+    def _now(self) -> int:
+        return system_clock()
+
+    def _fail(self) -> None:
+        self._stage = Stage.FAILED
 
     @property
     def _log(self) -> QuietLog:

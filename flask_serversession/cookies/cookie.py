@@ -273,6 +273,11 @@ class SessionCookie:
         if type(self._expires) is int:
             self._expires = expires
 
+    def end_by(self, moment: int) -> None:
+        """Let the cookie expire at this moment, in ms since 1970, if not before."""
+        if type(self._expires) is int:
+            self._expires = min(self._expires, moment)
+
     def reset_max_age(self) -> None:
         """Start the max age again: ``resetMaxAge`` in Express."""
         if type(self._original_max_age) is int:

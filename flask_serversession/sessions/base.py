@@ -1,27 +1,31 @@
-"""``Session``: the mapping that ``flask.session`` is, and its methods."""
+"""``Session``: what ``flask.session`` can do besides being a mapping."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
-from copy import deepcopy
-from typing import Any
-
-from flask.sessions import SessionMixin
+from datetime import datetime
+from typing import Literal
+from typing import NamedTuple
 
 from ..cookies.cookie import SessionCookie
 from ..errors import SessionError
-from ..format.serializer import RESERVED
 from ..log import QuietLog
+from .login import Login
+from .login import MEMBER
+from .mapping import SessionMapping
 
-_UNCHANGING = frozenset({str, int, float, bool, type(None)})
+
+class ExpiresIn(NamedTuple):
+    """How long a session lasts, and which limit ends it."""
+
+    seconds: float
+    #: ``"idle"``: use extends the session. ``"absolute"``: only a new login does.
+    limit: Literal["idle", "absolute"]
 
 
-class Session(SessionMixin):
+class Session(SessionMapping):
     """``flask.session``: a mutable mapping that is read from the store on first use.
 
     Nested changes are noticed: what counts is whether the stored form differs, not
@@ -29,90 +33,12 @@ class Session(SessionMixin):
     :attr:`cookie`.
     """
 
-    #: Whether the request used the session. Flask's context sets it too (since 3.1.3).
-    accessed: bool = False
-    #: Whether the application was given a mutable value, which it may change in place.
-    _handed_out = False
     #: Whether ``permanent`` was assigned True.
     _made_permanent = False
-
-    def __getitem__(self, key: str) -> Any:
-        self.accessed = True
-        value = self._data[key]
-        if type(value) not in _UNCHANGING:
-            self._handed_out = True
-        return value
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.accessed = True
-        self._check_key(key)
-        self._data[key] = value
-        self._note_change()
-
-    def __delitem__(self, key: str) -> None:
-        self.accessed = True
-        del self._data[key]
-        self._note_change()
-
-    def __iter__(self) -> Iterator[str]:
-        self.accessed = True
-        return iter(self._data)
-
-    def __len__(self) -> int:
-        self.accessed = True
-        return len(self._data)
-
-    def __contains__(self, key: object) -> bool:
-        self.accessed = True
-        return key in self._data
-
-    def __repr__(self) -> str:
-        # Neither the data nor the id: a repr ends up in logs and error pages.
-        return f"<{type(self).__name__} {self._state}>"
-
-    def __reversed__(self) -> Iterator[str]:
-        self.accessed = True
-        return reversed([*self._data])
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.accessed = True
-        value = self._data.get(key, default)
-        if type(value) not in _UNCHANGING:
-            self._handed_out = True
-        return value
-
-    def __ior__(self, other: Mapping[str, Any]) -> Session:
-        self.update(other)
-        return self
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return self.copy() | dict(other) if isinstance(other, Mapping) else NotImplemented
-
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(other) | self.copy() if isinstance(other, Mapping) else NotImplemented
-
-    def __copy__(self) -> dict[str, Any]:
-        return self.copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
-        self.accessed = True
-        return deepcopy(dict(self._data), memo)
-
-    def clear(self) -> None:
-        self.accessed = True
-        self._data.clear()
-        self._note_change()
-
-    def popitem(self) -> tuple[str, Any]:
-        self.accessed = True
-        item = self._data.popitem()
-        self._note_change()
-        return item
-
-    def copy(self) -> dict[str, Any]:
-        """Return the data as a new dict. Nested values are shared with the session."""
-        self.accessed = self._handed_out = True
-        return dict(self._data)
+    #: Whether ``log_out()`` was called.
+    _logged_out = False
+    #: Whether this request leaves the session's lifetime alone.
+    _peeks = False
 
     @property
     def sid(self) -> str:
@@ -132,6 +58,67 @@ class Session(SessionMixin):
     def permanent(self, value: bool) -> None:
         self.cookie.max_age = self._permanent_lifetime if value else None
         self._made_permanent = bool(value)
+
+    @property
+    def user_id(self) -> str | None:
+        """The user that :meth:`log_in` was given; None if nobody is logged in."""
+        login = self._login
+        return login.user_id if login else None
+
+    @property
+    def authenticated_at(self) -> datetime | None:
+        """When the user last proved who they are, in UTC.
+
+        None if nobody is logged in, or for a user who was only remembered.
+        """
+        login = self._login
+        return login.authenticated_at if login else None
+
+    @property
+    def login_level(self) -> str | None:
+        """The ``level`` that :meth:`log_in` was given."""
+        login = self._login
+        return login.level if login else None
+
+    def log_in(self, user_id: str, *, level: str | None = None, remembered: bool = False) -> None:
+        """Note who is logged in, and give the session a new id (ASVS 7.2.4).
+
+        The data stay if nobody or the same user was logged in; those of another user are
+        dropped. Call it again when the user proves who they are once more.
+
+        :param user_id: stored as text. The user's primary key, for example.
+        :param level: what the application calls the strength of the proof, such as ``"mfa"``.
+        :param remembered: the browser was recognized and the user proved nothing.
+        :raises StoreError: if another user's session could not be ended. Nothing has changed.
+        """
+        if not isinstance(user_id, str) or not user_id:
+            raise SessionError("log_in() needs the user's id as a non-empty str.")
+        before = self._login
+        is_theirs = before is None or before.user_id == user_id
+        self.regenerate(keep_data=is_theirs)
+        at = before.at if before and is_theirs and remembered else None
+        login = Login(user_id, at if remembered else self._now(), level)
+        self[MEMBER] = login.to_member()
+
+    def log_out(self) -> None:
+        """End the session, as :meth:`destroy` does.
+
+        ``SESSION_CLEAR_SITE_DATA`` says what else the browser is told to forget.
+
+        :raises StoreError: if the store failed. Nothing has changed then.
+        """
+        self.destroy()
+        self._logged_out = True
+
+    @property
+    def _login(self) -> Login | None:
+        self.accessed = True
+        return Login.of(self._data)
+
+    @property
+    @abstractmethod
+    def expires_in(self) -> ExpiresIn:
+        """How long the session lasts if it is not used again, and which limit ends it."""
 
     @property
     @abstractmethod
@@ -238,22 +225,16 @@ class Session(SessionMixin):
 
     @property
     @abstractmethod
-    def _state(self) -> str:
-        """What helps to find out why it is empty, without its data. No store call."""
-
-    @property
-    @abstractmethod
-    def _data(self) -> MutableMapping[str, Any]:
-        """The data. The first use loads them."""
-
-    @property
-    @abstractmethod
     def _permanent_lifetime(self) -> float:
         """``PERMANENT_SESSION_LIFETIME`` in seconds."""
 
     @abstractmethod
-    def _note_change(self) -> None:
-        """Note that a key was assigned or deleted."""
+    def _now(self) -> int:
+        """Return the time in ms since 1970."""
+
+    @abstractmethod
+    def _fail(self) -> None:
+        """Leave the store and the browser's cookie alone for the rest of the request."""
 
     @property
     @abstractmethod
@@ -270,16 +251,3 @@ class Session(SessionMixin):
             " on a machine without https, SESSION_COOKIE_SECURE='auto'."
         )
         return False
-
-    @staticmethod
-    def _check_key(key: object) -> None:
-        if key == RESERVED:
-            raise SessionError(
-                'session["cookie"] is reserved: the stored session keeps its cookie\'s'
-                " attributes there. Use session.cookie for those, or another key."
-            )
-        if not isinstance(key, str):
-            raise SessionError(
-                f"Session keys are strings, and this one is a {type(key).__name__}."
-                " A dict stored under a key may have keys of any kind."
-            )

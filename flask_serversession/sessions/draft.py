@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from typing import cast
 from typing import NoReturn
 
 from ..cookies.cookie import SessionCookie
@@ -21,12 +22,19 @@ from ..stores.base import from_epoch_milliseconds
 from ..stores.base import MILLISECOND
 from ..stores.base import Record
 from ..stores.base import same_json
+from .login import Login
 from .settings import Settings
 
 #: The member of a stored cookie that makes a record read-only: its session has another id.
 _SUPERSEDED = "retiredUntil"
 #: The member of such a cookie that names the session's new id.
 _SUCCESSOR = "successor"
+#: The member of a cookie that says when the session began, if that limits it.
+_BEGAN = "began"
+#: In milliseconds. Without SESSION_TOUCH_INTERVAL a session is touched once a minute, or
+#: once in a tenth of its lifetime if that is shorter.
+_LONGEST_INTERVAL = 60_000
+_INTERVALS_A_LIFE = 10
 
 
 @dataclass(slots=True)
@@ -38,12 +46,14 @@ class Draft:
     cookie: SessionCookie
     #: The cookie's attributes as they were found.
     cookie_found: tuple[object, ...]
-    #: The cookie's attributes as the store has them; None if the configuration has others.
+    #: The cookie's attributes as the store has them; None if it has to be stored in any case.
     cookie_stored: tuple[object, ...] | None
     #: The payload that was read; None for a new session.
     found: bytes | None = None
     #: How many members the data had then.
     size: int = 0
+    #: When the session began, in ms since 1970.
+    began: int = 0
     #: When a read-only record ends, in ms since 1970; None for any other.
     superseded_until: int | None = None
     #: The new id of a superseded session.
@@ -64,7 +74,7 @@ class Draft:
         """Return the empty draft of a session that is not stored yet."""
         cookie = SessionCookie(options, settings.clock)
         attributes = cookie.settings
-        return cls(settings, {}, cookie, attributes, attributes)
+        return cls(settings, {}, cookie, attributes, attributes, began=settings.clock())
 
     @classmethod
     def of(cls, settings: Settings, record: Record) -> Draft:
@@ -78,14 +88,17 @@ class Draft:
         if record.expires_at is not None:
             cookie.follow((record.expires_at - EPOCH) // MILLISECOND)
         attributes = cookie.settings
+        is_limited = settings.config.absolute_timeout is not None
+        is_undated = is_limited and _BEGAN not in document
         return cls(
             settings,
             data,
             cookie,
             attributes,
-            None if cookie.is_renewed else attributes,
+            None if cookie.is_renewed or is_undated else attributes,
             found=record.payload,
             size=len(data),
+            began=_began(document, settings) if is_limited else 0,
             superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
             successor=_successor(document) if _SUPERSEDED in document else None,
         )
@@ -97,8 +110,23 @@ class Draft:
 
     @property
     def is_over(self) -> bool:
-        """Whether the time to read a superseded session is over."""
-        return self.superseded_until is not None and self.superseded_until <= self.settings.clock()
+        """Whether the time to read a superseded session is over, or the absolute timeout is."""
+        end = self.superseded_until
+        if end is None and self.settings.config.absolute_timeout is not None:
+            end = self.absolute_end
+        return end is not None and end <= self.settings.clock()
+
+    @property
+    def absolute_end(self) -> int | None:
+        """When the session ends whatever its use, in ms since 1970; None without such a limit.
+
+        The limit counts from the login, or from the beginning if nobody proved who they are.
+        """
+        timeout = self.settings.config.absolute_timeout
+        if timeout is None:
+            return None
+        login = Login.of(self.data)
+        return timeout + (self.began if login is None or login.at is None else login.at)
 
     @property
     def is_cleared_for_good(self) -> bool:
@@ -156,13 +184,42 @@ class Draft:
     def record(self, body: bytes) -> Record:
         """Return the record to store: the cookie, and the data dumped as ``body``."""
         document = self.cookie.to_document(self.settings.config.renewed_cookie)
+        if self.settings.config.absolute_timeout is not None:
+            document[_BEGAN] = self.began
         payload = self.settings.serializer.compose(document, body)
         return Record(payload, self.ends())
 
+    def restart(self) -> None:
+        """Start the cookie's max age again, up to the absolute timeout."""
+        self.cookie.reset_max_age()
+        if self.settings.config.absolute_timeout is not None:
+            self.cookie.end_by(cast(int, self.absolute_end))
+
     def ends(self) -> datetime:
         """Return when the record expires if its lifetime starts now."""
-        idle_timeout = self.settings.config.idle_timeout
-        return from_epoch_milliseconds(self.cookie.expires_at(idle_timeout))
+        config = self.settings.config
+        end = self.cookie.expires_at(config.idle_timeout)
+        if config.absolute_timeout is not None:
+            end = min(end, cast(int, self.absolute_end))
+        return from_epoch_milliseconds(end)
+
+    def is_stale(self, base: Record | None) -> bool:
+        """Return whether enough of the session's lifetime has passed to extend it.
+
+        :param base: what the store is known to hold.
+        """
+        if base is None or base.expires_at is None:
+            return True
+        config, now = self.settings.config, self.settings.clock()
+        lifetime = self.cookie.lifetime(config.idle_timeout)
+        if config.absolute_timeout is not None:
+            lifetime = min(lifetime, cast(int, self.absolute_end) - now)
+        interval = config.touch_interval
+        if interval is None:
+            interval = min(_LONGEST_INTERVAL, lifetime // _INTERVALS_A_LIFE)
+        left = (base.expires_at - EPOCH) // MILLISECOND - now
+        # One with more time left than configured is stale too: the configuration was tightened.
+        return abs(lifetime - left) >= interval
 
     def rebase(self, base: bytes, theirs: bytes) -> Record:
         """Apply this request's changes to what another request stored; return the record.
@@ -229,6 +286,12 @@ def leave_behind(settings: Settings, successor: str, record: Record) -> Record:
     members = {_SUPERSEDED: until, _SUCCESSOR: successor}
     payload = settings.serializer.add_to_cookie(record.payload, members)
     return Record(payload, from_epoch_milliseconds(until))
+
+
+def _began(cookie: Mapping[str, Any], settings: Settings) -> int:
+    # Express drops the member when it writes. A login's own time it keeps.
+    began = cookie.get(_BEGAN)
+    return began if type(began) is int else settings.clock()
 
 
 def _superseded_until(cookie: Mapping[str, Any]) -> int | None:

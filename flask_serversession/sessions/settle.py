@@ -9,8 +9,6 @@ from ..errors import SessionSerializationError
 from ..errors import StoreError
 from ..errors import StoreUnavailable
 from ..log import logger
-from ..stores.base import EPOCH
-from ..stores.base import MILLISECOND
 from .policy import CookieAction
 from .policy import decide
 from .policy import decide_after_a_failure
@@ -19,11 +17,6 @@ from .policy import StoreAction
 from .stored import Fate
 from .stored import StoredSession
 from .working_copy import WorkingCopy
-
-#: In milliseconds. Without SESSION_TOUCH_INTERVAL a session is touched once a minute, or
-#: once in a tenth of its lifetime if that is shorter.
-_LONGEST_INTERVAL = 60_000
-_INTERVALS_A_LIFE = 10
 
 
 def settle(session: StoredSession) -> CookieAction:
@@ -43,9 +36,12 @@ def settle(session: StoredSession) -> CookieAction:
     try:
         copy = session._copy or session._checked_out()
         body = _changed_body(session, copy)
-        store, cookie = decide(_facts(session, copy, body), session._settings.config.policy)
+        policy = session._settings.config.policy
+        if session._peeks:
+            policy = policy._replace(resave=False, rolling=False, touch="accessed")
+        store, cookie = decide(_facts(session, copy, body), policy)
         if store is not StoreAction.NONE or cookie is CookieAction.SET:
-            copy.draft.cookie.reset_max_age()
+            copy.draft.restart()
         if store is not StoreAction.NONE and not _carry_out(session, copy, store, body):
             cookie = CookieAction.NONE
     except Exception as error:
@@ -91,7 +87,7 @@ def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Fac
         cookie_changed=cookie != draft.cookie_found,
         cookie_unsaved=cookie != draft.cookie_stored,
         expires=draft.cookie.has_expiry,
-        stale=copy.touched or _is_stale(copy),
+        stale=copy.touched or (not session._peeks and draft.is_stale(copy.base)),
         used=session.accessed,
         ended=session._fate is Fate.DESTROYED and not draft.data,
         unset=session._fate is Fate.UNSET,
@@ -100,20 +96,6 @@ def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Fac
         superseded=draft.superseded_until is not None,
         outdated=draft.cookie.is_renewed or session._sent.secrets.get(copy.id, 0) > 0,
     )
-
-
-def _is_stale(copy: WorkingCopy) -> bool:
-    """Return whether enough of the session's lifetime has passed to extend it."""
-    if copy.base is None or copy.base.expires_at is None:
-        return True
-    config = copy.settings.config
-    lifetime = copy.draft.cookie.lifetime(config.idle_timeout)
-    interval = config.touch_interval
-    if interval is None:
-        interval = min(_LONGEST_INTERVAL, lifetime // _INTERVALS_A_LIFE)
-    left = (copy.base.expires_at - EPOCH) // MILLISECOND - copy.settings.clock()
-    # One with more time left than configured is stale too: the configuration was tightened.
-    return abs(lifetime - left) >= interval
 
 
 def _carry_out(

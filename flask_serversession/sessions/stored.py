@@ -26,7 +26,10 @@ from ..errors import StoreError
 from ..format.serializer import EMPTY
 from ..log import logger
 from ..log import QuietLog
+from ..stores.base import EPOCH
+from ..stores.base import MILLISECOND
 from ..stores.base import Record
+from .base import ExpiresIn
 from .base import Session
 from .draft import Draft
 from .draft import NoData
@@ -115,6 +118,18 @@ class StoredSession(Session):
             return SessionCookie(self._request.cookie_options(), self._settings.clock)
         return self._checked_out().draft.cookie
 
+    @property
+    def expires_in(self) -> ExpiresIn:
+        self.accessed = True
+        copy, now = self._checked_out(), self._now()
+        draft, base = copy.draft, copy.base
+        is_extended = copy.touched or (not self._peeks and draft.is_stale(base))
+        ends = draft.ends() if is_extended or base is None else base.expires_at or draft.ends()
+        left = (ends - EPOCH) // MILLISECOND - now
+        limit = draft.absolute_end
+        is_absolute = limit is not None and left >= limit - now
+        return ExpiresIn(max(left, 0) / 1000, "absolute" if is_absolute else "idle")
+
     def clear(self) -> None:
         super().clear()
         self._checked_out().draft.cleared = self._settings.config.policy.destroy_empty
@@ -152,8 +167,10 @@ class StoredSession(Session):
         self._told = False
 
     def touch(self) -> None:
-        self.cookie.reset_max_age()
-        self._checked_out().touched = True
+        self.accessed = True
+        copy = self._checked_out()
+        copy.draft.restart()
+        copy.touched = True
 
     def unset(self) -> None:
         self._checked_out()
@@ -213,6 +230,9 @@ class StoredSession(Session):
     def _permanent_lifetime(self) -> float:
         return self._settings.config.permanent_lifetime / 1000
 
+    def _now(self) -> int:
+        return self._settings.clock()
+
     @property
     def _log(self) -> QuietLog:
         return self._settings.log
@@ -259,7 +279,10 @@ class StoredSession(Session):
         if record is None:
             return None
         draft = Draft.of(self._settings, record)
-        if draft.superseded_until is not None and not lives_on(self._enter(), draft):
+        if draft.superseded_until is not None:
+            if not lives_on(self._enter(), draft):
+                return None
+        elif self._settings.config.absolute_timeout is not None and draft.is_over:
             return None
         return self._working_copy(sid, draft, record)
 

@@ -290,6 +290,32 @@ def test_the_panel_shows_how_long_the_session_had_left(visitor: FlaskClient) -> 
     assert "30 d, renewed by this visit" in submit(visitor, "/login", name="A", remember="on")
 
 
+def test_a_page_of_a_user_can_ask_when_the_session_ends_and_extend_it(
+    visitor: FlaskClient,
+) -> None:
+    assert "timeout.js" not in visitor.get("/").text
+    page = submit(visitor, "/login", name="Ada")
+
+    asked = re.search('data-url="(.+?)" data-token="(.+?)"', page)
+
+    assert asked is not None
+    assert "timeout.js" in page
+    url, token = asked.groups()
+    for answer in (visitor.get(url), visitor.post(url, data={"csrf_token": token})):
+        assert answer.json is not None
+        assert answer.json["expires_in"] in (3599, 3600)
+
+
+def test_another_user_finds_nothing_of_the_first_ones_cart(visitor: FlaskClient) -> None:
+    submit(visitor, "/login", name="Ada")
+    submit(visitor, "/cart/cup", glaze="chalk")
+    assert data_of(visitor)["cart"]
+
+    submit(visitor, "/login", name="Bob")
+
+    assert "cart" not in data_of(visitor)
+
+
 def test_the_panel_shows_the_attributes_of_the_cookie(visitor: FlaskClient) -> None:
     assert "HttpOnly · SameSite=Lax · Path=/" in visitor.get("/").text
 

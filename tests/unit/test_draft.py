@@ -15,6 +15,7 @@ from flask_serversession.sessions.draft import successor_of
 from flask_serversession.sessions.settings import Settings
 from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import epoch_milliseconds
+from flask_serversession.stores.base import from_epoch_milliseconds
 from flask_serversession.stores.base import Record
 
 from .clock import Clock
@@ -435,3 +436,62 @@ class TestReadOnlyRecord:
     )
     def test_any_other_record_has_no_successor(self, settings: Settings, payload: bytes) -> None:
         assert successor_of(record(payload), settings) is None
+
+
+# Whether it is old enough to be touched
+
+MINUTE = 60_000
+
+
+def is_stale(settings: Settings, ends: int | None) -> bool:
+    """Return whether a stored session that ends at this moment is stale."""
+    expires_at = None if ends is None else from_epoch_milliseconds(ends)
+    return Draft.new(settings, CookieOptions()).is_stale(Record(b"{}", expires_at))
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "interval"), [(DAY, MINUTE), (10 * MINUTE, MINUTE), (5 * MINUTE, MINUTE // 2)]
+)
+def test_a_session_is_stale_after_a_minute_or_a_tenth_of_its_life(
+    make_settings: MakeSettings, clock: Clock, lifetime: int, interval: int
+) -> None:
+    settings = make_settings(idle_timeout=lifetime)
+
+    clock.tick(interval - 1)
+    assert not is_stale(settings, START + lifetime)
+
+    clock.tick(1)
+    assert is_stale(settings, START + lifetime)
+
+
+@pytest.mark.parametrize("lifetime", [MINUTE, DAY])
+def test_a_configured_interval_holds_for_every_lifetime(
+    make_settings: MakeSettings, clock: Clock, lifetime: int
+) -> None:
+    settings = make_settings(touch_interval=5000, idle_timeout=lifetime)
+
+    clock.tick(4999)
+    assert not is_stale(settings, START + lifetime)
+
+    clock.tick(1)
+    assert is_stale(settings, START + lifetime)
+
+
+def test_with_an_interval_of_zero_a_session_is_always_stale(make_settings: MakeSettings) -> None:
+    assert is_stale(make_settings(touch_interval=0, idle_timeout=DAY), START + DAY)
+
+
+def test_a_session_with_more_life_than_configured_is_stale(make_settings: MakeSettings) -> None:
+    """The configuration became stricter after the session was stored."""
+    settings = make_settings(idle_timeout=DAY)
+
+    assert is_stale(settings, START + DAY + MINUTE)
+    assert not is_stale(settings, START + DAY + MINUTE - 1)
+
+
+def test_a_session_is_stale_where_the_store_cannot_tell_when_it_ends(settings: Settings) -> None:
+    assert is_stale(settings, None)
+
+
+def test_a_session_that_is_not_stored_is_stale(settings: Settings) -> None:
+    assert Draft.new(settings, CookieOptions()).is_stale(None)

@@ -9,8 +9,11 @@ from datetime import timezone
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from flask_serversession import errors
+from flask_serversession import fresh_login_required
+from flask_serversession import ServerSession
 from flask_serversession.config import Config
 from flask_serversession.config import secrets_from
 from flask_serversession.cookie_session.session import ClientSettings
@@ -20,6 +23,7 @@ from flask_serversession.cookies.cookie import SessionCookie
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.cookies.signing import Keygrip
 from flask_serversession.errors import ConfigError
+from flask_serversession.errors import LoginTooOld
 from flask_serversession.errors import MissingSecret
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import ServerSessionError
@@ -115,6 +119,14 @@ def assign(key: Any) -> None:
     session_of(MemoryStore())[key] = SECRET
 
 
+def pay_without_a_login() -> None:
+    app = Flask("shop")
+    app.config.update(SECRET_KEY=SECRET, TESTING=True)
+    ServerSession(app)
+    with app.test_request_context():
+        fresh_login_required(lambda: SECRET)()
+
+
 def fail_in_a_driver(error: Exception) -> None:
     with DriverErrors("redis", unavailable=(OSError,), failed=(RuntimeError,)):
         raise error
@@ -189,6 +201,7 @@ PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
     (SessionGone, reload_what_was_ended_elsewhere),
     (SessionSuperseded, save_what_another_request_gave_a_new_id),
     (SessionLocked, lock_what_is_locked),
+    (LoginTooOld, pay_without_a_login),
     (SessionTooLarge, send_what_no_browser_keeps),
     (StoreUnavailable, lambda: fail_in_a_driver(ConnectionError(SECRET))),
     (StoreError, lambda: fail_in_a_driver(RuntimeError(SECRET))),

@@ -46,6 +46,7 @@ def test_importing_the_package_imports_no_driver_and_no_test_tool() -> None:
 PUBLIC = {
     "flask_serversession.errors": [
         "ConfigError",
+        "LoginTooOld",
         "MissingSecret",
         "PayloadError",
         "ServerSessionError",
@@ -119,6 +120,10 @@ EXPORTED = [
     "session",
     "Session",
     "session_lock",
+    "session_peek",
+    "session_read_only",
+    "session_timeout",
+    "fresh_login_required",
     "SessionCookie",
     "SessionManager",
     "SessionType",

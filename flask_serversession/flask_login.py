@@ -1,0 +1,79 @@
+"""Has the logins of Flask-Login count as the session's own, by its signals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from typing import cast
+
+import flask
+from flask import Flask
+
+from .sessions.base import Session
+from .sessions.login import MEMBER
+
+#: What Flask-Login leaves in the session for the end of the request, and flashed messages.
+_KEPT = ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds", "_flashes", "next")
+
+
+def follow_flask_login(app: Flask) -> None:
+    """Give a session a new id and a user at each login, and end it at each logout.
+
+    Does nothing where Flask-Login is not installed. ``SESSION_FLASK_LOGIN`` turns it off.
+    """
+    try:
+        from flask_login import signals
+    except ImportError:
+        return
+    signals.user_logged_in.connect(_logged_in, app)
+    signals.user_login_confirmed.connect(_logged_in, app)
+    signals.user_loaded_from_cookie.connect(_remembered, app)
+    signals.user_logged_out.connect(_logged_out, app)
+    signals.session_protected.connect(_protected, app)
+
+
+def _logged_in(app: Flask, **extra: Any) -> None:
+    session = _session()
+    with _keeping(session):
+        session.log_in(str(session["_user_id"]), remembered=not session.get("_fresh"))
+
+
+def _remembered(app: Flask, **extra: Any) -> None:
+    session = _session()
+    with _keeping(session):
+        session.log_in(str(session["_user_id"]), remembered=True)
+
+
+def _logged_out(app: Flask, **extra: Any) -> None:
+    session: Any = _session()
+    if not isinstance(session, Session):
+        return  # outside the cookie's path there is nothing to end
+    with _keeping(session):
+        session.log_out()
+
+
+def _protected(app: Flask, **extra: Any) -> None:
+    """End a session whose browser changed, or in Flask-Login's mode "basic" its freshness."""
+    session = _session()
+    login = session._login
+    if login is None:
+        return
+    if "_user_id" in session:
+        session[MEMBER] = login._replace(at=None).to_member()
+        return
+    with _keeping(session):
+        session.destroy()
+
+
+@contextmanager
+def _keeping(session: Session) -> Iterator[None]:
+    """Carry over what Flask-Login still needs if the block drops the session's data."""
+    kept = {key: session[key] for key in _KEPT if key in session}
+    yield
+    session.update((key, value) for key, value in kept.items() if key not in session)
+
+
+def _session() -> Session:
+    """Return the session itself; Flask-Login has written to it, so it is one of ours."""
+    return cast(Session, cast(Any, flask.session)._get_current_object())

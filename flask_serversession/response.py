@@ -1,0 +1,39 @@
+"""What a response says beside the session's cookie, so that browsers and caches do right by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Response
+
+
+def replace_cookie_line(response: Response, before: str | None, line: str) -> None:
+    """Add a Set-Cookie line, or replace the one that an earlier ``save_session`` added."""
+    lines = response.headers.getlist("Set-Cookie")
+    if before in lines:
+        lines[lines.index(before)] = line
+        response.headers.setlist("Set-Cookie", lines)
+    else:
+        response.headers.add("Set-Cookie", line)
+
+
+def keep_from_shared_caches(response: Response) -> None:
+    """Let no shared cache hand one user's cookie to another, whatever the view allowed."""
+    if "Cache-Control" not in response.headers:
+        # A shared cache may keep the page, but not one user's cookie with it.
+        response.headers["Cache-Control"] = 'no-cache="Set-Cookie"'
+        return
+    control = response.cache_control
+    if control.public or control.s_maxage is not None:
+        control.public, control.s_maxage, control.private = False, None, True
+
+
+def tell_time_left(response: Response, seconds: float) -> None:
+    """Say how long the session lasts if it is not used again."""
+    response.headers["Session-Timeout"] = str(int(seconds))
+
+
+def clear_site_data(response: Response, kinds: Sequence[str]) -> None:
+    """Tell the browser what to forget after a logout (Clear Site Data, W3C)."""
+    if kinds:
+        response.headers["Clear-Site-Data"] = ", ".join(f'"{kind}"' for kind in kinds)
