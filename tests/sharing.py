@@ -38,11 +38,12 @@ _APART = ("tests/faults/", "tests/interop/")
 #: About how many seconds a slow test takes, by the start of its id. The first entry counts.
 _SECONDS = {
     "tests/interop/": 18,
-    "tests/faults/test_killed_writers.py": 10,
-    "tests/conformance/": 10,
-    "": 1.5,
+    "tests/faults/test_killed_writers.py": 18,
+    "tests/conformance/test_traces.py": 60,
+    "tests/conformance/": 15,
+    "": 0.4,
 }
-_SECONDS_IF_NOT_SLOW = 0.15
+_SECONDS_IF_NOT_SLOW = 0.1
 
 
 class GroupScheduling(LoadScopeScheduling):
