@@ -6,7 +6,7 @@ from typing import Any
 
 from flask.sessions import SessionMixin
 
-from .sessions.draft import NoData
+from .sessions.no_data import NoData
 
 #: The error of a write outside the cookie's path.
 OUTSIDE = (
@@ -24,6 +24,11 @@ class NoSession(NoData, SessionMixin):
     def __repr__(self) -> str:
         return f"<NoSession: {self._failure}>"
 
+    user_id: Any = None
+    authenticated_at: Any = None
+    login_level: Any = None
+    log_in: Any = NoData._refuse
+    log_out: Any = NoData._refuse
     regenerate: Any = NoData._refuse
     destroy: Any = NoData._refuse
     reload: Any = NoData._refuse
@@ -31,6 +36,7 @@ class NoSession(NoData, SessionMixin):
     touch: Any = NoData._refuse
     unset: Any = NoData._refuse
     lock: Any = NoData._refuse
+    expires_in: Any = property(NoData._refuse)
     id: Any = property(NoData._refuse, NoData._refuse)
     sid: Any = property(NoData._refuse, NoData._refuse)
     cookie: Any = property(NoData._refuse, NoData._refuse)

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from typing import cast
-from typing import NoReturn
 
 from ..cookies.cookie import SessionCookie
 from ..cookies.options import CookieOptions
 from ..errors import PayloadError
-from ..errors import ServerSessionError
 from ..format.merge import merge
 from ..format.serializer import EMPTY
 from ..format.serializer import ends_with
@@ -302,28 +300,3 @@ def _superseded_until(cookie: Mapping[str, Any]) -> int | None:
 def _successor(cookie: Mapping[str, Any]) -> str | None:
     successor = cookie.get(_SUCCESSOR)
     return successor if type(successor) is str else None
-
-
-class NoData(dict[str, Any]):
-    """The data of a session that is not available: empty, and every change raises an error.
-
-    Used where a store failed and SESSION_STORE_ERROR is "null", and where there is no session.
-
-    :param failure: why the session is not available.
-    """
-
-    def __init__(self, failure: ServerSessionError) -> None:
-        super().__init__()
-        self._failure = failure
-
-    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise self._failure
-
-    __setitem__: Any = _refuse
-    __delitem__: Any = _refuse
-    __ior__: Any = _refuse
-    clear: Any = _refuse
-    pop: Any = _refuse
-    popitem: Any = _refuse
-    setdefault: Any = _refuse
-    update: Any = _refuse

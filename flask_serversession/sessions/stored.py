@@ -32,7 +32,7 @@ from ..stores.base import Record
 from .base import ExpiresIn
 from .base import Session
 from .draft import Draft
-from .draft import NoData
+from .no_data import NoData
 from .request_store import RequestStore
 from .sent import SentIds
 from .settings import RequestInfo

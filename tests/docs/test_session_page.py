@@ -12,6 +12,7 @@ from flask import Flask
 from flask.sessions import SessionMixin
 
 from flask_serversession import ServerSession
+from flask_serversession.no_session import NoSession
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "session.rst").read_text("utf-8")
 #: What every mapping has, and what every session of Flask has.
@@ -36,3 +37,7 @@ def test_the_session_has_the_documented_attributes_and_no_others(store: str) -> 
     public = {name for name in INHERITED if name[0] != "_"}
     assert found == documented() | public
     assert documented() - public
+
+
+def test_what_stands_in_for_a_session_has_the_same_attributes() -> None:
+    assert documented() <= {*dir(NoSession)}
