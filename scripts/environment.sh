@@ -63,9 +63,10 @@ install() {
   cp pyproject.toml "$stamp"
 }
 
-# Hides the warning of setuptools about editable installations without a src folder.
+# Hides the warning of setuptools about editable installations without a src folder. Python
+# compiles a module when it is first imported, and most are not.
 pip() {
-  PYTHONWARNINGS='ignore:Editable installation' \
+  PYTHONWARNINGS='ignore:Editable installation' PIP_NO_COMPILE=1 \
     .venv/bin/python -m pip --quiet --disable-pip-version-check "$@"
 }
 

@@ -83,7 +83,7 @@ def pytest_testnodedown(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     # Tests of processes, locks and outages mostly wait.
-    return 2 * (os.cpu_count() or 1) + 1
+    return 3 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(optionalhook=True)
