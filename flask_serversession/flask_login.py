@@ -27,7 +27,7 @@ def follow_flask_login(app: Flask) -> None:
     except ImportError:
         return
     signals.user_logged_in.connect(_logged_in, app)
-    signals.user_login_confirmed.connect(_logged_in, app)
+    signals.user_login_confirmed.connect(_confirmed, app)
     signals.user_loaded_from_cookie.connect(_remembered, app)
     signals.user_logged_out.connect(_logged_out, app)
     signals.session_protected.connect(_protected, app)
@@ -37,6 +37,11 @@ def _logged_in(app: Flask, **extra: Any) -> None:
     session = _session()
     with _keeping(session):
         session.log_in(str(session["_user_id"]), remembered=not session.get("_fresh"))
+
+
+def _confirmed(app: Flask, **extra: Any) -> None:
+    if "_user_id" in _session():
+        _logged_in(app)
 
 
 def _remembered(app: Flask, **extra: Any) -> None:
@@ -54,16 +59,16 @@ def _logged_out(app: Flask, **extra: Any) -> None:
 
 
 def _protected(app: Flask, **extra: Any) -> None:
-    """End a session whose browser changed, or in Flask-Login's mode "basic" its freshness."""
+    """End a login whose browser changed, or in Flask-Login's mode "basic" its freshness.
+
+    The other data stay, as Flask-Login promises.
+    """
     session = _session()
     login = session._login
-    if login is None:
-        return
-    if "_user_id" in session:
+    if login is not None and "_user_id" in session:
         session[MEMBER] = login._replace(at=None).to_member()
-        return
-    with _keeping(session):
-        session.destroy()
+    else:
+        session.pop(MEMBER, None)
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def test_basic_protection_takes_the_freshness(browser: Browser) -> None:
     assert browser.run(fresh_login_required(lambda: "paid")).status_code == 401
 
 
-def test_strong_protection_ends_the_session(make_member_app: MakeApp, memory: MemoryStore) -> None:
+def test_strong_protection_ends_the_login(make_member_app: MakeApp) -> None:
     browser = browser_of(make_member_app(SESSION_PROTECTION="strong"))
     browser.run(log_in)
     browser.run(lambda: session.update(cart="apple"))
@@ -125,7 +125,13 @@ def test_strong_protection_ends_the_session(make_member_app: MakeApp, memory: Me
     answer = browser.run(who, headers={"User-Agent": "another"})
 
     assert answer.text == "None None"
-    assert memory.count() == 0
+    assert browser.data() == {"cart": "apple"}
+
+
+def test_a_confirmation_without_a_login_changes_nothing(browser: Browser) -> None:
+    browser.run(lambda: flask_login.confirm_login())
+
+    assert browser.see(lambda: session.user_id) is None
 
 
 def test_protection_of_a_visitor_changes_nothing(browser: Browser) -> None:
