@@ -18,9 +18,6 @@ DIFFERENCES: Final[dict[str, dict[str, str]]] = {
         ),
         "tests.test_basic::test_session_cookie_setting": _SENT_WHEN_NEEDED,
         "tests.test_basic::test_session_refresh_vary": _SENT_WHEN_NEEDED,
-        "tests.test_basic::test_session_using_samesite_attribute": (
-            "It expects a cookie with every response that sets a key to the value it has."
-        ),
         "tests.test_basic::test_session_using_session_settings": (
             "It expects a Secure cookie over plain http, which express-session withholds."
         ),
