@@ -181,6 +181,9 @@ class _NoRequest:
     def is_secure(self) -> bool:
         return False
 
+    def is_answered(self) -> bool:
+        return True
+
     def cookie_options(self) -> CookieOptions:
         return self.options.resolved(is_secure=self.is_secure())
 

@@ -53,6 +53,12 @@ class FlaskRequest:
         forwarded: str = self.request.environ.get("HTTP_X_FORWARDED_PROTO", "")
         return forwarded.partition(",")[0].strip().lower() == "https"
 
+    def is_answered(self) -> bool:
+        if self.request.environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+            return False
+        # Flask-SocketIO gives its handlers the request that opened the connection.
+        return not (hasattr(self.request, "namespace") and hasattr(self.request, "event"))
+
     def cookie_options(self) -> CookieOptions:
         options = self._unresolved_options()
         if options.domain and not _is_within(self.request.host, options.domain):

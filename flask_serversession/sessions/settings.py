@@ -38,6 +38,9 @@ class RequestInfo(Protocol):
     def is_secure(self) -> bool:
         """Return whether the browser's connection is encrypted."""
 
+    def is_answered(self) -> bool:
+        """Return whether a response will carry the cookie; False for a WebSocket."""
+
     def cookie_options(self) -> CookieOptions:
         """Return how the cookie of a new session looks."""
 

@@ -16,6 +16,7 @@ from .policy import Facts
 from .policy import StoreAction
 from .stored import Fate
 from .stored import StoredSession
+from .stored import UNANSWERED
 from .working_copy import WorkingCopy
 
 
@@ -109,6 +110,10 @@ def _carry_out(
     elif action is StoreAction.DESTROY_UNLESS_CHANGED:
         return _end_unless_changed(session, copy)
     elif action is StoreAction.WRITE:
+        if copy.base is None and not session._request.is_answered():
+            session._log.warn(UNANSWERED)
+            session._fail()
+            return False
         copy.write(copy.draft.dump() if body is None else body, session._notify)
     else:
         _extend(session, copy)

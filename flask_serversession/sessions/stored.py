@@ -41,6 +41,11 @@ from .working_copy import end
 from .working_copy import lives_on
 from .working_copy import WorkingCopy
 
+#: Why a session with a new id is not stored at the end of a WebSocket's event.
+UNANSWERED = (
+    "A new session, or one with a new id, cannot be saved from a WebSocket or a Socket.IO event:"
+    " no response carries its cookie. Begin the session in an ordinary request."
+)
 _LOST = (
     "A session was changed after its response had been made, and the change is lost. Call"
     " session.save() after such a change."
@@ -328,6 +333,8 @@ class StoredSession(Session):
                 "A new session cannot be saved once its response has been made: no cookie"
                 " could carry its id. Write to the session before the response starts."
             )
+        if copy.base is None and not self._request.is_answered():
+            raise SessionError(UNANSWERED)
         is_new = copy.stored_id is None
         if is_new and body == EMPTY and self._fate is Fate.DESTROYED:
             return  # nothing is left to store, and its cookie is removed

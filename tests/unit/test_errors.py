@@ -155,6 +155,9 @@ class FirstRequest:
     def is_secure(self) -> bool:
         return True
 
+    def is_answered(self) -> bool:
+        return True
+
     def cookie_options(self) -> CookieOptions:
         return CookieOptions()
 

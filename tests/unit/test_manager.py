@@ -44,6 +44,9 @@ class Request:
     def is_secure(self) -> bool:
         return False
 
+    def is_answered(self) -> bool:
+        return True
+
     def cookie_options(self) -> CookieOptions:
         return CookieOptions()
 
