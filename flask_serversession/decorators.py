@@ -59,10 +59,12 @@ def session_peek(view: View, /) -> View:
 
 
 def session_read_only(view: View, /) -> View:
-    """Let a view read its session, and no more.
+    """Let a view read its session's data, and not change them.
 
-    A view that changes the session raises :exc:`~flask_serversession.errors.SessionError` when
-    it returns, and its changes are dropped. Put it below ``@app.route``.
+    A view that leaves changed data behind raises
+    :exc:`~flask_serversession.errors.SessionError` when it returns, and they are dropped. What
+    it did by a method, such as ``save()`` or ``destroy()``, is done. Reading extends the
+    session as always. Put it below ``@app.route``.
     """
     return _within(_reading, view)
 
@@ -86,7 +88,7 @@ def fresh_login_required(
     :raises ConfigError: if it is not positive.
     """
     seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
-    if seconds <= 0:
+    if not seconds > 0:  # so that NaN is refused
         raise ConfigError("fresh_login_required needs a max_age above 0 seconds.")
     decorate = partial(_within, partial(_freshly_logged_in, seconds))
     return decorate if view is None else decorate(view)
@@ -101,9 +103,13 @@ def _peeking() -> Iterator[None]:
 @contextmanager
 def _reading() -> Iterator[None]:
     current = _session()
-    yield
-    if current.modified:
-        current._fail()
+    try:
+        yield
+    finally:
+        is_changed = current.modified
+        if is_changed:
+            current._fail()
+    if is_changed:
         raise SessionError(
             "A view under session_read_only changed its session. The changes were not stored."
         )

@@ -251,7 +251,8 @@ class CookieSession(Session):
     def expires_in(self) -> ExpiresIn:
         self._load()
         lifetime = self.cookie.lifetime(self._settings.config.permanent_lifetime) / 1000
-        is_kept = self._original is not None and isinstance(self._end, int) and not self.modified
+        is_sent = self._original is None or self._touched or self.modified
+        is_kept = isinstance(self._end, int) and not is_sent
         left = cast(int, self._end) - self._now() / 1000 if is_kept else lifetime
         return ExpiresIn(max(left, 0.0), "idle")
 

@@ -42,7 +42,8 @@ def _value_to_send(session: CookieSession) -> str | None:
         return "" if session._destroyed else None
     text = session._encoded(session._values)
     config = session._settings.config
-    is_due = session._forced or session._touched or config.policy.rolling
+    is_rolling = config.policy.rolling and not session._peeks
+    is_due = session._forced or session._touched or is_rolling
     if not is_due and not session._differs(text):
         return None
     if config.policy.destroy_empty and not session._values:

@@ -77,8 +77,11 @@ class CookieSigner:
             return found
         for signed in cookie_values(header, name):
             verified = self._verified(signed)
-            if verified is not None and len(found) < _MOST_IDS:
-                found.setdefault(*verified)
+            if verified is None:
+                continue
+            value, index = verified
+            if value in found or len(found) < _MOST_IDS:
+                found[value] = min(index, found.get(value, index))
         return found
 
     def _verified(self, signed: str) -> tuple[str, int] | None:

@@ -99,6 +99,7 @@ class Session(SessionMapping):
         at = before.at if before and is_theirs and remembered else None
         login = Login(user_id, at if remembered else self._now(), level)
         self[MEMBER] = login.to_member()
+        self._logged_out = False
 
     def log_out(self) -> None:
         """End the session, as :meth:`destroy` does.

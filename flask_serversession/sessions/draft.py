@@ -20,6 +20,7 @@ from ..stores.base import from_epoch_milliseconds
 from ..stores.base import MILLISECOND
 from ..stores.base import Record
 from ..stores.base import same_json
+from .login import is_moment
 from .login import Login
 from .settings import Settings
 
@@ -96,7 +97,7 @@ class Draft:
             None if cookie.is_renewed or is_undated else attributes,
             found=record.payload,
             size=len(data),
-            began=_began(document, settings) if is_limited else 0,
+            began=_began(document, data, settings) if is_limited else 0,
             superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
             successor=_successor(document) if _SUPERSEDED in document else None,
         )
@@ -233,7 +234,7 @@ class Draft:
         if self.cookie.settings == self.cookie_found:
             renewed = settings.config.renewed_cookie
             self.cookie = SessionCookie.from_document(their_cookie, settings.clock, renewed)
-            self.cookie.reset_max_age()
+            self.restart()
             self.cookie_found = self.cookie_stored = self.cookie.settings
         return self.record(self.dump())
 
@@ -286,10 +287,14 @@ def leave_behind(settings: Settings, successor: str, record: Record) -> Record:
     return Record(payload, from_epoch_milliseconds(until))
 
 
-def _began(cookie: Mapping[str, Any], settings: Settings) -> int:
-    # Express drops the member when it writes. A login's own time it keeps.
+def _began(cookie: Mapping[str, Any], data: Mapping[str, Any], settings: Settings) -> int:
+    # A login that is dropped does not move the limit back. Express drops the member of the
+    # cookie when it writes, and keeps the login.
+    login = Login.of(data)
+    if login is not None and login.at is not None:
+        return login.at
     began = cookie.get(_BEGAN)
-    return began if type(began) is int else settings.clock()
+    return began if is_moment(began) else settings.clock()
 
 
 def _superseded_until(cookie: Mapping[str, Any]) -> int | None:

@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from typing import NamedTuple
+from typing import TypeGuard
 
 from ..stores.base import from_epoch_milliseconds
 
+#: The end of datetime's range.
+_LAST_MOMENT = 253_402_300_799_999
 #: The member's name. Applications read it by ``session.user_id``.
 MEMBER = "_login"
+
+
+def is_moment(value: object) -> TypeGuard[int]:
+    """Return whether a member can be a time in ms since 1970."""
+    return type(value) is int and 0 <= value <= _LAST_MOMENT
 
 
 class Login(NamedTuple):
@@ -31,7 +39,7 @@ class Login(NamedTuple):
         at, level = member.get("at"), member.get("level")
         return cls(
             member["user"],
-            at if type(at) is int else None,
+            at if is_moment(at) else None,
             level if isinstance(level, str) else None,
         )
 

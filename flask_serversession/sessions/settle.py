@@ -112,6 +112,8 @@ def _carry_out(
     elif action is StoreAction.WRITE:
         if copy.base is None and not session._request.is_answered():
             session._log.warn(UNANSWERED)
+            if copy.draft.cleared:
+                session._discard()  # the old session ends all the same
             session._fail()
             return False
         copy.write(copy.draft.dump() if body is None else body, session._notify)
@@ -149,11 +151,26 @@ def _leave_alone_after(session: StoredSession, error: Exception) -> CookieAction
         session._drop()
         return CookieAction.NONE
     session._fail()
+    if session._copy is not None and _is_harmless(session._copy, error):
+        return CookieAction.NONE
     if session._told and isinstance(error, (SessionConflict, SessionSerializationError)):
         # save() or lock() raised it in the view, which has answered.
         logger.info("A session was not stored. The application has seen the error before.")
         return _leave_alone(session)
     raise error
+
+
+def _is_harmless(copy: WorkingCopy, error: Exception) -> bool:
+    """Return whether all that was not stored is what the configuration changed of the cookie.
+
+    The next request tries that again.
+    """
+    is_read_only = isinstance(error, StoreUnavailable) and error.is_read_only
+    if not is_read_only and not isinstance(error, SessionConflict):
+        return False
+    draft = copy.draft
+    is_asked_for = copy.regenerated or draft.cookie.settings != draft.cookie_found
+    return draft.cookie_stored is None and not is_asked_for and not draft.is_modified
 
 
 def _leave_alone(session: StoredSession) -> CookieAction:

@@ -127,9 +127,12 @@ class StoredSession(Session):
     def expires_in(self) -> ExpiresIn:
         self.accessed = True
         copy, now = self._checked_out(), self._now()
-        draft, base = copy.draft, copy.base
-        is_extended = copy.touched or (not self._peeks and draft.is_stale(base))
-        ends = draft.ends() if is_extended or base is None else base.expires_at or draft.ends()
+        draft, ends = copy.draft, copy.base.expires_at if copy.base else None
+        is_due = not self._peeks and draft.is_stale(copy.base)
+        if is_due:
+            draft.restart()  # as the end of the request will
+        if ends is None or is_due or copy.touched:
+            ends = draft.ends()
         left = (ends - EPOCH) // MILLISECOND - now
         limit = draft.absolute_end
         is_absolute = limit is not None and left >= limit - now

@@ -103,6 +103,11 @@ def test_a_logout_tells_the_browser_what_to_forget(
     login_answer = browser.run(lambda: session.log_in("ada"))
     answer = browser.run(lambda: session.log_out())
 
+    def switch_users() -> None:
+        session.log_out()
+        session.log_in("bob")
+
+    assert "Clear-Site-Data" not in browser.run(switch_users).headers
     assert "Clear-Site-Data" not in login_answer.headers
     assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
 
@@ -128,8 +133,11 @@ def test_a_malformed_login_is_none(browser: Browser, memory: MemoryStore, member
     assert browser.see(login) == (None, None, False)
 
 
-def test_a_malformed_time_or_level_is_none(browser: Browser, memory: MemoryStore) -> None:
-    document = {"cookie": {"path": "/"}, "_login": {"user": "ada", "at": "now", "level": 3}}
+@pytest.mark.parametrize("at", ["now", 10**18, -1, True])
+def test_a_malformed_time_or_level_is_none(
+    browser: Browser, memory: MemoryStore, at: object
+) -> None:
+    document = {"cookie": {"path": "/"}, "_login": {"user": "ada", "at": at, "level": 3}}
     memory.create("some-id", Record(json.dumps(document).encode(), None))
     browser.hold("some-id")
 

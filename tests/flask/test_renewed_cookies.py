@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from flask_serversession import SessionConflict
+from flask_serversession import StoreUnavailable
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.memory import MemoryStore
 
@@ -175,6 +177,60 @@ class TestAttributes:
         browser.run(read_while_another_makes_it_permanent)
 
         assert browser.see(lambda: session.permanent)
+
+    def test_a_reader_that_loses_a_race_is_answered_under_reject(
+        self, make_member: MakeBrowser, make_app: MakeApp
+    ) -> None:
+        config = {"SESSION_COOKIE_SAMESITE": "Lax", "SESSION_CONCURRENCY": "reject"}
+        browser = move(make_member(), make_app, **config)
+
+        def read_while_another_reads() -> str:
+            text = read()
+            browser.twin().run(read)
+            return text
+
+        response = browser.run(read_while_another_reads)
+
+        assert response.text == "ada"
+        assert cookie_lines(response) == []
+
+    def test_a_change_that_loses_a_race_is_refused_under_reject(
+        self, make_member: MakeBrowser, make_app: MakeApp
+    ) -> None:
+        config = {"SESSION_COOKIE_SAMESITE": "Lax", "SESSION_CONCURRENCY": "reject"}
+        browser = move(make_member(), make_app, **config)
+
+        def write_while_another_does() -> None:
+            session["theme"] = "dark"
+            browser.twin().run(lambda: session.update(theme="light"))
+
+        with pytest.raises(SessionConflict):
+            browser.run(write_while_another_does)
+
+    @pytest.mark.parametrize("is_read_only", [True, False])
+    def test_a_store_that_can_only_be_read_is_read(
+        self,
+        make_member: MakeBrowser,
+        make_app: MakeApp,
+        memory: MemoryStore,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        is_read_only: bool,
+    ) -> None:
+        browser = move(make_member(), make_app, SESSION_COOKIE_SAMESITE="Lax")
+
+        def refuse(*args: Any, **kwargs: Any) -> None:
+            error = StoreUnavailable("The store takes no writes.")
+            error.is_read_only = is_read_only
+            raise error
+
+        monkeypatch.setattr(memory, "save", refuse)
+
+        if is_read_only:
+            assert browser.run(read).text == "ada"
+        else:
+            with pytest.raises(StoreUnavailable):
+                browser.run(read)
 
 
 class TestSignature:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from flask import abort
 
 from flask_serversession import ConfigError
 from flask_serversession import fresh_login_required
@@ -204,6 +205,29 @@ class TestExpiresIn:
         assert 1799 <= seconds <= 1800  # the cookie counts in whole seconds
         assert limit == "idle"
 
+    def test_of_a_permanent_session_it_is_the_extended_one(
+        self, make_browser: MakeBrowser, go: Go
+    ) -> None:
+        browser = make_browser(SESSION_COOKIE_MAX_AGE=HOUR)
+        browser.run(lambda: session.update(user="ada"))
+        go(HOUR / 2)
+
+        assert browser.see(session_peek(lambda: session.expires_in)) == (1800, "idle")
+        assert browser.see(lambda: session.expires_in) == (3600, "idle")
+
+    def test_a_touch_of_a_session_in_its_cookie_counts_at_once(
+        self, make_browser: MakeBrowser, go: Go
+    ) -> None:
+        browser = make_browser(SESSION_STORE="cookie", PERMANENT_SESSION_LIFETIME=HOUR)
+        browser.run(lambda: session.update(user="ada"))
+        go(HOUR / 2)
+
+        def touch() -> float:
+            session.touch()
+            return session.expires_in.seconds
+
+        assert browser.see(touch) == 3600
+
     def test_a_header_tells_it(self, make_member: MakeBrowser, go: Go) -> None:
         go(timedelta(0))
         browser = make_member(SESSION_TIMEOUT_HEADER=True, SESSION_IDLE_TIMEOUT=HOUR)
@@ -226,6 +250,13 @@ class TestPeeking:
         assert response.text == "ada"
         assert cookie_lines(response) == []
         assert store.calls == ["load"]
+
+    def test_it_sends_no_session_in_its_cookie_again(self, make_browser: MakeBrowser) -> None:
+        browser = make_browser(SESSION_STORE="cookie", SESSION_ROLLING=True)
+        browser.run(lambda: session.update(user="ada"))
+
+        assert cookie_lines(browser.run(session_peek(use))) == []
+        assert cookie_lines(browser.run(use)) != []
 
     def test_its_changes_are_stored(self, make_member: MakeBrowser) -> None:
         browser = make_member()
@@ -262,6 +293,18 @@ class TestReadingOnly:
 
         assert browser.data() == {"cart": ["apple"]}
 
+    def test_what_it_changed_before_an_error_is_dropped_too(
+        self, make_member: MakeBrowser
+    ) -> None:
+        def change_and_abort() -> None:
+            session["user"] = "bob"
+            abort(404)
+
+        browser = make_member()
+
+        assert browser.run(session_read_only(change_and_abort)).status_code == 404
+        assert browser.data() == {"user": "ada"}
+
 
 class TestFreshLogin:
     def test_it_is_enough_for_as_long_as_it_says(self, make_browser: MakeBrowser, go: Go) -> None:
@@ -293,9 +336,10 @@ class TestFreshLogin:
 
         assert browser.run(fresh_login_required(lambda: "paid")).text == "log in"
 
-    def test_an_age_of_nothing_is_refused(self) -> None:
+    @pytest.mark.parametrize("age", [0, -1, float("nan")])
+    def test_an_age_of_nothing_is_refused(self, age: float) -> None:
         with pytest.raises(ConfigError, match="max_age"):
-            fresh_login_required(max_age=0)
+            fresh_login_required(max_age=age)
 
 
 class TestTheBlueprint:

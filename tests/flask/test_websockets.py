@@ -75,9 +75,21 @@ def test_a_new_id_that_the_browser_would_not_learn_is_not_taken(
     assert browser.data() == {"user": "ada"}
 
 
-def test_a_logout_counts(browser: Browser, event: Event, memory: MemoryStore) -> None:
+def destroy() -> None:
+    session.destroy()
+
+
+def clear_and_write() -> None:
+    session.clear()
+    session["message"] = "Bye"
+
+
+@pytest.mark.parametrize("log_out", [destroy, clear_and_write])
+def test_a_logout_counts(
+    browser: Browser, event: Event, memory: MemoryStore, log_out: Callable[[], None]
+) -> None:
     browser.run(lambda: session.update(user="ada"))
 
-    event(browser, lambda: session.destroy())
+    event(browser, log_out)
 
     assert memory.count() == 0

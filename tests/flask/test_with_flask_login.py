@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
 from typing import Any
 
 import flask_login
 import pytest
+import time_machine
 from flask import Flask
 from flask_login import LoginManager
 from flask_login import UserMixin
@@ -115,6 +119,25 @@ def test_basic_protection_takes_the_freshness(browser: Browser) -> None:
 
     assert answer.text == "ada ada"
     assert browser.run(fresh_login_required(lambda: "paid")).status_code == 401
+
+
+@pytest.mark.parametrize("mode", ["basic", "strong"])
+def test_protection_does_not_move_the_absolute_timeout_back(
+    make_member_app: MakeApp, mode: str
+) -> None:
+    twelve_hours = timedelta(hours=12)
+    browser = browser_of(
+        make_member_app(SESSION_PROTECTION=mode, SESSION_ABSOLUTE_TIMEOUT=twelve_hours)
+    )
+    start = datetime.now(timezone.utc)
+    with time_machine.travel(start, tick=False) as clock:
+        browser.run(lambda: session.update(cart="apple"))
+        clock.move_to(start + timedelta(hours=11))
+        browser.run(log_in)
+        clock.move_to(start + timedelta(hours=13))
+        browser.run(who, headers={"User-Agent": "another"})
+
+        assert browser.see(lambda: session["cart"]) == "apple"
 
 
 def test_strong_protection_ends_the_login(make_member_app: MakeApp) -> None:

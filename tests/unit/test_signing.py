@@ -67,6 +67,13 @@ class TestCookieSigner:
         assert list(signer.find(header, "session")) == ["one", "other"]
         assert signer.find("theme=dark", "session") == {}
 
+    def test_of_a_value_signed_twice_it_names_the_newest_secret(self) -> None:
+        old, both = CookieSigner(["old"]), CookieSigner(["new", "old"])
+
+        for one, other in ((old, both), (both, old)):
+            header = f"session={one.sign('id')}; session={other.sign('id')}"
+            assert both.find(header, "session") == {"id": 0}
+
     def test_it_finds_four_values_at_most(self, signer: CookieSigner) -> None:
         header = "; ".join(f"session={signer.sign(sid)}" for sid in "abcdef")
 
