@@ -32,7 +32,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 #: The range of datetime. Earlier and later expiries are clamped to it.
 _FIRST_MOMENT = -62_135_596_800_000
-_LAST_MOMENT = 253_402_300_799_999
+LAST_MOMENT = 253_402_300_799_999
 
 
 def system_clock() -> int:
@@ -301,7 +301,7 @@ class SessionCookie:
         if milliseconds is None:
             return
         # A stored age may reach beyond datetime's range: JavaScript's dates do.
-        self._expires = max(_FIRST_MOMENT, min(self._clock() + milliseconds, _LAST_MOMENT))
+        self._expires = max(_FIRST_MOMENT, min(self._clock() + milliseconds, LAST_MOMENT))
 
 
 def _if_valid(check: Callable[[Any], None], value: Any) -> Any:
@@ -330,7 +330,7 @@ def _stored_expires(value: object) -> Expiry:
     if moment.tzinfo is None:
         return None
     # Its offset may lead out of datetime's range.
-    return max(_FIRST_MOMENT, min((moment - _EPOCH) // _MILLISECOND, _LAST_MOMENT))
+    return max(_FIRST_MOMENT, min((moment - _EPOCH) // _MILLISECOND, LAST_MOMENT))
 
 
 def _iso(expires: Expiry) -> str | Literal[False] | None:

@@ -8,17 +8,16 @@ from typing import Any
 from typing import NamedTuple
 from typing import TypeGuard
 
+from ..cookies.cookie import LAST_MOMENT
 from ..stores.base import from_epoch_milliseconds
 
-#: The end of datetime's range.
-_LAST_MOMENT = 253_402_300_799_999
 #: The member's name. Applications read it by ``session.user_id``.
 MEMBER = "_login"
 
 
 def is_moment(value: object) -> TypeGuard[int]:
     """Return whether a member can be a time in ms since 1970."""
-    return type(value) is int and 0 <= value <= _LAST_MOMENT
+    return type(value) is int and 0 <= value <= LAST_MOMENT
 
 
 class Login(NamedTuple):

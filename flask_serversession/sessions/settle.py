@@ -102,7 +102,7 @@ def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Fac
 def _carry_out(
     session: StoredSession, copy: WorkingCopy, action: StoreAction, body: bytes | None
 ) -> bool:
-    """Carry out a store action; return False if the session lives on because others wrote."""
+    """Carry out a store action; return False if the browser's cookie is to be left alone."""
     if action is StoreAction.DROP:
         session._drop()
     elif action is StoreAction.DESTROY:
