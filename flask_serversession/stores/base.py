@@ -132,6 +132,37 @@ class SupportsKeys(Store, Protocol):
 
 
 @runtime_checkable
+class SupportsUsers(Store, Protocol):
+    """**Optional.** Finds the records of a user: those whose keys begin with the user's tag.
+
+    The tag is part of the key, so it comes and goes with the record, whatever ends that.
+    """
+
+    def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
+        """Yield the keys and the live records of a user, or of everybody.
+
+        Those of a user are read in one round trip that takes no longer in a store with many
+        records, except where a store says otherwise. Records that cannot be read are left out.
+
+        :param user: what :func:`user_of` returns for their keys.
+        """
+
+
+@runtime_checkable
+class SupportsEpochs(Store, Protocol):
+    """**Optional**, where a backend cannot list: ends all records of a user at once.
+
+    A key of the form ``<user>.<epoch>.<rest>`` is live only in the epoch of its user.
+    """
+
+    def epoch(self, user: str) -> str:
+        """Return the epoch for new keys of this user; the first call begins one."""
+
+    def end_user(self, user: str) -> None:
+        """Begin another epoch: every earlier record of the user is absent from now on."""
+
+
+@runtime_checkable
 class SupportsPrune(Store, Protocol):
     """**Recommended** where the backend does not remove expired records by itself."""
 
@@ -241,6 +272,15 @@ class SupportsLockedSave(Store, Protocol):
         The record cannot change between the call of ``rebase`` and the write, so
         :data:`GONE` is the only refusal.
         """
+
+
+#: How many characters of a key are the tag of its user. A dot follows.
+USER_LENGTH = 16
+
+
+def user_of(key: str) -> str | None:
+    """Return the tag of the user that a key begins with; None if it has none."""
+    return key[:USER_LENGTH] if key[USER_LENGTH : USER_LENGTH + 1] == "." else None
 
 
 #: Returns this moment, aware and in UTC.

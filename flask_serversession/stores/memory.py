@@ -108,6 +108,17 @@ class MemoryStore:
             now = self._clock()
             return iter([key for key, record in self._items() if not _ended(record, now)])
 
+    def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
+        with self._lock:
+            now, start = self._clock(), "" if user is None else f"{user}."
+            return iter(
+                [
+                    (key, record)
+                    for key, record in self._items()
+                    if key.startswith(start) and not _ended(record, now)
+                ]
+            )
+
     def count(self) -> int:
         return sum(1 for _ in self.keys())
 

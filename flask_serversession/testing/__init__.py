@@ -22,6 +22,7 @@ pytest.register_assert_rewrite(
     "flask_serversession.testing.contract",
     "flask_serversession.testing.locks",
     "flask_serversession.testing.stateful",
+    "flask_serversession.testing.users",
 )
 
 from .contract import KeysContract as KeysContract  # noqa: E402
@@ -33,3 +34,5 @@ from .locks import LeaseContract as LeaseContract  # noqa: E402
 from .locks import LockContract as LockContract  # noqa: E402
 from .locks import LockedSaveContract as LockedSaveContract  # noqa: E402 - rewriting comes first
 from .stateful import store_machine as store_machine  # noqa: E402
+from .users import EpochsContract as EpochsContract  # noqa: E402
+from .users import UsersContract as UsersContract  # noqa: E402

@@ -44,6 +44,7 @@ from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
+from flask_serversession.testing import UsersContract
 from flask_serversession.testing.contract import assert_ends_at
 from flask_serversession.testing.contract import expired
 from flask_serversession.testing.contract import in_
@@ -75,7 +76,9 @@ def other_store(tmp_path: Path) -> FileSystemStore:
     return FileSystemStore(tmp_path / "neighbour")
 
 
-class TestFileSystemStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
+class TestFileSystemStore(
+    StoreContract, KeysContract, UsersContract, PruneContract, SetupContract, PingContract
+):
     pass
 
 
@@ -199,7 +202,7 @@ BROWSER_PAYLOAD = (
 
 
 class TestSessionFileStore(
-    StoreContract, KeysContract, PruneContract, SetupContract, PingContract
+    StoreContract, KeysContract, UsersContract, PruneContract, SetupContract, PingContract
 ):
     @pytest.fixture
     def store(self, folder: Path) -> FileSystemStore:

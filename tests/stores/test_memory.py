@@ -15,12 +15,15 @@ from flask_serversession.testing import LockContract
 from flask_serversession.testing import PruneContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
+from flask_serversession.testing import UsersContract
 from flask_serversession.testing.contract import expired
 from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 
 
-class TestMemoryStore(StoreContract, KeysContract, PruneContract, LockContract, LeaseContract):
+class TestMemoryStore(
+    StoreContract, KeysContract, UsersContract, PruneContract, LockContract, LeaseContract
+):
     @pytest.fixture
     def store(self) -> MemoryStore:
         return MemoryStore()

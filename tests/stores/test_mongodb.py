@@ -41,6 +41,7 @@ from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
+from flask_serversession.testing import UsersContract
 from flask_serversession.testing.contract import assert_ends_at
 from flask_serversession.testing.contract import assert_payload
 from flask_serversession.testing.contract import expired
@@ -109,7 +110,9 @@ def other_store(client: Client, collection: str) -> Iterator[MongoDBStore]:
     client[DATABASE].drop_collection(neighbour)
 
 
-class TestMongoDBStore(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
+class TestMongoDBStore(
+    StoreContract, KeysContract, UsersContract, PruneContract, SetupContract, PingContract
+):
     pass
 
 
@@ -167,7 +170,7 @@ class TestLock(LockContract, LeaseContract):
 
 
 class TestConnectMongoSubdocument(
-    StoreContract, KeysContract, PruneContract, SetupContract, PingContract
+    StoreContract, KeysContract, UsersContract, PruneContract, SetupContract, PingContract
 ):
     @pytest.fixture
     def store(self, client: Client, collection: str) -> MongoDBStore:

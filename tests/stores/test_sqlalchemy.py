@@ -42,6 +42,7 @@ from flask_serversession.testing import PruneContract
 from flask_serversession.testing import SetupContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
+from flask_serversession.testing import UsersContract
 from flask_serversession.testing.contract import assert_payload
 from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.contract import expired
@@ -121,7 +122,9 @@ def store(make_store: MakeStore) -> SQLAlchemyStore:
     return make_store()
 
 
-class OnEveryBackend(StoreContract, KeysContract, PruneContract, SetupContract, PingContract):
+class OnEveryBackend(
+    StoreContract, KeysContract, UsersContract, PruneContract, SetupContract, PingContract
+):
     """The contract, on two tables that are emptied before each test. Needs ``stores``."""
 
     @pytest.fixture(scope="class", params=BACKENDS)

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError
+from ...errors import PayloadError
 from ..base import check_seconds
 from ..base import GONE
 from ..base import is_expired
@@ -174,18 +175,30 @@ class FileSystemStore:
             self._prepare()
         return FileLock(lock_path(self._path(key)), self._errors)
 
-    def keys(self) -> Iterator[str]:
+    def keys(self, start: str = "") -> Iterator[str]:
         """Yield the keys of live records, except those too long for a file name.
 
         A key of more than about 250 bytes, percent-encoded, is stored under its hash.
         ``count`` and ``clear`` include it, and files with a name that no key has.
         """
-        for path in self._paths(live=True):
+        for path in self._paths(live=True, start=start):
             stem = os.path.basename(path).removesuffix(self._layout.suffix)
             with suppress(UnicodeDecodeError):
                 key = unquote(stem, errors="surrogatepass")
                 if self._path(key) == path:
                     yield key
+
+    def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
+        """Yield the keys and the live records of a user, or of everybody.
+
+        Looks at the name of every file, and reads those of the user.
+        """
+        start = "" if user is None else f"{user}."
+        for key in self.keys(start):
+            with suppress(PayloadError):
+                record = self.load(key)
+                if record is not None:
+                    yield key, record
 
     def count(self) -> int:
         return sum(1 for _ in self._paths(live=True))
@@ -254,13 +267,14 @@ class FileSystemStore:
             name = _HASHED + sha256(name.encode()).hexdigest() + self._layout.suffix
         return f"{self._directory}/{name}"
 
-    def _paths(self, *, live: bool | None = None) -> Iterator[str]:
+    def _paths(self, *, live: bool | None = None, start: str = "") -> Iterator[str]:
         suffix = self._layout.suffix
         with self._errors:
             self._prepare()
             with os.scandir(self._directory) as entries:
                 for entry in entries:
-                    ours = entry.name.endswith(suffix) and entry.is_file(follow_symlinks=False)
+                    is_named = entry.name.startswith(start) and entry.name.endswith(suffix)
+                    ours = is_named and entry.is_file(follow_symlinks=False)
                     if ours and (live is None or live is self._layout.is_live(entry.path)):
                         yield entry.path
 

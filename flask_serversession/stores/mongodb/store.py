@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -198,6 +199,15 @@ class MongoDBStore:
             for document in self._sessions.find(_live(), {"_id": True}):
                 if isinstance(document["_id"], str):
                     yield document["_id"]
+
+    def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
+        # A slash follows the dot in every order of MongoDB's.
+        fields = {} if user is None else {"_id": {"$gte": f"{user}.", "$lt": f"{user}/"}}
+        with self._errors:
+            for document in self._sessions.find(_live(**fields)):
+                with suppress(PayloadError):
+                    if isinstance(document["_id"], str):
+                        yield document["_id"], self._record(document)
 
     def count(self) -> int:
         with self._errors:

@@ -49,6 +49,11 @@ class Statements:
         keys = sa.select(listed).limit(BATCH)
         after = listed > sa.bindparam("after", type_=listed.type)
         self.keys: sa.Select[Any] = keys.where(live, after).order_by(table.c.id)
+        records = sa.select(listed, table.c.payload, table.c.expires_at).limit(BATCH)
+        records = records.where(live, after).order_by(table.c.id)
+        self.records: sa.Select[Any] = records
+        before = listed < sa.bindparam("before", type_=listed.type)
+        self.records_of_user: sa.Select[Any] = records.where(before)
         self.any_keys: sa.Select[Any] = keys
         self.dead_keys: sa.Select[Any] = keys.where(dead).order_by(table.c.expires_at)
         any_key: sa.BindParameter[str] = sa.bindparam("keys", expanding=True)

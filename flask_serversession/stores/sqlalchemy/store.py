@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+from typing import cast
 
 from ...errors import ConfigError
+from ...errors import PayloadError
 from ..base import from_epoch_milliseconds
 from ..base import GONE
 from ..base import Lock
@@ -245,6 +248,22 @@ class SQLAlchemyStore:
                 if _is_utf8(last):
                     yield last
             # SQLite sorts ids that are not text behind all others, and lists them again.
+            if len(rows) < BATCH or last == after:
+                return
+
+    def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
+        """Yield keys and live records in batches; those of a user by the index of the keys."""
+        last, sql = "", self._rows.sql
+        statement, bounds = sql.records, {}
+        if user is not None:
+            last, statement, bounds = f"{user}.", sql.records_of_user, {"before": f"{user}/"}
+        while True:
+            after = last
+            rows = self._rows.run(statement, now=now(), after=after, **bounds).rows
+            for last, *columns in rows:
+                if _is_utf8(last):
+                    with suppress(PayloadError):
+                        yield last, cast(Record, first_record([columns]))
             if len(rows) < BATCH or last == after:
                 return
 
