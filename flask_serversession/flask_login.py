@@ -10,11 +10,14 @@ from typing import cast
 import flask
 from flask import Flask
 
+from .errors import SessionLimitReached
 from .sessions.base import Session
 from .sessions.login import MEMBER
 
-#: What Flask-Login leaves in the session for the end of the request, and flashed messages.
-_KEPT = ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds", "_flashes", "next")
+#: What Flask-Login writes to the session at a login, some of it for the end of the request.
+_LOGIN = ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds")
+#: What it still needs if the session's data are dropped.
+_KEPT = (*_LOGIN, "_flashes", "next")
 
 
 def follow_flask_login(app: Flask) -> None:
@@ -35,7 +38,7 @@ def follow_flask_login(app: Flask) -> None:
 
 def _logged_in(app: Flask, **extra: Any) -> None:
     session = _session()
-    with _keeping(session):
+    with _keeping(session), _forgetting_a_refused_login(session):
         session.log_in(str(session["_user_id"]), remembered=not session.get("_fresh"))
 
 
@@ -46,7 +49,7 @@ def _confirmed(app: Flask, **extra: Any) -> None:
 
 def _remembered(app: Flask, **extra: Any) -> None:
     session = _session()
-    with _keeping(session):
+    with _keeping(session), _forgetting_a_refused_login(session):
         session.log_in(str(session["_user_id"]), remembered=True)
 
 
@@ -69,6 +72,18 @@ def _protected(app: Flask, **extra: Any) -> None:
         session[MEMBER] = login._replace(at=None).to_member()
     else:
         session.pop(MEMBER, None)
+
+
+@contextmanager
+def _forgetting_a_refused_login(session: Session) -> Iterator[None]:
+    """Take back what Flask-Login wrote before its signal, if there is no room for the login."""
+    try:
+        yield
+    except SessionLimitReached:
+        for key in _LOGIN:
+            session.pop(key, None)
+        flask.g.pop("_login_user", None)
+        raise
 
 
 @contextmanager
