@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from enum import Enum
-from hashlib import sha256
 from typing import cast
 from weakref import finalize
 
@@ -24,6 +23,7 @@ from ..format.serializer import EMPTY
 from ..log import logger
 from ..stores.base import SupportsEpochs
 from .lazy import LazySession
+from .login import handle_of
 from .login import Login
 from .login import MEMBER
 from .users import end_all
@@ -169,11 +169,9 @@ class StoredSession(LazySession):
         if copy is None:
             failed = self._store is not None and self._store.failure is not None
             return "unavailable: the store failed" if failed else "unread"
-        # Enough to tell two ids apart, and worth nothing to a thief.
-        mark = sha256(copy.id.encode()).hexdigest()[:4]
         origin = "new" if copy.draft.found is None else "found"
         reason = f": {self._why_empty(copy)}" if not copy.draft.data else ""
-        return f"{origin}, id #{mark}, {len(copy.draft.data)} keys{reason}"
+        return f"{origin}, {handle_of(copy.id)}, {len(copy.draft.data)} keys{reason}"
 
     def _why_empty(self, copy: WorkingCopy) -> str:
         if copy.draft.found is not None or copy.draft.cleared:
