@@ -10,11 +10,15 @@ from typing import cast
 import flask
 from flask import Flask
 
+from .errors import ServerSessionError
+from .interface import manager_of
 from .sessions.base import Session
 from .sessions.login import MEMBER
 
-#: What Flask-Login leaves in the session for the end of the request, and flashed messages.
-_KEPT = ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds", "_flashes", "next")
+#: What Flask-Login writes at a login.
+_LOGIN = ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds")
+#: What it leaves in the session for the end of the request, and flashed messages.
+_KEPT = (*_LOGIN, "_flashes", "next")
 
 
 def follow_flask_login(app: Flask) -> None:
@@ -33,21 +37,37 @@ def follow_flask_login(app: Flask) -> None:
     signals.session_protected.connect(_protected, app)
 
 
-def _logged_in(app: Flask, **extra: Any) -> None:
-    session = _session()
-    with _keeping(session):
-        session.log_in(str(session["_user_id"]), remembered=not session.get("_fresh"))
+def _logged_in(app: Flask, user: Any, **extra: Any) -> None:
+    _log_in(app, user, remembered=not _session().get("_fresh"))
 
 
 def _confirmed(app: Flask, **extra: Any) -> None:
     if "_user_id" in _session():
-        _logged_in(app)
+        from flask_login import current_user
+
+        _logged_in(app, current_user)
 
 
-def _remembered(app: Flask, **extra: Any) -> None:
+def _remembered(app: Flask, user: Any, **extra: Any) -> None:
+    _log_in(app, user, remembered=True)
+
+
+def _log_in(app: Flask, user: Any, *, remembered: bool) -> None:
+    """Log the user in. If that fails, nobody is logged in with Flask-Login either."""
     session = _session()
-    with _keeping(session):
-        session.log_in(str(session["_user_id"]), remembered=True)
+    try:
+        with _keeping(session):
+            session.log_in(_id_of(app, user), remembered=remembered)
+    except ServerSessionError:
+        for key in _LOGIN:
+            session.pop(key, None)
+        raise
+
+
+def _id_of(app: Flask, user: Any) -> str:
+    function = manager_of(app).config.flask_login
+    found = function(user) if callable(function) else _session()["_user_id"]
+    return "" if found is None else str(found)  # log_in() refuses an empty one
 
 
 def _logged_out(app: Flask, **extra: Any) -> None:

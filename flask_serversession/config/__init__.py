@@ -82,7 +82,8 @@ class Config:
     permanent_lifetime: int
     absolute_timeout: int | None
     timeout_header: bool
-    flask_login: bool
+    #: A function returns the id of a user; True uses Flask-Login's.
+    flask_login: bool | Callable[[Any], Any]
     #: What ``log_out()`` tells the browser to forget, as Clear-Site-Data names it.
     clear_site_data: tuple[str, ...]
     touch_interval: int | None

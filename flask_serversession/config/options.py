@@ -29,6 +29,7 @@ from .parsers import choice
 from .parsers import DOMAIN
 from .parsers import FLAG
 from .parsers import FLAG_OR_NONE
+from .parsers import FOLLOWED_LOGINS
 from .parsers import function
 from .parsers import NAME
 from .parsers import Parser
@@ -163,7 +164,7 @@ OPTIONS: Final = (
     Option("SESSION_IDLE_TIMEOUT", "idle_timeout", AGE, timedelta(days=1)),
     Option("SESSION_ABSOLUTE_TIMEOUT", "absolute_timeout", AGE_OR_NONE, None),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
-    Option("SESSION_FLASK_LOGIN", "flask_login", FLAG, True),
+    Option("SESSION_FLASK_LOGIN", "flask_login", FOLLOWED_LOGINS, True),
     Option("SESSION_CLEAR_SITE_DATA", "clear_site_data", SITE_DATA, ()),
     Option("SESSION_TOUCH", "policy.touch", choice("accessed", "always"), "accessed", "always"),
     Option("SESSION_TOUCH_INTERVAL", "touch_interval", AGE_OR_ZERO_OR_NONE, None, 0),
