@@ -19,6 +19,8 @@ from .sessions.login import MEMBER
 _LOGIN = ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds")
 #: What it leaves in the session for the end of the request, and flashed messages.
 _KEPT = (*_LOGIN, "_flashes", "next")
+#: What Flask-Security leaves there to have its CSRF cookie removed, if it has one.
+_CSRF_FLAG = "fs_cc"
 
 
 def follow_flask_login(app: Flask) -> None:
@@ -74,7 +76,9 @@ def _logged_out(app: Flask, **extra: Any) -> None:
     session: Any = _session()
     if not isinstance(session, Session):
         return  # outside the cookie's path there is nothing to end
-    with _keeping(session):
+    # Without that cookie nothing would take the flag out again.
+    more = (_CSRF_FLAG,) if app.config.get("SECURITY_CSRF_COOKIE_NAME") else ()
+    with _keeping(session, *more):
         session.log_out()
 
 
@@ -92,9 +96,9 @@ def _protected(app: Flask, **extra: Any) -> None:
 
 
 @contextmanager
-def _keeping(session: Session) -> Iterator[None]:
+def _keeping(session: Session, *more: str) -> Iterator[None]:
     """Carry over what Flask-Login still needs if the block drops the session's data."""
-    kept = {key: session[key] for key in _KEPT if key in session}
+    kept = {key: session[key] for key in (*_KEPT, *more) if key in session}
     yield
     session.update((key, value) for key, value in kept.items() if key not in session)
 
