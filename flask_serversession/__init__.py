@@ -13,6 +13,7 @@ from .errors import ServerSessionError as ServerSessionError
 from .errors import SessionConflict as SessionConflict
 from .errors import SessionError as SessionError
 from .errors import SessionGone as SessionGone
+from .errors import SessionLimitReached as SessionLimitReached
 from .errors import SessionLocked as SessionLocked
 from .errors import SessionSerializationError as SessionSerializationError
 from .errors import SessionSuperseded as SessionSuperseded
@@ -26,15 +27,22 @@ from .interface import manager_of as manager_of
 from .interface import session as session
 from .manager import SessionManager as SessionManager
 from .sessions.base import Session as Session
+from .sessions.users import UserSession as UserSession
 from .signals import session_ambiguous as session_ambiguous
+from .signals import session_anomalous as session_anomalous
 from .signals import session_conflict as session_conflict
 from .signals import session_created as session_created
 from .signals import session_destroyed as session_destroyed
+from .signals import session_ended as session_ended
 from .signals import session_loaded as session_loaded
+from .signals import session_logged_in as session_logged_in
+from .signals import session_logged_out as session_logged_out
+from .signals import session_refused as session_refused
 from .signals import session_regenerated as session_regenerated
 from .signals import session_saved as session_saved
 from .signals import session_store_error as session_store_error
 from .signals import session_touched as session_touched
+from .signals import session_unknown as session_unknown
 from .stores.base import Record as Record
 from .stores.base import Refusal as Refusal
 from .stores.base import Store as Store
@@ -50,6 +58,7 @@ __all__ = [
     "SessionConflict",
     "SessionError",
     "SessionGone",
+    "SessionLimitReached",
     "SessionLocked",
     "SessionSerializationError",
     "SessionSuperseded",
@@ -59,6 +68,7 @@ __all__ = [
     "ServerSession",
     "manager_of",
     "SessionManager",
+    "UserSession",
     "session",
     "Session",
     "session_lock",
@@ -69,14 +79,20 @@ __all__ = [
     "SessionType",
     "UnknownValue",
     "session_ambiguous",
+    "session_anomalous",
     "session_conflict",
     "session_created",
     "session_destroyed",
+    "session_ended",
     "session_loaded",
+    "session_logged_in",
+    "session_logged_out",
+    "session_refused",
     "session_regenerated",
     "session_saved",
     "session_store_error",
     "session_touched",
+    "session_unknown",
     "Record",
     "Refusal",
     "Store",

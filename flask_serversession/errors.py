@@ -10,6 +10,7 @@
     │  │  └─ SessionSuperseded        another request gave it a new id
     │  ├─ SessionConflict             another request changed it, and the two are not merged
     │  ├─ SessionLocked               other requests hold its lock; answered 429
+    │  ├─ SessionLimitReached         its user has too many; answered 403
     │  ├─ LoginTooOld                 the user must prove who they are again; answered 401
     │  ├─ SessionSerializationError   also a TypeError: a value cannot be stored
     │  └─ SessionTooLarge             larger than browsers allow a cookie to be
@@ -55,6 +56,13 @@ class SessionLocked(SessionError):
     """Other requests kept the session's lock for too long, or too many of them wait for it.
 
     An application that does not handle it answers 429 with ``Retry-After``.
+    """
+
+
+class SessionLimitReached(SessionError):
+    """The user has as many sessions as are allowed, and no other is to end for this one.
+
+    An application that does not handle it answers 403.
     """
 
 

@@ -18,6 +18,7 @@ from flask import Flask
 from flask import got_request_exception
 from flask import has_app_context
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Forbidden
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.exceptions import Unauthorized
@@ -34,6 +35,7 @@ from .cookie_session.interface import NoStore
 from .errors import ConfigError
 from .errors import LoginTooOld
 from .errors import SessionError
+from .errors import SessionLimitReached
 from .errors import SessionLocked
 from .flask_login import follow_flask_login
 from .interface import EXTENSION
@@ -41,6 +43,7 @@ from .interface import let_error_pages_read
 from .interface import load_session
 from .interface import ServerSessionInterface
 from .manager import SessionManager
+from .sessions.users import why_not_found
 from .stores import open_store
 from .stores.base import Store
 from .stores.memory import MemoryStore
@@ -98,6 +101,8 @@ class ServerSession:
             secrets=secrets,
             sender=app,
         )
+        if config.limit_per_user is not None:
+            _refuse_an_impossible_limit(manager.store)
         if isinstance(manager.store, MemoryStore):
             _warn(app, _MEMORY)
         for flaw in flaws_of(config):
@@ -112,6 +117,7 @@ class ServerSession:
             follow_flask_login(app)
         _answer(app, SessionLocked, _locked_out)
         _answer(app, LoginTooOld, _log_in_again)
+        _answer(app, SessionLimitReached, _too_many_sessions)
         app.extensions[EXTENSION] = manager
         app.cli.add_command(sessions)
 
@@ -169,6 +175,16 @@ def _locked_out() -> HTTPException:
 
 def _log_in_again() -> HTTPException:
     return Unauthorized("Log in again to see this page.")
+
+
+def _too_many_sessions() -> HTTPException:
+    return Forbidden("You are logged in as often as is allowed. Log out somewhere else first.")
+
+
+def _refuse_an_impossible_limit(store: Store) -> None:
+    flaw = why_not_found(store)
+    if flaw is not None:
+        raise ConfigError(f"SESSION_LIMIT_PER_USER cannot be used: {flaw}")
 
 
 def _secrets_of(app: Flask, config: Config) -> Callable[[], Secrets]:

@@ -10,14 +10,13 @@ from typing import cast
 import flask
 from flask import Flask
 
-from .errors import ServerSessionError
 from .interface import manager_of
 from .sessions.base import Session
 from .sessions.login import MEMBER
 
-#: What Flask-Login writes at a login.
+#: What Flask-Login writes to the session at a login, some of it for the end of the request.
 _LOGIN = ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds")
-#: What it leaves in the session for the end of the request, and flashed messages.
+#: What it still needs if the session's data are dropped.
 _KEPT = (*_LOGIN, "_flashes", "next")
 #: What Flask-Security leaves there to have its CSRF cookie removed, if it has one.
 _CSRF_FLAG = "fs_cc"
@@ -55,15 +54,9 @@ def _remembered(app: Flask, user: Any, **extra: Any) -> None:
 
 
 def _log_in(app: Flask, user: Any, *, remembered: bool) -> None:
-    """Log the user in. If that fails, nobody is logged in with Flask-Login either."""
     session = _session()
-    try:
-        with _keeping(session):
-            session.log_in(_id_of(app, user), remembered=remembered)
-    except ServerSessionError:
-        for key in _LOGIN:
-            session.pop(key, None)
-        raise
+    with _keeping(session), _forgetting_a_failed_login(session):
+        session.log_in(_id_of(app, user), remembered=remembered)
 
 
 def _id_of(app: Flask, user: Any) -> str:
@@ -93,6 +86,18 @@ def _protected(app: Flask, **extra: Any) -> None:
         session[MEMBER] = login._replace(at=None).to_member()
     else:
         session.pop(MEMBER, None)
+
+
+@contextmanager
+def _forgetting_a_failed_login(session: Session) -> Iterator[None]:
+    """Take back what Flask-Login wrote before its signal, if the login fails."""
+    try:
+        yield
+    except Exception:
+        for key in _LOGIN:
+            session.pop(key, None)
+        flask.g.pop("_login_user", None)
+        raise
 
 
 @contextmanager

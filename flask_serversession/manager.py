@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
+from typing import cast
+
+import flask
+from flask import has_request_context
 
 from . import signals
 from .config import Config
@@ -17,12 +24,19 @@ from .cookies.ids import generate_id
 from .cookies.options import CookieOptions
 from .cookies.signing import CookieSigner
 from .errors import SessionError
+from .errors import SessionGone
 from .format.seals import Seal
 from .format.serializer import TypedJSON
 from .sessions.base import Session
+from .sessions.login import Client
 from .sessions.request_store import RequestStore
 from .sessions.settings import Settings
 from .sessions.stored import StoredSession
+from .sessions.users import can_tag
+from .sessions.users import end_all
+from .sessions.users import find
+from .sessions.users import find_by_handle
+from .sessions.users import UserSession
 from .sessions.working_copy import end
 from .stores.base import Store
 from .stores.base import SupportsClose
@@ -63,6 +77,7 @@ class SessionManager:
             signer=self._make_signer(),
             serializer=TypedJSON(self._seal() if is_shared else None, config.types),
             sender=sender,
+            tags_users=can_tag(store),
             clock=clock,
         )
 
@@ -95,10 +110,95 @@ class SessionManager:
 
         :raises StoreError: if the store failed.
         """
-        ended = end(RequestStore(self.settings), sid)
+        ended = end(self._calls(), sid)
         if ended is not None:
             self.settings.notify(signals.session_destroyed, session=None, id=ended)
         return ended is not None
+
+    def sessions_of(self, user_id: str) -> list[UserSession]:
+        """Return the live sessions that a user is logged in to, the newest first.
+
+        In a request, that of the request is marked as ``is_current``.
+
+        :raises SessionError: if the store cannot find them.
+        :raises StoreError: if the store failed.
+        """
+        found = sorted(find(self._calls(), user_id), key=lambda each: each.since, reverse=True)
+        current = self._current_ids()
+        return [each.public(current) for each in found]
+
+    def online(self, since: timedelta) -> Iterator[UserSession]:
+        """Yield the sessions that were used in this time, of everybody who is logged in.
+
+        Reads all sessions of the store, in batches.
+
+        :param since: how long ago, such as ``timedelta(minutes=15)``.
+        :raises SessionError: if the store cannot find them.
+        """
+        earliest = self.settings.clock() - int(since.total_seconds() * 1000)
+        current = self._current_ids()
+        for found in find(self._calls()):
+            if found.last_seen >= earliest:
+                yield found.public(current)
+
+    def end(self, handle: str, *, reason: str | None = None) -> bool:
+        """End the session with this handle; return False if it had ended.
+
+        :param handle: from :meth:`sessions_of` or a signal. Check that it is one of the user who
+            asks for it: ``handle in [each.handle for each in manager.sessions_of(user_id)]``.
+        :param reason: what the session's browser reads as :attr:`.Session.ended_reason`.
+        :raises SessionError: if the store cannot find sessions by their handle.
+        :raises StoreError: if the store failed.
+        """
+        store = self._calls()
+        found = find_by_handle(store, handle)
+        return found is not None and found.end(store, reason)
+
+    def end_others(self, user_id: str, *, reason: str | None = None) -> int:
+        """End the sessions of a user except that of this request; return how many ended.
+
+        :raises SessionError: if there is no request whose session is one of the user's, or if
+            the store cannot find the others.
+        :raises StoreError: if the store failed.
+        """
+        current = self._current()
+        if current is None or current.user_id != user_id:
+            raise SessionError(
+                "end_others() keeps the session of the current request, and that is not one of"
+                " this user. end_all() ends all of them."
+            )
+        return cast(int, end_all(self._calls(), user_id, keep=current._own_ids, reason=reason))
+
+    def end_all(self, user_id: str, *, reason: str | None = None) -> int | None:
+        """End all sessions of a user at once, on all servers; return how many ended.
+
+        None if the store ends them without knowing how many there are. A request that is using
+        one of them cannot store it again.
+
+        :raises SessionError: if the store cannot do so.
+        :raises StoreError: if the store failed.
+        """
+        return end_all(self._calls(), user_id, reason=reason)
+
+    def update_all(self, user_id: str, change: Callable[[Session], None]) -> int:
+        """Change all sessions of a user, and return how many: for a new role, for example.
+
+        Each change is merged with those of requests that use the session.
+
+        :param change: called with one session after the other, which is saved afterwards.
+        :raises SessionError: if the store cannot find them.
+        :raises StoreError: if the store failed.
+        """
+        count = 0
+        for found in list(find(self._calls(), user_id)):
+            session = self.load(found.id)
+            if session is None:
+                continue
+            change(session)
+            with suppress(SessionGone):
+                session.save()
+                count += 1
+        return count
 
     def keys(self) -> Iterator[str]:
         """Return an iterator of the ids of live sessions. They are secrets.
@@ -148,6 +248,21 @@ class SessionManager:
         if isinstance(self.store, SupportsClose):
             self.store.close()
 
+    def _calls(self) -> RequestStore:
+        return RequestStore(self.settings)
+
+    def _current(self) -> StoredSession | None:
+        """Return the session of the current request, if this manager has its store."""
+        if not has_request_context():
+            return None
+        current: Any = cast(Any, flask.session)._get_current_object()
+        is_ours = isinstance(current, StoredSession) and current._settings is self.settings
+        return current if is_ours else None
+
+    def _current_ids(self) -> Collection[str]:
+        current = self._current()
+        return () if current is None else current._own_ids
+
     def _listing(self) -> SupportsKeys:
         if isinstance(self.store, SupportsKeys):
             return self.store
@@ -180,6 +295,9 @@ class _NoRequest:
 
     def is_secure(self) -> bool:
         return False
+
+    def client(self) -> Client:
+        return Client()
 
     def is_answered(self) -> bool:
         return True

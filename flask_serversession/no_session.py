@@ -27,6 +27,7 @@ class NoSession(NoData, SessionMixin):
     user_id: Any = None
     authenticated_at: Any = None
     login_level: Any = None
+    ended_reason: Any = None
     log_in: Any = NoData._refuse
     log_out: Any = NoData._refuse
     regenerate: Any = NoData._refuse
@@ -36,6 +37,7 @@ class NoSession(NoData, SessionMixin):
     touch: Any = NoData._refuse
     unset: Any = NoData._refuse
     lock: Any = NoData._refuse
+    handle: Any = property(NoData._refuse)
     expires_in: Any = property(NoData._refuse)
     id: Any = property(NoData._refuse, NoData._refuse)
     sid: Any = property(NoData._refuse, NoData._refuse)

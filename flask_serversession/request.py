@@ -13,6 +13,7 @@ from .config import Config
 from .cookies.attributes import age_in_milliseconds
 from .cookies.options import CookieOptions
 from .errors import ConfigError
+from .sessions.login import Client
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
@@ -58,6 +59,9 @@ class FlaskRequest:
             return False
         # Flask-SocketIO gives its handlers the request that opened the connection.
         return not (hasattr(self.request, "namespace") and hasattr(self.request, "event"))
+
+    def client(self) -> Client:
+        return Client.of(self.request.remote_addr, self.request.headers.get("User-Agent", ""))
 
     def cookie_options(self) -> CookieOptions:
         options = self._unresolved_options()

@@ -35,5 +35,21 @@ session_destroyed: NamedSignal = _signals.signal("session-destroyed")
 #: Another request changed or ended the session first. ``outcome`` says what became of this
 #: request's changes: ``"merged"``, ``"rejected"``, or dropped because it is ``"gone"``.
 session_conflict: NamedSignal = _signals.signal("session-conflict")
+#: A user logged in. All of these name the user as ``user_id``, and the session by its public
+#: name as ``handle``, which is the one in the log.
+session_logged_in: NamedSignal = _signals.signal("session-logged-in")
+#: A user is about to be logged out by ``log_out()``.
+session_logged_out: NamedSignal = _signals.signal("session-logged-out")
+#: A session was ended by others: by the manager, by ``log_out(everywhere=True)`` elsewhere, or to
+#: make room for another; ``reason`` says which. ``session`` is None.
+session_ended: NamedSignal = _signals.signal("session-ended")
+#: A login was refused, because the user has as many sessions as are allowed.
+session_refused: NamedSignal = _signals.signal("session-refused")
+#: A browser sent an id that we signed and that the store does not have: it expired, was ended, or
+#: was stolen and is tried again. Sent as ``handle``.
+session_unknown: NamedSignal = _signals.signal("session-unknown")
+#: A session of a user was loaded by a browser with another address or User-Agent than at its
+#: login; ``changed`` names which: ``("address",)``, ``("user_agent",)`` or both.
+session_anomalous: NamedSignal = _signals.signal("session-anomalous")
 #: The store failed; sent as ``error``. The error is raised afterwards.
 session_store_error: NamedSignal = _signals.signal("session-store-error")

@@ -84,6 +84,11 @@ class Config:
     timeout_header: bool
     #: A function returns the id of a user; True uses Flask-Login's.
     flask_login: bool | Callable[[Any], Any]
+    #: ``SESSION_LIMIT_PER_USER``: returns how many sessions a user may have; None for no limit.
+    limit_per_user: Callable[[str], Any] | None
+    on_limit: Literal["end_oldest", "end_idlest", "refuse"]
+    #: A login notes the browser's address and User-Agent.
+    record_client: bool
     #: What ``log_out()`` tells the browser to forget, as Clear-Site-Data names it.
     clear_site_data: tuple[str, ...]
     touch_interval: int | None

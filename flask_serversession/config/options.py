@@ -31,6 +31,7 @@ from .parsers import FLAG
 from .parsers import FLAG_OR_NONE
 from .parsers import FOLLOWED_LOGINS
 from .parsers import function
+from .parsers import LIMIT
 from .parsers import NAME
 from .parsers import Parser
 from .parsers import PATH
@@ -165,6 +166,11 @@ OPTIONS: Final = (
     Option("SESSION_ABSOLUTE_TIMEOUT", "absolute_timeout", AGE_OR_NONE, None),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
     Option("SESSION_FLASK_LOGIN", "flask_login", FOLLOWED_LOGINS, True),
+    Option("SESSION_LIMIT_PER_USER", "limit_per_user", LIMIT, None),
+    Option(
+        "SESSION_ON_LIMIT", "on_limit", choice("end_oldest", "end_idlest", "refuse"), "end_oldest"
+    ),
+    Option("SESSION_RECORD_CLIENT", "record_client", FLAG, True),
     Option("SESSION_CLEAR_SITE_DATA", "clear_site_data", SITE_DATA, ()),
     Option("SESSION_TOUCH", "policy.touch", choice("accessed", "always"), "accessed", "always"),
     Option("SESSION_TOUCH_INTERVAL", "touch_interval", AGE_OR_ZERO_OR_NONE, None, 0),

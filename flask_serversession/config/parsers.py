@@ -94,6 +94,14 @@ def _age(minimum: int | None = None) -> Parse:
     return parse
 
 
+def _limit(value: Any) -> Callable[[str], Any]:
+    if callable(value):
+        return value  # type: ignore[no-any-return]
+    if type(value) is not int or value < 1:
+        raise ValueError
+    return lambda user_id: value
+
+
 def _name(value: Any) -> Any:
     check_name(value)
     return value
@@ -151,6 +159,11 @@ ANY_AGE_OR_NONE = Parser(
 
 SITE_DATA = Parser(
     f"a list of {', '.join(map(repr, _SITE_DATA[:-1]))} and {_SITE_DATA[-1]!r}", _site_data
+)
+
+LIMIT = Parser(
+    "an int above 0, a function of the user's id that returns one or None, or None",
+    _or_none(_limit),
 )
 
 NAME = Parser("a str of letters, digits and !#$%&'*+-.^_`|~", _name)

@@ -25,6 +25,9 @@ from ..format.serializer import TypedJSON
 from ..log import QuietLog
 from ..sessions.base import ExpiresIn
 from ..sessions.base import Session
+from ..sessions.login import Client
+from ..sessions.login import Login
+from ..sessions.login import MEMBER
 from ..sessions.settings import RequestInfo
 from .cookies import receive
 from .cookies import Received
@@ -255,6 +258,32 @@ class CookieSession(Session):
         is_kept = isinstance(self._end, int) and not is_sent
         left = cast(int, self._end) - self._now() / 1000 if is_kept else lifetime
         return ExpiresIn(max(left, 0.0), "idle")
+
+    @property
+    def handle(self) -> str:
+        """Not available: these sessions have no id.
+
+        :raises SessionError: always.
+        """
+        return self.id
+
+    #: Others cannot end these sessions.
+    ended_reason = None
+
+    @property
+    def _client(self) -> Client:
+        return Client()
+
+    def _begin_login(self, login: Login, *, keep_data: bool) -> None:
+        self.regenerate(keep_data=keep_data)
+        self[MEMBER] = login.to_member()
+
+    def _end_login(self, login: Login, *, everywhere: bool) -> None:
+        if everywhere:
+            raise SessionError(
+                "The sessions of a user cannot be ended: SESSION_STORE is 'cookie', so the"
+                " browsers keep them."
+            )
 
     def _now(self) -> int:
         return system_clock()

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from ..cookies.cookie import SessionCookie
 from ..errors import SessionError
 from ..log import QuietLog
+from .login import Client
 from .login import Login
-from .login import MEMBER
 from .mapping import SessionMapping
 
 
@@ -80,34 +80,59 @@ class Session(SessionMapping):
         login = self._login
         return login.level if login else None
 
-    def log_in(self, user_id: str, *, level: str | None = None, remembered: bool = False) -> None:
+    def log_in(
+        self,
+        user_id: str,
+        *,
+        level: str | None = None,
+        remembered: bool = False,
+        label: str | None = None,
+    ) -> None:
         """Note who is logged in, and give the session a new id (ASVS 7.2.4).
 
         The data stay if nobody or the same user was logged in; those of another user are
         dropped. Call it again when the user proves who they are once more.
 
+        With ``SESSION_LIMIT_PER_USER`` the session is stored at once, and others of the user
+        may end.
+
         :param user_id: stored as text. The user's primary key, for example.
         :param level: what the application calls the strength of the proof, such as ``"mfa"``.
         :param remembered: the browser was recognized and the user proved nothing.
+        :param label: what to call this session in a list of the user's sessions. By default the
+            label of the login before it.
+        :raises SessionLimitReached: if the user has as many sessions as are allowed, and
+            ``SESSION_ON_LIMIT`` is ``"refuse"``. Nothing has changed.
         :raises StoreError: if another user's session could not be ended. Nothing has changed.
         """
         if not isinstance(user_id, str) or not user_id:
             raise SessionError("log_in() needs the user's id as a non-empty str.")
-        before = self._login
+        before, now = self._login, self._now()
         is_theirs = before is None or before.user_id == user_id
-        self.regenerate(keep_data=is_theirs)
-        at = before.at if before and is_theirs and remembered else None
-        login = Login(user_id, at if remembered else self._now(), level)
-        self[MEMBER] = login.to_member()
+        earlier = before if before and is_theirs else Login(user_id)
+        login = Login(
+            user_id,
+            earlier.at if remembered else now,
+            level,
+            now if earlier.since is None else earlier.since,
+            earlier.label if label is None else label,
+            self._client,
+        )
+        self._begin_login(login, keep_data=is_theirs)
         self._logged_out = False
 
-    def log_out(self) -> None:
+    def log_out(self, *, everywhere: bool = False) -> None:
         """End the session, as :meth:`destroy` does.
 
         ``SESSION_CLEAR_SITE_DATA`` says what else the browser is told to forget.
 
-        :raises StoreError: if the store failed. Nothing has changed then.
+        :param everywhere: end all other sessions of the user first.
+        :raises SessionError: with ``everywhere``, if the store cannot find them.
+        :raises StoreError: if the store failed. This session has not ended then.
         """
+        login = self._login
+        if login is not None:
+            self._end_login(login, everywhere=everywhere)
         self.destroy()
         self._logged_out = True
 
@@ -115,6 +140,20 @@ class Session(SessionMapping):
     def _login(self) -> Login | None:
         self.accessed = True
         return Login.of(self._data)
+
+    @property
+    @abstractmethod
+    def handle(self) -> str:
+        """The session's public name, for logs and pages. It changes with the id."""
+
+    @property
+    @abstractmethod
+    def ended_reason(self) -> str | None:
+        """Why the session that the browser's cookie names was ended by others.
+
+        The ``reason`` that :meth:`.SessionManager.end` and its like were given, or ``"limit"``.
+        It can be read for a day. None if the session was not ended in this way.
+        """
 
     @property
     @abstractmethod
@@ -224,6 +263,19 @@ class Session(SessionMapping):
         :raises SessionConflict: when the block ends, if the lock was lost. Nothing is stored
             then.
         """
+
+    @property
+    @abstractmethod
+    def _client(self) -> Client:
+        """What is noted of the browser that logs in."""
+
+    @abstractmethod
+    def _begin_login(self, login: Login, *, keep_data: bool) -> None:
+        """Note a login under a new id."""
+
+    @abstractmethod
+    def _end_login(self, login: Login, *, everywhere: bool) -> None:
+        """Tell that a login ends, and end the user's other sessions if asked to."""
 
     @property
     @abstractmethod

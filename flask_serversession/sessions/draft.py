@@ -28,6 +28,10 @@ from .settings import Settings
 _SUPERSEDED = "retiredUntil"
 #: The member of such a cookie that names the session's new id.
 _SUCCESSOR = "successor"
+#: The member of such a cookie that says why others ended the session.
+_REASON = "endedReason"
+#: How long that can be read, in ms.
+_A_DAY = 86_400_000
 #: The member of a cookie that says when the session began, if that limits it.
 _BEGAN = "began"
 #: In milliseconds. Without SESSION_TOUCH_INTERVAL a session is touched once a minute, or
@@ -57,6 +61,8 @@ class Draft:
     superseded_until: int | None = None
     #: The new id of a superseded session.
     successor: str | None = None
+    #: Why others ended the session, which is superseded and has no successor.
+    ended_reason: str | None = None
     #: A key was assigned or deleted.
     assigned: bool = False
     #: ``session.modified = True``.
@@ -99,7 +105,8 @@ class Draft:
             size=len(data),
             began=_began(document, data, settings) if is_limited else 0,
             superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
-            successor=_successor(document) if _SUPERSEDED in document else None,
+            successor=_text(document, _SUCCESSOR) if _SUPERSEDED in document else None,
+            ended_reason=_text(document, _REASON) if _SUPERSEDED in document else None,
         )
 
     @property
@@ -270,7 +277,21 @@ def successor_of(record: Record, settings: Settings) -> str | None:
         cookie, _ = settings.serializer.decompose(record.payload)
     except PayloadError:
         return None
-    return _successor(cookie)
+    return _text(cookie, _SUCCESSOR)
+
+
+def tombstone(settings: Settings, record: Record, reason: str) -> Record:
+    """Return what to leave of a session that others end: nothing but the reason.
+
+    It counts as absent, and cannot be written to. ``ENDED`` with SESSION_CONCURRENCY
+    "overwrite", where a slow request would replace it.
+    """
+    if settings.config.concurrency == "overwrite":
+        return ENDED
+    cookie = {"originalMaxAge": None, _SUPERSEDED: 0, _REASON: reason}
+    until = from_epoch_milliseconds(settings.clock() + _A_DAY)
+    ends_at = until if record.expires_at is None else min(record.expires_at, until)
+    return Record(settings.serializer.compose(cookie, EMPTY), ends_at)
 
 
 def leave_behind(settings: Settings, successor: str, record: Record) -> Record:
@@ -302,6 +323,6 @@ def _superseded_until(cookie: Mapping[str, Any]) -> int | None:
     return until if type(until) is int else None
 
 
-def _successor(cookie: Mapping[str, Any]) -> str | None:
-    successor = cookie.get(_SUCCESSOR)
-    return successor if type(successor) is str else None
+def _text(cookie: Mapping[str, Any], member: str) -> str | None:
+    value = cookie.get(member)
+    return value if type(value) is str else None

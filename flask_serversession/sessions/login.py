@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from typing import NamedTuple
 from typing import TypeGuard
 
 from ..cookies.cookie import LAST_MOMENT
 from ..stores.base import from_epoch_milliseconds
+from ..stores.base import USER_LENGTH
+from ..stores.base import user_of
 
 #: The member's name. Applications read it by ``session.user_id``.
 MEMBER = "_login"
+
+#: How much of a User-Agent header is kept.
+_LONGEST_AGENT = 255
 
 
 def is_moment(value: object) -> TypeGuard[int]:
@@ -20,14 +27,51 @@ def is_moment(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= LAST_MOMENT
 
 
+def tag_of_user(user_id: str) -> str:
+    """Return what the ids of a user's sessions begin with: a hash of the user's id."""
+    return _short_hash(user_id)
+
+
+def handle_of(sid: str) -> str:
+    """Return the public name of a session: the tag of its user, if any, and a hash of its id.
+
+    Logs, signals and pages can show it. The id cannot be found from it.
+    """
+    user, mark = user_of(sid), _short_hash(f"handle {sid}")
+    return mark if user is None else f"{user}.{mark}"
+
+
+class Client(NamedTuple):
+    """What a request tells of the browser that sent it."""
+
+    address: str | None = None
+    user_agent: str | None = None
+
+    @classmethod
+    def of(cls, address: str | None, user_agent: str) -> Client:
+        """Return the client, with the beginning of a long User-Agent."""
+        return cls(address, user_agent[:_LONGEST_AGENT] or None)
+
+    def changes_from(self, other: Client) -> tuple[str, ...]:
+        """Return which of the two differ; what is not known of one of them does not."""
+        pairs = zip(self._fields, self, other, strict=True)
+        return tuple(name for name, ours, theirs in pairs if ours and theirs and ours != theirs)
+
+
 class Login(NamedTuple):
-    """A user, and how they proved who they are."""
+    """A user, how they proved who they are, and from where."""
 
     user_id: str
     #: When they did, in ms since 1970; None for a user who was remembered.
     at: int | None = None
     #: What the application calls the strength of the proof, such as ``"mfa"``.
     level: str | None = None
+    #: When the user first logged in to this session, in ms since 1970.
+    since: int | None = None
+    #: What the application calls this session, such as ``"phone"``.
+    label: str | None = None
+    #: The browser of the last login.
+    client: Client = Client()
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Login | None:
@@ -35,18 +79,38 @@ class Login(NamedTuple):
         member = data.get(MEMBER)
         if not isinstance(member, Mapping) or not isinstance(member.get("user"), str):
             return None
-        at, level = member.get("at"), member.get("level")
+        at, since = member.get("at"), member.get("since")
         return cls(
             member["user"],
             at if is_moment(at) else None,
-            level if isinstance(level, str) else None,
+            _text(member, "level"),
+            since if is_moment(since) else None,
+            _text(member, "label"),
+            Client(_text(member, "address"), _text(member, "agent")),
         )
 
     def to_member(self) -> dict[str, Any]:
         """Return the member to store."""
-        return {"user": self.user_id, "at": self.at, "level": self.level}
+        member = {"user": self.user_id, "at": self.at, "level": self.level}
+        more = {
+            "since": self.since,
+            "label": self.label,
+            "address": self.client.address,
+            "agent": self.client.user_agent,
+        }
+        return member | {key: value for key, value in more.items() if value is not None}
 
     @property
     def authenticated_at(self) -> datetime | None:
         """When the user proved who they are, in UTC."""
         return None if self.at is None else from_epoch_milliseconds(self.at)
+
+
+def _text(member: Mapping[str, Any], key: str) -> str | None:
+    value = member.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _short_hash(text: str) -> str:
+    digest = sha256(text.encode(errors="surrogatepass")).digest()
+    return urlsafe_b64encode(digest)[:USER_LENGTH].decode()

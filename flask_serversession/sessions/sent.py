@@ -27,6 +27,8 @@ class SentIds:
     used: str | None = None
     #: The id whose record could not be read.
     unreadable: str | None = None
+    #: Why others ended the session of one of the ids.
+    ended_reason: str | None = None
 
     def take_others(self) -> list[str]:
         """Return the ids that are not used, and forget them."""

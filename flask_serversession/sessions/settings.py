@@ -19,6 +19,7 @@ from ..format.serializer import TypedJSON
 from ..log import QuietLog
 from ..stores.base import Store
 from .lock_queue import LockQueue
+from .login import Client
 
 
 class Notify(Protocol):
@@ -41,6 +42,9 @@ class RequestInfo(Protocol):
     def is_answered(self) -> bool:
         """Return whether a response will carry the cookie; False for a WebSocket."""
 
+    def client(self) -> Client:
+        """Return the browser's address and its User-Agent."""
+
     def cookie_options(self) -> CookieOptions:
         """Return how the cookie of a new session looks."""
 
@@ -60,6 +64,8 @@ class Settings:
     #: The application: the sender of every signal.
     sender: Any
     serializer: TypedJSON = field(default_factory=TypedJSON)
+    #: Whether the ids of logged-in sessions begin with the tag of their user.
+    tags_users: bool = False
     clock: Clock = system_clock
     locks: LockQueue = field(default_factory=LockQueue)
     log: QuietLog = field(default_factory=QuietLog)

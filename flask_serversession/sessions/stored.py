@@ -20,6 +20,7 @@ from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
 from ..errors import SessionGone
+from ..errors import SessionLimitReached
 from ..errors import SessionSerializationError
 from ..errors import SessionSuperseded
 from ..errors import StoreError
@@ -29,14 +30,21 @@ from ..log import QuietLog
 from ..stores.base import EPOCH
 from ..stores.base import MILLISECOND
 from ..stores.base import Record
+from ..stores.base import SupportsEpochs
 from .base import ExpiresIn
 from .base import Session
 from .draft import Draft
+from .login import Client
+from .login import handle_of
+from .login import Login
+from .login import MEMBER
 from .no_data import NoData
 from .request_store import RequestStore
 from .sent import SentIds
 from .settings import RequestInfo
 from .settings import Settings
+from .users import end_all
+from .users import room_for_one
 from .working_copy import end
 from .working_copy import lives_on
 from .working_copy import WorkingCopy
@@ -124,6 +132,17 @@ class StoredSession(Session):
         return self._checked_out().draft.cookie
 
     @property
+    def handle(self) -> str:
+        return handle_of(self.id)
+
+    @property
+    def ended_reason(self) -> str | None:
+        self.accessed = True
+        if not self._reads_empty:
+            self._checked_out()
+        return self._sent.ended_reason
+
+    @property
     def expires_in(self) -> ExpiresIn:
         self.accessed = True
         copy, now = self._checked_out(), self._now()
@@ -146,6 +165,32 @@ class StoredSession(Session):
         old_id = self._checked_out().change_id() if keep_data else self._discard()
         cast(WorkingCopy, self._copy).regenerated = True
         self._notify(signals.session_regenerated, old_id=old_id)
+
+    def _begin_login(self, login: Login, *, keep_data: bool) -> None:
+        try:
+            with room_for_one(self._enter(), login.user_id, own=self._own_ids) as is_limited:
+                old_id = None if keep_data else self._discard()
+                self[MEMBER] = login.to_member()
+                # The new id begins with the tag of the user that the data name.
+                old_id = self._checked_out().change_id() or old_id
+                if is_limited:
+                    self.save()
+        except SessionLimitReached:
+            logger.info("Session %s was refused a login: its user has too many.", self.handle)
+            self._notify(signals.session_refused, user_id=login.user_id, handle=self.handle)
+            raise
+        self._notify(signals.session_regenerated, old_id=old_id)
+        logger.info("Session %s was logged in to.", self.handle)
+        self._notify(signals.session_logged_in, user_id=login.user_id, handle=self.handle)
+
+    def _end_login(self, login: Login, *, everywhere: bool) -> None:
+        if everywhere:
+            store = self._enter()
+            # Without a list of them, this one has to end with the others.
+            is_blind = isinstance(store.settings.store, SupportsEpochs)
+            end_all(store, login.user_id, keep=() if is_blind else self._own_ids)
+        logger.info("Session %s was logged out of.", self.handle)
+        self._notify(signals.session_logged_out, user_id=login.user_id, handle=self.handle)
 
     def destroy(self) -> None:
         self._discard()
@@ -235,6 +280,17 @@ class StoredSession(Session):
         return self._sent.why_new(self._request, self._settings)
 
     @property
+    def _client(self) -> Client:
+        keeps_it = self._settings.config.record_client
+        return self._request.client() if keeps_it else Client()
+
+    @property
+    def _own_ids(self) -> set[str]:
+        """The id, and the one under which it is stored until this request ends."""
+        copy = self._checked_out()
+        return {copy.id, copy.stored_id or copy.id}
+
+    @property
     def _permanent_lifetime(self) -> float:
         return self._settings.config.permanent_lifetime / 1000
 
@@ -260,9 +316,12 @@ class StoredSession(Session):
                 break  # a superseded session is used only if there is no other
         if found is None:
             copy = self._begin()
+            self._tell_of_unknown_ids()
         else:
             self._copy, self._sent.used, copy = found, found.id, found
             self._notify(signals.session_loaded)
+            if signals.session_anomalous.receivers:
+                self._compare_the_client(copy.draft)
         if len(self._sent.secrets) > 1:
             self._sent.warn_of_several(self._request, self._settings)
             self._notify(signals.session_ambiguous, ids=list(self._sent.secrets))
@@ -289,10 +348,24 @@ class StoredSession(Session):
         draft = Draft.of(self._settings, record)
         if draft.superseded_until is not None:
             if not lives_on(self._enter(), draft):
+                self._sent.ended_reason = draft.ended_reason
                 return None
         elif self._settings.config.absolute_timeout is not None and draft.is_over:
             return None
         return self._working_copy(sid, draft, record)
+
+    def _tell_of_unknown_ids(self) -> None:
+        for sid in self._sent.secrets:
+            if sid != self._sent.unreadable:
+                logger.info("Session %s is not in the store; its cookie is valid.", handle_of(sid))
+                self._notify(signals.session_unknown, handle=handle_of(sid))
+
+    def _compare_the_client(self, draft: Draft) -> None:
+        login = Login.of(draft.data)
+        changed = self._request.client().changes_from(login.client) if login else ()
+        if login and changed:
+            values = {"user_id": login.user_id, "handle": self.handle, "changed": changed}
+            self._notify(signals.session_anomalous, **values)
 
     def _begin(self) -> WorkingCopy:
         """Start a new, empty session. No store call."""

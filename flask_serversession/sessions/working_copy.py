@@ -18,9 +18,12 @@ from ..errors import SessionSuperseded
 from ..stores.base import ENDED
 from ..stores.base import Record
 from ..stores.base import same_json
+from ..stores.base import SupportsEpochs
 from .draft import Draft
 from .draft import leave_behind
 from .draft import successor_of
+from .login import Login
+from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Notify
 from .settings import Settings
@@ -74,10 +77,22 @@ class WorkingCopy:
         if self.base is not None:
             self.predecessor = Stored(self.id, self.base)
             self.base = None
-        self.id = self.generate_id()
+        self.id = self._new_id()
         self.draft.saved = None
         self.regenerated = True
         return self.predecessor.id if self.predecessor else None
+
+    def _new_id(self) -> str:
+        """Return a fresh id. That of a logged-in session begins with its user's tag."""
+        sid = self.generate_id()
+        login = Login.of(self.draft.data) if self.settings.tags_users else None
+        if login is None:
+            return sid
+        user, store = tag_of_user(login.user_id), self.settings.store
+        if isinstance(store, SupportsEpochs):
+            with self.store:
+                return f"{user}.{store.epoch(user)}.{sid}"
+        return f"{user}.{sid}"
 
     def write(self, body: bytes, notify: Notify) -> None:
         """Store the data, dumped as ``body``, merged with what another request stored.
@@ -166,7 +181,7 @@ class WorkingCopy:
                 if ended is not None:
                     notify(signals.session_destroyed, id=ended.id)
                 return
-            self.id = self.generate_id()
+            self.id = self._new_id()
         raise SessionError(
             f"SESSION_GENID gave {CREATE_ATTEMPTS} ids that are taken. It must return a fresh"
             " random id each time, such as secrets.token_urlsafe(24)."

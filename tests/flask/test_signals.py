@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +13,8 @@ from blinker import Signal
 from flask import Flask
 
 import flask_serversession
+from flask_serversession import manager_of
+from flask_serversession import Record
 from flask_serversession import session_conflict
 from flask_serversession import session_created
 from flask_serversession import session_destroyed
@@ -92,17 +96,23 @@ def change_elsewhere(browser: Browser) -> None:
     browser.twin().run(lambda: session.update(theme="dark"))
 
 
-def test_there_are_nine_signals() -> None:
+def test_there_are_fifteen_signals() -> None:
     assert sorted(SIGNALS) == [
         "ambiguous",
+        "anomalous",
         "conflict",
         "created",
         "destroyed",
+        "ended",
         "loaded",
+        "logged_in",
+        "logged_out",
+        "refused",
         "regenerated",
         "saved",
         "store_error",
         "touched",
+        "unknown",
     ]
 
 
@@ -393,3 +403,154 @@ def test_store_error_is_not_sent_for_an_unreadable_record(
         member.run(lambda: session.get("user"))
 
     assert heard == []
+
+
+class TestLogins:
+    """The signals of logins. Each names the session as the log does."""
+
+    @pytest.fixture(autouse=True)
+    def _log(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO, logger="flask_serversession")
+
+    @pytest.fixture
+    def make_user(self, make_app: MakeApp, memory: MemoryStore) -> Callable[..., Browser]:
+        def make_user(**config: Any) -> Browser:
+            browser = browser_of(make_app(SESSION_STORE=memory, **config))
+            browser.run(lambda: session.log_in("ada"))
+            return browser
+
+        return make_user
+
+    def test_logging_in(
+        self,
+        make_user: Callable[..., Browser],
+        listener: Listener,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        browser = make_user()
+
+        values = listener.values("logged_in")
+        assert values["user_id"] == "ada"
+        assert values["handle"] == browser.see(lambda: session.handle)
+        assert f"Session {values['handle']} was logged in to." in caplog.messages
+        assert listener.names.count("regenerated") == 1
+
+    def test_another_user_logging_in_is_one_new_id(
+        self, make_user: Callable[..., Browser], listener: Listener
+    ) -> None:
+        browser = make_user()
+        before = browser.sid
+        listener.heard.clear()
+
+        browser.run(lambda: session.log_in("bob"))
+
+        assert listener.values("regenerated")["old_id"] == before
+        assert listener.values("destroyed")["id"] == before
+
+    def test_logging_out(
+        self,
+        make_user: Callable[..., Browser],
+        listener: Listener,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        browser = make_user()
+        handle = browser.see(lambda: session.handle)
+
+        browser.run(lambda: session.log_out())
+
+        values = listener.values("logged_out")
+        assert (values["user_id"], values["handle"]) == ("ada", handle)
+        assert f"Session {handle} was logged out of." in caplog.messages
+
+    def test_being_ended_by_others(
+        self,
+        make_user: Callable[..., Browser],
+        listener: Listener,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        browser = make_user()
+        handle = browser.see(lambda: session.handle)
+
+        manager_of(browser.application).end(handle, reason="stolen")
+
+        values = listener.values("ended")
+        assert values["session"] is None
+        assert (values["user_id"], values["handle"]) == ("ada", handle)
+        assert values["reason"] == "stolen"
+        assert f"Session {handle} was ended: stolen." in caplog.messages
+
+    def test_being_refused(
+        self,
+        make_user: Callable[..., Browser],
+        listener: Listener,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        app = make_user(SESSION_LIMIT_PER_USER=1, SESSION_ON_LIMIT="refuse").application
+        late = browser_of(app)
+        late.run(lambda: session.update(cart="apple"))
+        handle = late.see(lambda: session.handle)
+
+        late.run(lambda: session.log_in("ada"))
+
+        assert listener.values("refused")["user_id"] == "ada"
+        assert listener.values("refused")["handle"] == handle
+        assert any(handle in line and "refused" in line for line in caplog.messages)
+
+    def test_an_id_that_the_store_does_not_have(
+        self,
+        make_user: Callable[..., Browser],
+        memory: MemoryStore,
+        listener: Listener,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        browser = make_user()
+        handle = browser.see(lambda: session.handle)
+        memory.clear()
+
+        browser.run(lambda: str(session.get("cart")))
+
+        assert listener.values("unknown")["handle"] == handle
+        assert any(handle in line and "not in the store" in line for line in caplog.messages)
+
+    def test_an_unreadable_record_is_not_unknown(
+        self, make_user: Callable[..., Browser], memory: MemoryStore, listener: Listener
+    ) -> None:
+        browser = make_user()
+        memory.save(browser.sid or "", Record(b"not JSON", None))
+
+        browser.run(lambda: str(session.get("cart")))
+
+        assert "unknown" not in listener.names
+
+    @pytest.mark.parametrize(
+        ("options", "changed"),
+        [
+            ({}, None),
+            ({"headers": {"User-Agent": "Lynx"}}, ("user_agent",)),
+            ({"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}, ("address",)),
+        ],
+    )
+    def test_another_browser_with_the_same_id(
+        self,
+        make_user: Callable[..., Browser],
+        listener: Listener,
+        options: dict[str, Any],
+        changed: tuple[str, ...] | None,
+    ) -> None:
+        browser = make_user()
+        handle = browser.see(lambda: session.handle)
+        listener.heard.clear()
+
+        browser.run(lambda: str(session.user_id), **options)
+
+        if changed is None:
+            assert "anomalous" not in listener.names
+        else:
+            values = listener.values("anomalous")
+            assert (values["user_id"], values["handle"]) == ("ada", handle)
+            assert values["changed"] == changed
+
+    def test_a_visitor_is_not_anomalous(self, member: Browser, listener: Listener) -> None:
+        member.run(lambda: str(session.get("user")), headers={"User-Agent": "Lynx"})
+
+        assert "anomalous" not in listener.names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -27,7 +28,7 @@ from .conftest import MakeApp
 
 class User(UserMixin):  # type: ignore[misc] # Flask-Login has no annotations
     #: The application's own id of the user; Flask-Login has another.
-    key: int | None = 7
+    key = 7
 
     def __init__(self, user_id: str) -> None:
         self.id = user_id
@@ -206,18 +207,21 @@ def test_a_function_names_the_user(make_member_app: MakeApp) -> None:
     assert browser.run(who).text == "token 2 7"
 
 
-def test_a_user_without_an_id_is_not_logged_in(
-    make_member_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [(lambda user: None, SessionError), (lambda user: user.missing, AttributeError)],
+)
+def test_a_user_who_cannot_be_named_is_not_logged_in(
+    make_member_app: MakeApp, function: Callable[[User], Any], error: type[Exception]
 ) -> None:
-    browser = browser_of(make_member_app(SESSION_FLASK_LOGIN=lambda user: user.key))
-    monkeypatch.setattr(User, "key", None)
+    browser = browser_of(make_member_app(SESSION_FLASK_LOGIN=function))
 
-    def try_to_log_in() -> None:
-        with pytest.raises(SessionError, match="id"):
+    def try_to_log_in() -> str:
+        with pytest.raises(error):
             log_in(remember=True)
+        return who()
 
-    browser.run(try_to_log_in)
-
+    assert browser.run(try_to_log_in).text == "None None"
     assert browser.run(who).text == "None None"
     assert browser.get_cookie("remember_token") is None
 

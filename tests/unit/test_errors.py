@@ -30,6 +30,7 @@ from flask_serversession.errors import ServerSessionError
 from flask_serversession.errors import SessionConflict
 from flask_serversession.errors import SessionError
 from flask_serversession.errors import SessionGone
+from flask_serversession.errors import SessionLimitReached
 from flask_serversession.errors import SessionLocked
 from flask_serversession.errors import SessionSerializationError
 from flask_serversession.errors import SessionSuperseded
@@ -39,6 +40,7 @@ from flask_serversession.errors import StoreUnavailable
 from flask_serversession.format.serializer import TypedJSON
 from flask_serversession.manager import SessionManager
 from flask_serversession.sessions.base import Session
+from flask_serversession.sessions.login import Client
 from flask_serversession.stores import open_store
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.driver_errors import DriverErrors
@@ -158,6 +160,9 @@ class FirstRequest:
     def is_answered(self) -> bool:
         return True
 
+    def client(self) -> Client:
+        return Client()
+
     def cookie_options(self) -> CookieOptions:
         return CookieOptions()
 
@@ -172,6 +177,13 @@ def send_what_no_browser_keeps() -> object:
     session = CookieSession(settings, FirstRequest())
     session["password"] = SECRET * 1000
     return settle(session)
+
+
+def log_in_once_too_often() -> None:
+    store = MemoryStore()
+    limit = {"SESSION_LIMIT_PER_USER": 1, "SESSION_ON_LIMIT": "refuse"}
+    for _ in range(2):
+        session_of(store, SESSION_REGENERATE_GRACE=0, **limit).log_in(SECRET)
 
 
 PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
@@ -205,6 +217,7 @@ PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
     (SessionSuperseded, save_what_another_request_gave_a_new_id),
     (SessionLocked, lock_what_is_locked),
     (LoginTooOld, pay_without_a_login),
+    (SessionLimitReached, log_in_once_too_often),
     (SessionTooLarge, send_what_no_browser_keeps),
     (StoreUnavailable, lambda: fail_in_a_driver(ConnectionError(SECRET))),
     (StoreError, lambda: fail_in_a_driver(RuntimeError(SECRET))),

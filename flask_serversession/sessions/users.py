@@ -1,0 +1,269 @@
+"""The sessions of a user: found by what their ids begin with, ended, and limited in number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Final
+
+from .. import signals
+from ..errors import ConfigError
+from ..errors import PayloadError
+from ..errors import SessionConflict
+from ..errors import SessionError
+from ..errors import SessionLimitReached
+from ..log import logger
+from ..stores.base import ENDED
+from ..stores.base import EPOCH
+from ..stores.base import from_epoch_milliseconds
+from ..stores.base import MILLISECOND
+from ..stores.base import Record
+from ..stores.base import Store
+from ..stores.base import SupportsEpochs
+from ..stores.base import SupportsUsers
+from .draft import Draft
+from .draft import tombstone
+from .login import handle_of
+from .login import Login
+from .login import tag_of_user
+from .request_store import RequestStore
+from .settings import Settings
+
+#: The ``ended_reason`` of a session that had to make room for another.
+LIMIT = "limit"
+#: How often the sessions of a user are looked for again. A login that takes place meanwhile adds
+#: one.
+_ROUNDS = 64
+#: Seconds to wait for the user's other logins, and those that one login may take.
+_PATIENCE, _TURN = 5.0, 30.0
+#: Characters of an id with a tag, and what is to spare for an epoch and for a longer id.
+_ROOM_FOR_AN_ID: Final = 64
+#: What the session that ends first has least of.
+_FIRST_TO_END: Final = {"end_oldest": "since", "end_idlest": "last_seen"}
+
+_TOO_MANY = (
+    "The user has as many sessions as SESSION_LIMIT_PER_USER allows. Let them end one of the"
+    " others, with manager_of(app).end(), or wait until one has ended."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSession:
+    """A session of a user, for a list of devices. It has no secret."""
+
+    #: The public name, which ends it: :meth:`.SessionManager.end`.
+    handle: str
+    user_id: str
+    #: When the user first logged in to it, in UTC; None if that is not known.
+    created_at: datetime | None
+    #: When the user last proved who they are; None for one who was remembered.
+    authenticated_at: datetime | None
+    #: When it was last used, as exactly as ``SESSION_TOUCH_INTERVAL`` says.
+    last_seen: datetime | None
+    #: None if the store cannot tell.
+    expires_at: datetime | None
+    #: The browser's IP address and User-Agent at the last login.
+    address: str | None
+    user_agent: str | None
+    #: What :meth:`.Session.log_in` was given.
+    label: str | None
+    level: str | None
+    #: Whether it is the session of the current request.
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A live session of a user as the store has it."""
+
+    settings: Settings
+    id: str
+    record: Record
+    draft: Draft
+    login: Login
+
+    @classmethod
+    def of(cls, settings: Settings, sid: str, record: Record) -> Found | None:
+        """Return the session of a record; None if nobody is logged in to it."""
+        try:
+            draft = Draft.of(settings, record)
+        except PayloadError:
+            return None
+        login = Login.of(draft.data)
+        if login is None or draft.is_superseded or draft.is_over:
+            return None
+        return cls(settings, sid, record, draft, login)
+
+    @property
+    def since(self) -> int:
+        """When the user logged in to it, in ms since 1970; 0 if that is not known."""
+        return self.login.since or 0
+
+    @property
+    def last_seen(self) -> int:
+        """When its lifetime last began, in ms since 1970; the login at the earliest.
+
+        A session that its absolute timeout will end is not extended, so the time of its last
+        use is not known. It is then taken to be its idle timeout before that end.
+        """
+        if self.record.expires_at is None:
+            return self.since
+        ends = (self.record.expires_at - EPOCH) // MILLISECOND
+        lifetime = self.draft.cookie.lifetime(self.settings.config.idle_timeout)
+        return max(ends - lifetime, self.since)
+
+    def public(self, current: Collection[str]) -> UserSession:
+        """Return what an application may show of it."""
+        login = self.login
+        return UserSession(
+            handle=handle_of(self.id),
+            user_id=login.user_id,
+            created_at=_moment(self.since),
+            authenticated_at=login.authenticated_at,
+            last_seen=_moment(self.last_seen),
+            expires_at=self.record.expires_at,
+            address=login.client.address,
+            user_agent=login.client.user_agent,
+            label=login.label,
+            level=login.level,
+            is_current=self.id in current,
+        )
+
+    def end(self, store: RequestStore, reason: str | None) -> bool:
+        """End it; return False if it had ended. Its browser can be told the reason."""
+        left = ENDED if reason is None else tombstone(self.settings, self.record, reason)
+        with store as its_store:
+            is_done = (
+                its_store.delete(self.id)
+                if left is ENDED
+                else its_store.save(self.id, left) is None
+            )
+        if is_done:
+            handle, notify = handle_of(self.id), self.settings.notify
+            logger.info("Session %s was ended: %s.", handle, reason or "no reason given")
+            notify(signals.session_destroyed, session=None, id=self.id)
+            values = {"user_id": self.login.user_id, "handle": handle, "reason": reason}
+            notify(signals.session_ended, session=None, **values)
+        return is_done
+
+
+def why_not_found(store: Store) -> str | None:
+    """Return why the sessions of a user cannot be found in a store; None if they can."""
+    if isinstance(store, SupportsUsers) and can_tag(store):
+        return None
+    return f"{type(store).__name__} cannot find the sessions of a user:" + (
+        " its backend has no way to list them."
+        if not isinstance(store, SupportsUsers)
+        else " the ids of this layout are too short to tell whose they are."
+    )
+
+
+def can_tag(store: Store) -> bool:
+    """Return whether ids in this store can begin with the tag of a user."""
+    is_able = isinstance(store, (SupportsUsers, SupportsEpochs))
+    return is_able and getattr(store, "longest_key", _ROOM_FOR_AN_ID) >= _ROOM_FOR_AN_ID
+
+
+def find(store: RequestStore, user_id: str | None = None) -> Iterator[Found]:
+    """Yield the live sessions of a user, or of everybody who is logged in.
+
+    :raises SessionError: if the store cannot find them.
+    """
+    yield from (
+        found
+        for found in _find_tagged(store, None if user_id is None else tag_of_user(user_id))
+        if user_id is None or found.login.user_id == user_id
+    )
+
+
+def find_by_handle(store: RequestStore, handle: str) -> Found | None:
+    """Return the live session with this public name; None if it has ended.
+
+    :raises SessionError: if the store cannot find it.
+    """
+    tag, dot, _ = handle.partition(".")
+    if not dot:
+        return None
+    return next((f for f in _find_tagged(store, tag) if handle_of(f.id) == handle), None)
+
+
+def end_all(
+    store: RequestStore, user_id: str, *, keep: Collection[str] = (), reason: str | None = None
+) -> int | None:
+    """End the sessions of a user, except those with these ids; return how many ended.
+
+    Looks again until there is none, because a request may be giving one of them a new id.
+
+    :raises SessionError: if the store can neither find them nor end all of them.
+    :raises SessionConflict: if the user keeps logging in.
+    """
+    if not keep and isinstance(store.settings.store, SupportsEpochs):
+        _end_epoch(store, user_id, reason)
+        return None
+    count = 0
+    for _ in range(_ROUNDS):
+        others = [found for found in find(store, user_id) if found.id not in keep]
+        if not others:
+            return count
+        count += sum(found.end(store, reason) for found in others)
+    raise SessionConflict("The user logged in again and again while their sessions were ended.")
+
+
+@contextmanager
+def room_for_one(store: RequestStore, user_id: str, *, own: Collection[str]) -> Iterator[bool]:
+    """Keep other logins of a user waiting, once there is room for one more session.
+
+    The value tells whether there is a limit: the session must then be stored in the block.
+
+    :param own: the ids of the session that logs in.
+    :raises SessionLimitReached: if there is no room, and none is to be made.
+    """
+    config = store.settings.config
+    limit = None if config.limit_per_user is None else _checked(config.limit_per_user(user_id))
+    if limit is None:
+        yield False
+        return
+    turn = f"{tag_of_user(user_id)}.login"
+    with store.locked(turn, timeout=_PATIENCE, ttl=_TURN):
+        others = [found for found in find(store, user_id) if found.id not in own]
+        surplus = len(others) - limit + 1
+        if surplus > 0:
+            if config.on_limit == "refuse":
+                raise SessionLimitReached(_TOO_MANY)
+            others.sort(key=attrgetter(_FIRST_TO_END[config.on_limit]))
+            for found in others[:surplus]:
+                found.end(store, LIMIT)
+        yield True
+
+
+def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:
+    with store as its_store:
+        its_store.end_user(tag_of_user(user_id))  # type: ignore[attr-defined] # it has epochs
+    logger.info("All sessions of a user were ended: %s.", reason or "no reason given")
+    notify = store.settings.notify
+    notify(signals.session_ended, session=None, user_id=user_id, handle=None, reason=reason)
+
+
+def _find_tagged(store: RequestStore, tag: str | None) -> Iterator[Found]:
+    flaw = why_not_found(store.settings.store)
+    if flaw is not None:
+        raise SessionError(flaw)
+    with store as its_store:
+        for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
+            found = Found.of(store.settings, sid, record)
+            if found is not None:
+                yield found
+
+
+def _checked(limit: object) -> int | None:
+    if limit is None or (type(limit) is int and limit > 0):
+        return limit
+    raise ConfigError("SESSION_LIMIT_PER_USER must return an int above 0, or None for no limit.")
+
+
+def _moment(milliseconds: int) -> datetime | None:
+    return from_epoch_milliseconds(milliseconds) if milliseconds else None

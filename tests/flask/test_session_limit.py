@@ -1,0 +1,214 @@
+"""``SESSION_LIMIT_PER_USER``: how many sessions a user has, and what becomes of one too many."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from datetime import timezone
+from typing import Any
+
+import flask_login
+import pytest
+import time_machine
+from flask import Flask
+from flask.typing import ResponseReturnValue
+
+from flask_serversession import ConfigError
+from flask_serversession import manager_of
+from flask_serversession import ServerSession
+from flask_serversession import SessionLimitReached
+from flask_serversession.stores.memory import MemoryStore
+
+from .browser import Browser
+from .browser import browser_of
+from .browser import session
+from .conftest import MakeApp
+from .counting import CountingStore
+
+NOW = datetime(2030, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def make_limited(make_app: MakeApp, memory: MemoryStore) -> MakeApp:
+    def make_limited(limit: Any = 2, **config: Any) -> Flask:
+        return make_app(SESSION_STORE=memory, SESSION_LIMIT_PER_USER=limit, **config)
+
+    return make_limited
+
+
+def logged_in(app: Flask, user_id: str = "ada") -> Browser:
+    browser = browser_of(app)
+    browser.run(lambda: session.log_in(user_id))
+    return browser
+
+
+def see_users(*browsers: Browser) -> list[str | None]:
+    return [browser.see(lambda: session.user_id) for browser in browsers]
+
+
+def test_the_oldest_session_ends_and_its_browser_can_be_told(make_limited: MakeApp) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        app = make_limited()
+        oldest = logged_in(app)
+        clock.shift(10)
+        idlest = logged_in(app)
+        clock.shift(3600)
+        oldest.run(lambda: str(session.user_id))
+        newest, bob = logged_in(app), logged_in(app, "bob")
+
+        assert see_users(oldest, idlest, newest, bob) == [None, "ada", "ada", "bob"]
+        assert oldest.see(lambda: session.ended_reason) == "limit"
+
+
+def test_the_idlest_session_ends_if_that_is_configured(make_limited: MakeApp) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        app = make_limited(SESSION_ON_LIMIT="end_idlest")
+        oldest = logged_in(app)
+        clock.shift(10)
+        idlest = logged_in(app)
+        clock.shift(3600)
+        oldest.run(lambda: str(session.user_id))
+        newest = logged_in(app)
+
+        assert see_users(oldest, idlest, newest) == ["ada", None, "ada"]
+
+
+def test_a_login_is_refused_if_that_is_configured(make_limited: MakeApp) -> None:
+    app = make_limited(SESSION_ON_LIMIT="refuse")
+    one, other, third = logged_in(app), logged_in(app), browser_of(app)
+    third.run(lambda: session.update(cart="apple"))
+    before = third.sid
+
+    answer = third.run(lambda: session.log_in("ada"))
+
+    assert answer.status_code == 403
+    assert see_users(one, other, third) == ["ada", "ada", None]
+    assert third.data() == {"cart": "apple"}
+    assert third.sid == before
+    one.run(lambda: session.log_out())
+    third.run(lambda: session.log_in("ada"))
+    assert see_users(one, other, third) == [None, "ada", "ada"]
+
+
+def test_an_application_can_answer_a_refusal_itself(make_limited: MakeApp) -> None:
+    app = make_limited(1, SESSION_ON_LIMIT="refuse")
+
+    @app.errorhandler(SessionLimitReached)
+    def explain(error: SessionLimitReached) -> ResponseReturnValue:
+        return "Log out on another device first.", 409
+
+    logged_in(app)
+    answer = browser_of(app).run(lambda: session.log_in("ada"))
+
+    assert (answer.status_code, answer.text) == (409, "Log out on another device first.")
+
+
+@pytest.mark.parametrize("on_limit", ["end_oldest", "end_idlest", "refuse"])
+def test_a_session_that_logs_in_again_needs_no_room(make_limited: MakeApp, on_limit: str) -> None:
+    app = make_limited(2, SESSION_ON_LIMIT=on_limit)
+    one, other = logged_in(app), logged_in(app)
+
+    for _ in range(3):
+        one.run(lambda: session.log_in("ada"))
+
+    assert see_users(one, other) == ["ada", "ada"]
+
+
+def test_what_the_view_writes_after_the_login_is_stored_too(make_limited: MakeApp) -> None:
+    browser = browser_of(make_limited())
+
+    def log_in() -> None:
+        session.log_in("ada")
+        session["cart"] = "apple"
+
+    browser.run(log_in)
+
+    assert browser.data()["cart"] == "apple"
+    assert see_users(browser) == ["ada"]
+
+
+def test_a_lowered_limit_ends_all_that_are_too_many(make_limited: MakeApp) -> None:
+    app = make_limited(5)
+    browsers = [logged_in(app) for _ in range(5)]
+
+    logged_in(make_limited(2))
+
+    assert see_users(*browsers).count("ada") == 1
+
+
+def test_a_function_of_the_user_may_give_the_limit(make_limited: MakeApp) -> None:
+    app = make_limited({"ada": 1, "bob": None}.get)
+
+    adas, bobs = [logged_in(app) for _ in range(3)], [logged_in(app, "bob") for _ in range(3)]
+
+    assert see_users(*adas).count("ada") == 1
+    assert see_users(*bobs).count("bob") == 3
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, "3", True])
+def test_a_function_that_gives_no_limit_is_refused(make_limited: MakeApp, limit: Any) -> None:
+    browser = browser_of(make_limited(lambda user_id: limit))
+
+    with pytest.raises(ConfigError, match="SESSION_LIMIT_PER_USER must return an int above 0"):
+        browser.run(lambda: session.log_in("ada"))
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, "3", True])
+def test_a_limit_that_is_none_is_refused(make_limited: MakeApp, limit: Any) -> None:
+    with pytest.raises(ConfigError, match="SESSION_LIMIT_PER_USER"):
+        make_limited(limit)
+
+
+def test_a_store_that_cannot_find_a_users_sessions_is_refused_by_name(
+    make_app: MakeApp, store: CountingStore
+) -> None:
+    with pytest.raises(ConfigError, match="CountingStore cannot find the sessions of a user"):
+        make_app(SESSION_STORE=store, SESSION_LIMIT_PER_USER=3)
+
+
+def test_sessions_in_cookies_cannot_be_limited() -> None:
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="k" * 32, SESSION_STORE="cookie", SESSION_LIMIT_PER_USER=3)
+
+    with pytest.raises(ConfigError, match="SESSION_LIMIT_PER_USER cannot be used"):
+        ServerSession(app)
+
+
+@pytest.mark.parametrize("on_limit", ["end_oldest", "end_idlest", "refuse"])
+def test_logins_at_once_never_leave_one_too_many(
+    make_limited: MakeApp, on_limit: str, memory: MemoryStore
+) -> None:
+    app = make_limited(3, SESSION_ON_LIMIT=on_limit)
+
+    def log_in(_: int) -> int:
+        return browser_of(app).run(lambda: session.log_in("ada")).status_code
+
+    with ThreadPoolExecutor(6) as pool:  # no more may wait in one process
+        statuses = list(pool.map(log_in, range(32)))
+
+    assert len(manager_of(app).sessions_of("ada")) == 3
+    assert statuses.count(200) == (3 if on_limit == "refuse" else 32)
+
+
+def test_flask_login_forgets_a_login_that_is_refused(make_limited: MakeApp) -> None:
+    app = make_limited(1, SESSION_ON_LIMIT="refuse")
+    users = flask_login.LoginManager(app)
+
+    class User(flask_login.UserMixin):  # type: ignore[misc] # it has no types
+        id = "ada"
+
+    users.user_loader(lambda user_id: User())
+    logged_in(app)
+    browser = browser_of(app)
+
+    def log_in() -> ResponseReturnValue:
+        try:
+            flask_login.login_user(User(), remember=True)
+        except SessionLimitReached:
+            return f"{flask_login.current_user.is_authenticated}"
+        return "logged in"
+
+    assert browser.run(log_in).text == "False"
+    assert browser.get_cookie("remember_token") is None
+    assert browser.see(lambda: dict(session)) == {}
+    assert browser.see(lambda: flask_login.current_user.is_authenticated) is False

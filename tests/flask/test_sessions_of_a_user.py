@@ -1,0 +1,482 @@
+"""The sessions of a user: listed, ended one by one or all, and changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+
+from flask_serversession import manager_of
+from flask_serversession import session_ended
+from flask_serversession import SessionError
+from flask_serversession import SessionManager
+from flask_serversession import StoreUnavailable
+from flask_serversession import UserSession
+from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import user_of
+from flask_serversession.stores.memory import MemoryStore
+
+from .browser import Browser
+from .browser import browser_of
+from .browser import session
+from .conftest import MakeApp
+from .counting import CountingStore
+
+NOW = datetime(2030, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def app(make_app: MakeApp, memory: MemoryStore) -> Flask:
+    return make_app(SESSION_STORE=memory)
+
+
+@pytest.fixture
+def manager(app: Flask) -> SessionManager:
+    return manager_of(app)
+
+
+def logged_in(app: Flask, user_id: str = "ada", **options: Any) -> Browser:
+    browser = browser_of(app)
+    browser.run(lambda: session.log_in(user_id, **options))
+    return browser
+
+
+def is_logged_in(browser: Browser) -> bool:
+    return browser.see(lambda: session.user_id) is not None
+
+
+class TestIds:
+    def test_the_id_of_a_logged_in_session_begins_with_the_tag_of_its_user(
+        self, app: Flask
+    ) -> None:
+        one, other, bob = logged_in(app), logged_in(app), logged_in(app, "bob")
+
+        tags = [user_of(browser.sid or "") for browser in (one, other, bob)]
+
+        assert tags[0] == tags[1] is not None
+        assert tags[2] not in (None, tags[0])
+
+    def test_it_keeps_the_tag_at_a_new_id_and_loses_it_with_the_login(self, app: Flask) -> None:
+        browser = logged_in(app)
+        tag = user_of(browser.sid or "")
+
+        browser.run(lambda: session.regenerate(keep_data=True))
+        assert user_of(browser.sid or "") == tag
+
+        def log_out_and_go_on() -> None:
+            session.log_out()
+            session["cart"] = "apple"
+
+        browser.run(log_out_and_go_on)
+
+        assert browser.sid is not None
+        assert user_of(browser.sid) is None
+
+    def test_another_user_gets_another_tag_and_one_signal(self, app: Flask) -> None:
+        browser = logged_in(app)
+        seen: list[str] = []
+
+        def switch() -> None:
+            session.log_in("bob")
+            seen.append(session.id)
+
+        browser.run(switch)
+
+        assert browser.sid == seen[0]
+        assert user_of(seen[0]) == user_of(logged_in(app, "bob").sid or "")
+
+    def test_a_store_that_cannot_find_users_has_plain_ids(
+        self, make_app: MakeApp, store: CountingStore
+    ) -> None:
+        browser = logged_in(make_app(SESSION_STORE=store))
+
+        assert is_logged_in(browser)
+        assert user_of(browser.sid or "") is None
+
+
+class TestList:
+    def test_the_newest_session_comes_first(self, app: Flask, manager: SessionManager) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            logged_in(app, label="phone")
+            clock.shift(60)
+            logged_in(app, label="laptop", level="mfa")
+            logged_in(app, "bob")
+
+            laptop, phone = manager.sessions_of("ada")
+
+        assert (laptop.label, laptop.level, phone.label) == ("laptop", "mfa", "phone")
+        assert laptop.created_at == laptop.authenticated_at == NOW + timedelta(seconds=60)
+        assert laptop.last_seen == laptop.created_at
+        assert phone.expires_at == NOW + timedelta(days=1)
+        assert laptop.user_id == "ada"
+
+    def test_it_shows_no_secret(self, app: Flask, manager: SessionManager) -> None:
+        browser = logged_in(app)
+        assert browser.sid is not None
+
+        [found] = manager.sessions_of("ada")
+
+        assert browser.sid not in repr(found)
+        assert browser.sid.partition(".")[2] not in found.handle
+        assert found.handle == browser.see(lambda: session.handle)
+
+    def test_it_tells_the_browser_and_its_address(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser_of(app).run(
+            lambda: session.log_in("ada"),
+            headers={"User-Agent": "Lynx" + "x" * 1000},
+            environ_overrides={"REMOTE_ADDR": "192.0.2.7"},
+        )
+
+        [found] = manager.sessions_of("ada")
+
+        assert found.address == "192.0.2.7"
+        assert found.user_agent is not None
+        assert found.user_agent.startswith("Lynx")
+        assert len(found.user_agent) == 255
+
+    def test_the_browser_is_not_noted_if_it_is_not_to_be(
+        self, make_app: MakeApp, memory: MemoryStore
+    ) -> None:
+        app = make_app(SESSION_STORE=memory, SESSION_RECORD_CLIENT=False)
+        logged_in(app)
+
+        [found] = manager_of(app).sessions_of("ada")
+
+        assert found.address is found.user_agent is None
+
+    def test_it_marks_the_session_of_the_request(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        here, _ = logged_in(app), logged_in(app)
+
+        def look() -> dict[str, bool]:
+            return {each.handle: each.is_current for each in manager.sessions_of("ada")}
+
+        marks = here.see(look)
+        assert sorted(marks.values()) == [False, True]
+        assert marks[here.see(lambda: session.handle)]
+        assert set(look().values()) == {False}
+
+    def test_last_seen_follows_the_use(self, app: Flask, manager: SessionManager) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            browser = logged_in(app)
+            clock.shift(3600)
+            browser.run(lambda: str(session.user_id))
+
+            [found] = manager.sessions_of("ada")
+
+        assert found.created_at == NOW
+        assert found.last_seen == NOW + timedelta(hours=1)
+
+    def test_a_new_login_in_the_same_browser_keeps_created_at_and_label(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            browser = logged_in(app, label="phone")
+            clock.shift(60)
+            browser.run(lambda: session.log_in("ada"))
+
+            [found] = manager.sessions_of("ada")
+
+        assert found.created_at == NOW
+        assert found.authenticated_at == NOW + timedelta(seconds=60)
+        assert found.label == "phone"
+
+    def test_an_old_id_that_can_still_be_read_is_no_session(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = logged_in(app)
+        tab = browser.twin()
+        browser.run(lambda: session.regenerate(keep_data=True))
+
+        assert is_logged_in(tab)
+        assert len(manager.sessions_of("ada")) == 1
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            b"not JSON",
+            b'{"cookie":{"originalMaxAge":null}}',
+            b'{"cookie":{"originalMaxAge":null},"_login":{"user":"eve","at":null,"level":null}}',
+        ],
+    )
+    def test_what_is_no_session_of_the_user_is_left_out(
+        self, app: Flask, manager: SessionManager, memory: MemoryStore, payload: bytes
+    ) -> None:
+        tag = user_of(logged_in(app).sid or "")
+        memory.create(f"{tag}.forged", Record(payload, NOW + timedelta(days=9999)))
+
+        assert len(manager.sessions_of("ada")) == 1
+
+    def test_one_without_the_times_of_its_login_is_listed_last(
+        self, app: Flask, manager: SessionManager, memory: MemoryStore
+    ) -> None:
+        tag = user_of(logged_in(app).sid or "")
+        payload = b'{"cookie":{"originalMaxAge":null},"_login":{"user":"ada"}}'
+        memory.create(f"{tag}.old", Record(payload, None))
+
+        _, old = manager.sessions_of("ada")
+
+        assert old.created_at is old.authenticated_at is old.last_seen is old.expires_at is None
+
+    def test_a_session_after_its_absolute_timeout_is_left_out(
+        self, make_app: MakeApp, memory: MemoryStore
+    ) -> None:
+        app = make_app(SESSION_STORE=memory)
+        logged_in(app)
+        strict = make_app(SESSION_STORE=memory, SESSION_ABSOLUTE_TIMEOUT=60)
+
+        with time_machine.travel(datetime.now(timezone.utc) + timedelta(seconds=61)):
+            assert manager_of(strict).sessions_of("ada") == []
+
+    def test_online_tells_who_was_here(self, app: Flask, manager: SessionManager) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            logged_in(app, "ada")
+            clock.shift(1000)
+            bob = logged_in(app, "bob")
+            browser_of(app).run(lambda: session.update(cart="apple"))
+
+            def online() -> list[tuple[str, bool]]:
+                recent = manager.online(timedelta(seconds=900))
+                return [(each.user_id, each.is_current) for each in recent]
+
+            assert online() == [("bob", False)]
+            assert bob.see(online) == [("bob", True)]
+            assert len(list(manager.online(timedelta(hours=1)))) == 2
+
+    def test_a_store_that_cannot_find_them_says_so_by_name(
+        self, make_app: MakeApp, store: CountingStore
+    ) -> None:
+        manager = manager_of(make_app(SESSION_STORE=store))
+
+        with pytest.raises(SessionError, match="CountingStore cannot find the sessions of a user"):
+            manager.sessions_of("ada")
+
+
+class TestEnd:
+    def test_a_session_is_ended_by_its_handle(self, app: Flask, manager: SessionManager) -> None:
+        one, other = logged_in(app), logged_in(app)
+        handle = other.see(lambda: session.handle)
+
+        assert manager.end(handle) is True
+
+        assert is_logged_in(one)
+        assert not is_logged_in(other)
+        assert manager.end(handle) is False
+
+    @pytest.mark.parametrize("handle", ["", ".", "nobody", "nobody-nobody-00.nothing-nothing0"])
+    def test_a_handle_of_no_session_ends_none(
+        self, app: Flask, manager: SessionManager, handle: str
+    ) -> None:
+        browser = logged_in(app)
+
+        assert manager.end(handle) is False
+        assert is_logged_in(browser)
+
+    def test_the_id_is_no_handle(self, app: Flask, manager: SessionManager) -> None:
+        browser = logged_in(app)
+
+        assert manager.end(browser.sid or "") is False
+        assert is_logged_in(browser)
+
+    def test_all_others_end_and_this_one_stays(self, app: Flask, manager: SessionManager) -> None:
+        here, there, bob = logged_in(app), logged_in(app), logged_in(app, "bob")
+
+        assert here.see(lambda: manager.end_others("ada")) == 1
+
+        assert is_logged_in(here)
+        assert not is_logged_in(there)
+        assert is_logged_in(bob)
+
+    def test_others_end_while_this_one_is_logged_in_again(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        here, there = logged_in(app), logged_in(app)
+
+        def change_password() -> None:
+            session.log_in("ada")
+            assert manager.end_others("ada") == 1
+
+        here.run(change_password)
+
+        assert is_logged_in(here)
+        assert not is_logged_in(there)
+
+    def test_others_cannot_end_without_one_to_keep(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        bob = logged_in(app, "bob")
+
+        with pytest.raises(SessionError, match="keeps the session of the current request"):
+            manager.end_others("ada")
+        with pytest.raises(SessionError, match="keeps the session of the current request"):
+            bob.see(lambda: manager.end_others("ada"))
+
+    def test_all_sessions_of_a_user_end(self, app: Flask, manager: SessionManager) -> None:
+        browsers, bob = [logged_in(app) for _ in range(3)], logged_in(app, "bob")
+
+        assert manager.end_all("ada") == 3
+
+        assert not any(map(is_logged_in, browsers))
+        assert is_logged_in(bob)
+        assert manager.end_all("ada") == 0
+
+    def test_logging_out_everywhere_ends_all(self, app: Flask, manager: SessionManager) -> None:
+        here, there, bob = logged_in(app), logged_in(app), logged_in(app, "bob")
+
+        here.run(lambda: session.log_out(everywhere=True))
+
+        assert not is_logged_in(here)
+        assert not is_logged_in(there)
+        assert is_logged_in(bob)
+
+    def test_logging_out_everywhere_without_a_login_just_ends_the_session(
+        self, app: Flask, memory: MemoryStore
+    ) -> None:
+        browser = browser_of(app)
+        browser.run(lambda: session.update(cart="apple"))
+
+        browser.run(lambda: session.log_out(everywhere=True))
+
+        assert memory.count() == 0
+
+    def test_a_session_that_takes_a_new_id_meanwhile_ends_too(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = logged_in(app)
+
+        def end_while_regenerating() -> None:
+            session.regenerate(keep_data=True)
+            manager.end_all("ada")
+
+        browser.run(end_while_regenerating)
+
+        assert not is_logged_in(browser)
+        assert manager.sessions_of("ada") == []
+
+    @pytest.mark.parametrize("concurrency", ["merge", "reject", "overwrite"])
+    def test_a_request_that_is_under_way_cannot_bring_it_back(
+        self, make_app: MakeApp, memory: MemoryStore, concurrency: str
+    ) -> None:
+        app = make_app(SESSION_STORE=memory, SESSION_CONCURRENCY=concurrency)
+        browser = logged_in(app)
+
+        def change_while_it_ends() -> None:
+            session["cart"] = "apple"
+            manager_of(app).end_all("ada", reason="password changed")
+
+        browser.run(change_while_it_ends)
+
+        assert not is_logged_in(browser)
+        assert manager_of(app).sessions_of("ada") == []
+
+    def test_a_user_who_keeps_logging_in_is_reported(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        logged_in(app)
+
+        def log_in_again(sender: object, **extra: object) -> None:
+            logged_in(app)
+
+        keeps_on = session_ended.connected_to(log_in_again)
+        with keeps_on, pytest.raises(SessionError, match="again and again"):
+            manager.end_all("ada")
+
+
+class TestReason:
+    def test_the_browser_can_be_told_why(self, app: Flask, manager: SessionManager) -> None:
+        browser = logged_in(app)
+
+        manager.end_all("ada", reason="password changed")
+
+        assert browser.see(lambda: session.ended_reason) == "password changed"
+        assert browser.see(lambda: dict(session)) == {}
+        assert manager.load(browser.sid or "") is None
+
+    def test_without_one_it_is_told_nothing(self, app: Flask, manager: SessionManager) -> None:
+        browser = logged_in(app)
+        assert browser.see(lambda: session.ended_reason) is None
+
+        manager.end_all("ada")
+
+        assert browser.see(lambda: session.ended_reason) is None
+
+    def test_it_is_kept_for_a_day_at_most(
+        self, make_app: MakeApp, memory: MemoryStore, store: CountingStore
+    ) -> None:
+        app = make_app(SESSION_STORE=memory, SESSION_IDLE_TIMEOUT=timedelta(days=30))
+        with time_machine.travel(NOW, tick=False) as clock:
+            browser = logged_in(app)
+            manager_of(app).end_all("ada", reason="limit")
+            clock.shift(timedelta(days=1))
+
+            assert browser.see(lambda: session.ended_reason) is None
+        assert memory.count() == 0
+
+    def test_a_new_session_of_the_browser_forgets_it(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = logged_in(app)
+        manager.end_all("ada", reason="limit")
+
+        browser.run(lambda: session.log_in("ada"))
+
+        assert browser.see(lambda: session.ended_reason) is None
+        assert is_logged_in(browser)
+
+    def test_with_overwrite_none_is_kept(self, make_app: MakeApp, memory: MemoryStore) -> None:
+        app = make_app(SESSION_STORE=memory, SESSION_CONCURRENCY="overwrite")
+        browser = logged_in(app)
+
+        manager_of(app).end_all("ada", reason="limit")
+
+        assert browser.see(lambda: session.ended_reason) is None
+        assert memory.count() == 0
+
+    def test_it_is_none_where_the_store_fails(
+        self, make_app: MakeApp, memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        browser = logged_in(make_app(SESSION_STORE=memory, SESSION_STORE_ERROR="null"))
+        manager_of(browser.application).end_all("ada", reason="limit")
+
+        def fail(key: str) -> Record | None:
+            raise StoreUnavailable("down")
+
+        monkeypatch.setattr(memory, "load", fail)
+
+        assert browser.see(lambda: session.ended_reason) is None
+
+
+class TestUpdate:
+    def test_all_sessions_of_a_user_are_changed(self, app: Flask, manager: SessionManager) -> None:
+        browsers, bob = [logged_in(app), logged_in(app)], logged_in(app, "bob")
+
+        assert manager.update_all("ada", lambda each: each.update(role="admin")) == 2
+
+        assert [browser.data().get("role") for browser in browsers] == ["admin"] * 2
+        assert "role" not in bob.data()
+
+    def test_one_that_ends_meanwhile_is_not_counted(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        logged_in(app)
+        logged_in(app)
+
+        def change(each: Any) -> None:
+            manager.end_all("ada")
+            each["role"] = "admin"
+
+        assert manager.update_all("ada", change) == 0
+
+
+def test_what_is_listed_is_typed(app: Flask, manager: SessionManager) -> None:
+    logged_in(app)
+
+    assert all(isinstance(each, UserSession) for each in manager.sessions_of("ada"))
