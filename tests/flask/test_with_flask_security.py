@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
+from flask import has_request_context
 
 from flask_serversession import fresh_login_required
+from flask_serversession import manager_of
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -28,7 +30,7 @@ ADA = {"email": "ada@example.org", "password": "analytical"}
 
 
 @pytest.fixture
-def make_member_app(make_app: MakeApp) -> MakeApp:
+def make_member_app(make_app: MakeApp, memory: MemoryStore) -> MakeApp:
     """Make an application with Flask-Security, and with a user in a new database."""
 
     def make_member_app(**config: Any) -> Flask:
@@ -50,6 +52,7 @@ def make_member_app(make_app: MakeApp) -> MakeApp:
                 "SECURITY_USE_REGISTER_V2": True,
                 "SQLALCHEMY_DATABASE_URI": "sqlite://",
                 "SESSION_FLASK_LOGIN": key_of,
+                "SESSION_STORE": memory,
                 "WTF_CSRF_ENABLED": False,
             }
             | config
@@ -186,3 +189,54 @@ def test_a_token_begins_no_session(browser: Browser, memory: MemoryStore) -> Non
 
     assert seen.text == "ada@example.org None"
     assert memory.count() == before
+
+
+def end_others(browser: Browser) -> None:
+    browser.run(lambda: str(manager_of(browser.application).end_others("1")))
+
+
+def test_a_remembered_device_comes_back_after_its_session_was_ended(browser: Browser) -> None:
+    phone = browser_of(browser.application)
+    log_in(browser)
+    log_in(phone, remember=True)
+
+    end_others(browser)
+
+    assert phone.run(who).text == "ada@example.org 1"
+    assert phone.see(lambda: session.authenticated_at) is None
+
+
+def test_a_new_uniquifier_ends_the_login_and_leaves_the_session(browser: Browser) -> None:
+    phone = browser_of(browser.application)
+    log_in(browser)
+    log_in(phone, remember=True)
+
+    def replace_it() -> None:
+        users = browser.application.extensions["security"].datastore
+        users.set_uniquifier(users.find_user(email=ADA["email"]))
+        users.commit()
+
+    browser.run(replace_it)
+
+    assert phone.run(who).text == "None 1"
+    end_all = manager_of(browser.application).end_all
+    assert end_all("1") == 2
+    assert phone.run(who).text == "None None"
+
+
+def test_a_command_that_changes_the_password_sends_the_signal_without_a_request(
+    browser: Browser,
+) -> None:
+    log_in(browser)
+    app = browser.application
+
+    @flask_security.password_changed.connect_via(app)
+    def end_sessions(sender: Flask, user: Any, **extra: Any) -> None:
+        assert not has_request_context()
+        manager_of(app).end_all(str(user.id), reason="password changed")
+
+    command = ["users", "change_password", ADA["email"], "--password", "difference"]
+    assert app.test_cli_runner().invoke(args=command).exit_code == 0
+
+    assert browser.run(who).text == "None None"
+    assert browser.see(lambda: session.ended_reason) == "password changed"

@@ -39,8 +39,8 @@ HANDLERS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.fixture
-def app(make_app: MakeApp) -> Flask:
-    app = make_app(SESSION_REGENERATE_GRACE=0)
+def app(make_app: MakeApp, memory: MemoryStore) -> Flask:
+    app = make_app(SESSION_REGENERATE_GRACE=0, SESSION_STORE=memory)
     let_sockets_in(app)
     return app
 
@@ -135,7 +135,11 @@ def end_it_elsewhere(browser: Browser) -> None:
     manager_of(browser.application).destroy(browser.sid)
 
 
-@pytest.mark.parametrize("end", [log_out, log_in_again, end_it_elsewhere])
+def end_all_of_the_user(browser: Browser) -> None:
+    manager_of(browser.application).end_all("ada", reason="banned")
+
+
+@pytest.mark.parametrize("end", [log_out, log_in_again, end_it_elsewhere, end_all_of_the_user])
 def test_a_socket_ends_with_the_id_of_its_session(
     member: Browser, end: Callable[[Browser], None]
 ) -> None:
