@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,13 +32,16 @@ ADA = {"email": "ada@example.org", "password": "analytical"}
 
 @pytest.fixture
 def make_member_app(make_app: MakeApp, memory: MemoryStore) -> MakeApp:
-    """Make an application with Flask-Security, and with a user in a new database."""
+    """Make an application with Flask-Security, and with a user in a new database.
+
+    If the database is given, the sessions are in it too.
+    """
 
     def make_member_app(**config: Any) -> Flask:
         db = flask_sqlalchemy.SQLAlchemy()
 
         def key_of(user: Any) -> Any:
-            db.session.flush()  # one who has just registered has no key yet
+            db.session.commit()  # one who has just registered has no key before
             return user.id
 
         app = make_app(
@@ -56,6 +60,7 @@ def make_member_app(make_app: MakeApp, memory: MemoryStore) -> MakeApp:
                 "WTF_CSRF_ENABLED": False,
             }
             | config
+            | ({"SESSION_STORE": db} if config.get("SQLALCHEMY_DATABASE_URI") else {})
         )
         set_up(app, db)
         return app
@@ -73,6 +78,7 @@ def set_up(app: Flask, db: Any) -> None:
     flask_security.Security(app, users)
     with app.app_context():
         db.create_all()
+        manager_of(app).setup()
         users.create_user(**ADA)
         users.commit()
 
@@ -88,6 +94,11 @@ def log_in(browser: Browser, **more: Any) -> None:
 
 def log_out(browser: Browser) -> None:
     assert browser.post("/logout", json={}).status_code == 200
+
+
+def change_password(browser: Browser) -> None:
+    new = {"new_password": "difference", "new_password_confirm": "difference"}
+    assert browser.post("/change", json={"password": "analytical"} | new).status_code == 200
 
 
 def who() -> str:
@@ -138,22 +149,43 @@ def test_a_new_password_keeps_the_session_and_its_data(browser: Browser) -> None
     browser.run(lambda: session.update(cart="apple"))
     before = browser.sid
 
-    new = {"new_password": "difference", "new_password_confirm": "difference"}
-    answer = browser.post("/change", json={"password": "analytical"} | new)
+    change_password(browser)
 
-    assert answer.status_code == 200
     assert browser.sid != before
     assert browser.run(who).text == "ada@example.org 1"
     assert browser.see(lambda: session["cart"]) == "apple"
 
 
-def test_who_registers_is_logged_in_by_their_key(browser: Browser) -> None:
+def register_bob(browser: Browser) -> None:
     bob = {"email": "bob@example.org", "password": "analytical"}
-
     answer = browser.post("/register", json=bob | {"password_confirm": "analytical"})
-
     assert answer.status_code == 200
+
+
+def test_who_registers_is_logged_in_by_their_key(browser: Browser) -> None:
+    register_bob(browser)
+
     assert browser.run(who).text == "bob@example.org 2"
+
+
+def test_sessions_in_the_same_sqlite_file_can_end_with_the_old_password(
+    make_member_app: MakeApp, tmp_path: Path
+) -> None:
+    database = f"sqlite:///{tmp_path}/app.db"
+    app = make_member_app(SQLALCHEMY_DATABASE_URI=database, SESSION_LIMIT_PER_USER=2)
+    laptop, phone = browser_of(app), browser_of(app)
+    log_in(laptop)
+    log_in(phone)
+
+    @flask_security.password_changed.connect_via(app)
+    def end_sessions(sender: Flask, user: Any, **extra: Any) -> None:
+        manager_of(app).end_others(str(user.id), reason="password changed")
+
+    change_password(laptop)
+
+    assert laptop.run(who).text == "ada@example.org 1"
+    assert phone.see(lambda: session.ended_reason) == "password changed"
+    register_bob(phone)
 
 
 def test_a_remembered_user_is_fresh_for_neither(browser: Browser) -> None:

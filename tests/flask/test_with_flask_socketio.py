@@ -40,7 +40,7 @@ HANDLERS: dict[str, Callable[[], Any]] = {
 
 @pytest.fixture
 def app(make_app: MakeApp, memory: MemoryStore) -> Flask:
-    app = make_app(SESSION_REGENERATE_GRACE=0, SESSION_STORE=memory)
+    app = make_app(SESSION_STORE=memory)
     let_sockets_in(app)
     return app
 
