@@ -36,6 +36,7 @@ from .sessions.users import can_tag
 from .sessions.users import end_all
 from .sessions.users import find
 from .sessions.users import find_by_handle
+from .sessions.users import find_tagged
 from .sessions.users import UserSession
 from .sessions.working_copy import end
 from .stores.base import Store
@@ -137,7 +138,7 @@ class SessionManager:
         """
         earliest = self.settings.clock() - int(since.total_seconds() * 1000)
         current = self._current_ids()
-        for found in find(self._calls()):
+        for found in find_tagged(self._calls()):
             if found.last_seen >= earliest:
                 yield found.public(current)
 

@@ -168,16 +168,28 @@ def can_tag(store: Store) -> bool:
     return is_able and getattr(store, "longest_key", _ROOM_FOR_AN_ID) >= _ROOM_FOR_AN_ID
 
 
-def find(store: RequestStore, user_id: str | None = None) -> Iterator[Found]:
-    """Yield the live sessions of a user, or of everybody who is logged in.
+def find_tagged(store: RequestStore, tag: str | None = None) -> Iterator[Found]:
+    """Yield the live sessions of the users with a tag, or of everybody who is logged in.
 
     :raises SessionError: if the store cannot find them.
     """
-    yield from (
-        found
-        for found in _find_tagged(store, None if user_id is None else tag_of_user(user_id))
-        if user_id is None or found.login.user_id == user_id
-    )
+    flaw = why_not_found(store.settings.store)
+    if flaw is not None:
+        raise SessionError(flaw)
+    with store as its_store:
+        for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
+            found = Found.of(store.settings, sid, record)
+            if found is not None:
+                yield found
+
+
+def find(store: RequestStore, user_id: str) -> Iterator[Found]:
+    """Yield the live sessions of a user.
+
+    :raises SessionError: if the store cannot find them, or if this is no user's id.
+    """
+    tagged = find_tagged(store, tag_of_user(user_id))
+    return (found for found in tagged if found.login.user_id == user_id)
 
 
 def find_by_handle(store: RequestStore, handle: str) -> Found | None:
@@ -188,7 +200,7 @@ def find_by_handle(store: RequestStore, handle: str) -> Found | None:
     tag, dot, _ = handle.partition(".")
     if not dot:
         return None
-    return next((f for f in _find_tagged(store, tag) if handle_of(f.id) == handle), None)
+    return next((f for f in find_tagged(store, tag) if handle_of(f.id) == handle), None)
 
 
 def end_all(
@@ -246,17 +258,6 @@ def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:
     logger.info("All sessions of a user were ended: %s.", reason or "no reason given")
     notify = store.settings.notify
     notify(signals.session_ended, session=None, user_id=user_id, handle=None, reason=reason)
-
-
-def _find_tagged(store: RequestStore, tag: str | None) -> Iterator[Found]:
-    flaw = why_not_found(store.settings.store)
-    if flaw is not None:
-        raise SessionError(flaw)
-    with store as its_store:
-        for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
-            found = Found.of(store.settings, sid, record)
-            if found is not None:
-                yield found
 
 
 def _checked(limit: object) -> int | None:

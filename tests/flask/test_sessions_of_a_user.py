@@ -251,6 +251,16 @@ class TestList:
             assert bob.see(online) == [("bob", True)]
             assert len(list(manager.online(timedelta(hours=1)))) == 2
 
+    @pytest.mark.parametrize("user_id", [7, None, ""])
+    def test_an_id_that_no_user_has_is_refused(
+        self, app: Flask, manager: SessionManager, user_id: Any
+    ) -> None:
+        logged_in(app)
+
+        for verb in (manager.sessions_of, manager.end_all):
+            with pytest.raises(SessionError, match=r"non-empty str. Pass str\(\) of a number"):
+                verb(user_id)
+
     def test_a_store_that_cannot_find_them_says_so_by_name(
         self, make_app: MakeApp, store: CountingStore
     ) -> None:
