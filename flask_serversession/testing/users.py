@@ -7,6 +7,7 @@ from ..stores.base import Store
 from ..stores.base import SupportsEpochs
 from ..stores.base import SupportsUsers
 from ..stores.base import USER_LENGTH
+from ..stores.record_lock import RecordLock
 from .contract import assert_payload
 from .contract import at_the_same_time
 from .contract import expired
@@ -116,6 +117,14 @@ class UsersContract:
 
         assert keys_of(store, ADA) == keys
         assert keys_of(store) == keys
+
+    def test_a_lock_is_not_a_record_of_a_user(self, store: SupportsUsers) -> None:
+        lock = RecordLock(store, f"{ADA}.one", ttl=60)
+        assert lock.acquire(0) is True
+
+        assert keys_of(store, ADA) == []
+
+        lock.release()
 
     def test_another_store_on_the_same_server_has_other_records(
         self, store: SupportsUsers, other_store: SupportsUsers
