@@ -11,6 +11,7 @@ from ..stores.base import SupportsEpochs
 from ..stores.base import SupportsUsers
 from ..stores.base import USER_LENGTH
 from ..stores.record_lock import RecordLock
+from ..stores.record_move import move_record
 from .contract import assert_payload
 from .contract import at_the_same_time
 from .contract import expired
@@ -187,6 +188,20 @@ class EpochsContract:
 
         assert store.save(key, live(), replacing=stale) == GONE
         assert store.save(key, live(), replacing=live()) == GONE
+
+    def test_an_ended_record_does_not_live_on_under_a_new_key(self, store: SupportsEpochs) -> None:
+        key = f"{ADA}.{store.epoch(ADA)}.one"
+        store.create(key, live())
+        loaded = store.load(key)
+        store.end_user(ADA)
+        new = f"{ADA}.{store.epoch(ADA)}.two"
+
+        assert move_record(store, key, new, live(), replacing=loaded) == GONE
+        assert move_record(store, key, new, live()) == GONE
+        assert move_record(store, key, "anonymous", live()) == GONE
+
+        assert store.load(new) is None
+        assert store.load("anonymous") is None
 
     def test_an_ended_record_can_be_deleted(self, store: SupportsEpochs) -> None:
         key = f"{ADA}.{store.epoch(ADA)}.one"
