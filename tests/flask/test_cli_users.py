@@ -314,6 +314,12 @@ class TestEnd:
     def test_a_user_is_required(self, run: Run) -> None:
         assert run("end", "--yes").exit_code == 2
 
+    def test_an_empty_variable_ends_no_session(self, app: Flask, run: Run) -> None:
+        browser = logged_in(app)
+
+        assert run("end", "--user", "", "--yes").exit_code == 1
+        assert is_logged_in(browser)
+
 
 class TestOnline:
     @pytest.fixture
