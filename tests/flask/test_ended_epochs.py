@@ -14,6 +14,7 @@ from flask import Flask
 from flask_serversession import manager_of
 from flask_serversession import SessionError
 from flask_serversession import Store
+from flask_serversession.stores.base import user_of
 from flask_serversession.stores.cachelib import CacheLibStore
 from flask_serversession.stores.memcached import MemcachedStore
 
@@ -132,3 +133,29 @@ def test_what_needs_a_list_says_so_by_name(app: Flask, epoch_store: Store) -> No
 
     with pytest.raises(SessionError, match=f"{type(epoch_store).__name__} .* no way to list"):
         manager_of(app).sessions_of("ada")
+
+
+class TestSharedWithExpress:
+    @pytest.fixture
+    def app(self, make_app: MakeApp, memcached_url: str) -> Iterator[Flask]:
+        store = MemcachedStore.from_url(
+            memcached_url, prefix=f"test-{uuid4().hex}:", layout="connect-memcached"
+        )
+        yield make_app(SESSION_STORE=store)
+        store.close()
+
+    def test_a_login_has_a_plain_id(self, app: Flask) -> None:
+        browser = logged_in(app)
+
+        assert is_logged_in(browser)
+        assert user_of(browser.sid or "") is None
+
+    def test_the_sessions_of_a_user_cannot_be_ended(self, app: Flask) -> None:
+        browser = logged_in(app)
+
+        with pytest.raises(SessionError, match="MemcachedStore cannot"):
+            manager_of(app).end_all("ada")
+        with pytest.raises(SessionError, match="MemcachedStore cannot"):
+            browser.run(lambda: session.log_out(everywhere=True))
+
+        assert is_logged_in(browser)

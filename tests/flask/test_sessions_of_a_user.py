@@ -361,14 +361,44 @@ class TestEnd:
 
         assert memory.count() == 0
 
-    def test_a_session_that_takes_a_new_id_meanwhile_ends_too(
+    def test_this_one_ends_and_its_browser_logs_in_again(
         self, app: Flask, manager: SessionManager
     ) -> None:
         browser = logged_in(app)
 
+        def end_and_log_in() -> None:
+            assert manager.end(session.handle) is True
+            session.log_in("ada")
+
+        browser.run(end_and_log_in)
+
+        assert is_logged_in(browser)
+        assert len(manager.sessions_of("ada")) == 1
+
+    def test_all_end_and_this_browser_logs_in_again(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        here, there = logged_in(app), logged_in(app)
+
+        def reset_password() -> None:
+            assert session.user_id == "ada"
+            assert manager.end_all("ada") == 2
+            session.log_in("ada")
+
+        here.run(reset_password)
+
+        assert is_logged_in(here)
+        assert not is_logged_in(there)
+        assert len(manager.sessions_of("ada")) == 1
+
+    def test_a_session_that_takes_a_new_id_meanwhile_ends_too(
+        self, app: Flask, make_app: MakeApp, manager: SessionManager
+    ) -> None:
+        browser, elsewhere = logged_in(app), manager_of(make_app(SESSION_STORE=manager.store))
+
         def end_while_regenerating() -> None:
             session.regenerate(keep_data=True)
-            manager.end_all("ada")
+            elsewhere.end_all("ada")
 
         browser.run(end_while_regenerating)
 
@@ -379,12 +409,13 @@ class TestEnd:
     def test_a_request_that_is_under_way_cannot_bring_it_back(
         self, make_app: MakeApp, memory: MemoryStore, concurrency: str
     ) -> None:
-        app = make_app(SESSION_STORE=memory, SESSION_CONCURRENCY=concurrency)
+        config = {"SESSION_STORE": memory, "SESSION_CONCURRENCY": concurrency}
+        app, elsewhere = make_app(**config), manager_of(make_app(**config))
         browser = logged_in(app)
 
         def change_while_it_ends() -> None:
             session["cart"] = "apple"
-            manager_of(app).end_all("ada", reason="password changed")
+            elsewhere.end_all("ada", reason="password changed")
 
         browser.run(change_while_it_ends)
 
@@ -528,13 +559,13 @@ class TestWithoutAList:
         assert not is_logged_in(there)
 
     def test_a_request_that_is_under_way_cannot_bring_it_back(
-        self, app: Flask, manager: SessionManager
+        self, app: Flask, make_app: MakeApp, manager: SessionManager
     ) -> None:
-        browser = logged_in(app)
+        browser, elsewhere = logged_in(app), manager_of(make_app(SESSION_STORE=manager.store))
 
         def change_while_it_ends() -> None:
             session["cart"] = "apple"
-            manager.end_all("ada")
+            elsewhere.end_all("ada")
 
         browser.run(change_while_it_ends)
 
