@@ -85,7 +85,7 @@ def list_(user_id: str | None, full: bool, limit: int, as_json: bool) -> None:
         return
     if full:
         raise click.UsageError("With --user handles are printed, and no ids.")
-    print_sessions_of(current_manager(), user_id, limit, as_json)
+    print_sessions_of(user_id, limit, as_json)
 
 
 def _list_all(full: bool, limit: int, as_json: bool) -> None:
