@@ -30,6 +30,7 @@ from .format.serializer import TypedJSON
 from .sessions.base import Session
 from .sessions.login import Client
 from .sessions.request_store import RequestStore
+from .sessions.settings import FindFormer
 from .sessions.settings import Settings
 from .sessions.stored import StoredSession
 from .sessions.users import can_tag
@@ -56,6 +57,7 @@ class SessionManager:
     :param secrets: called when a cookie is first signed or verified, and again when Flask's
         keys have changed.
     :param sender: the application, the sender of every signal.
+    :param formers: look for the sessions of a browser that came before this package.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class SessionManager:
         *,
         secrets: Callable[[], Secrets],
         sender: Any = None,
+        formers: tuple[FindFormer, ...] = (),
         clock: Clock = system_clock,
     ) -> None:
         self._secrets = secrets
@@ -78,6 +81,7 @@ class SessionManager:
             signer=self._make_signer(),
             serializer=TypedJSON(self._seal() if is_shared else None, config.types),
             sender=sender,
+            formers=formers,
             tags_users=can_tag(store),
             clock=clock,
         )

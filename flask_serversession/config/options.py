@@ -19,6 +19,7 @@ from typing import Final
 from ..cookies.ids import generate_id
 from ..errors import ConfigError
 from ..format.merge import keep_mine
+from .parsers import ADOPTED
 from .parsers import AGE
 from .parsers import AGE_OR_NONE
 from .parsers import AGE_OR_ZERO
@@ -165,6 +166,7 @@ OPTIONS: Final = (
     Option("SESSION_IDLE_TIMEOUT", "idle_timeout", AGE, timedelta(days=1)),
     Option("SESSION_ABSOLUTE_TIMEOUT", "absolute_timeout", AGE_OR_NONE, None),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
+    Option("SESSION_ADOPT", "adopt", ADOPTED, ()),
     Option("SESSION_FLASK_LOGIN", "flask_login", FOLLOWED_LOGINS, True),
     Option("SESSION_LIMIT_PER_USER", "limit_per_user", LIMIT, None),
     Option(

@@ -17,6 +17,7 @@ from ..log import QuietLog
 from ..stores.base import EPOCH
 from ..stores.base import MILLISECOND
 from ..stores.base import Record
+from .adoption import adopt
 from .base import ExpiresIn
 from .base import Session
 from .draft import Draft
@@ -152,6 +153,8 @@ class LazySession(Session):
                 self._sent.unreadable = sid
             if found is not None and found.draft.superseded_until is None:
                 break  # a superseded session is used only if there is no other
+        if found is None and self._settings.formers and not self._sent.secrets:
+            found = self._adopted()
         if found is None:
             copy = self._begin()
             if self._request.cookie_header:
@@ -192,6 +195,17 @@ class LazySession(Session):
         elif self._settings.config.absolute_timeout is not None and draft.is_over:
             return None
         return self._working_copy(sid, draft, record)
+
+    def _adopted(self) -> WorkingCopy | None:
+        """Return the session that the browser had before, under a new id; None without one."""
+        if not self._request.is_answered():
+            return None  # no response would carry its cookie
+        settings, request, store = self._settings, self._request, self._enter()
+        for find in settings.formers:
+            former = find(request.cookie_header)
+            if former is not None:
+                return adopt(settings, request, store, former, self._notify)
+        return None
 
     def _tell_of_unknown_ids(self) -> None:
         for sid in self._sent.secrets:

@@ -21,6 +21,7 @@ from ..errors import SessionSuperseded
 from ..errors import StoreError
 from ..format.serializer import EMPTY
 from ..log import logger
+from .adoption import forbid
 from .lazy import LazySession
 from .login import handle_of
 from .login import Login
@@ -77,7 +78,10 @@ class StoredSession(LazySession):
 
     def clear(self) -> None:
         super().clear()
-        self._checked_out().draft.cleared = self._settings.config.policy.destroy_empty
+        draft = self._checked_out().draft
+        draft.cleared = self._settings.config.policy.destroy_empty
+        if draft.cleared:
+            forbid(self._enter(), draft)
 
     def destroy(self) -> None:
         self._discard()
@@ -183,6 +187,8 @@ class StoredSession(LazySession):
     def _discard(self) -> str | None:
         """Delete the record and begin a new session; return the old id, if there was one."""
         store, known = self._enter(), None
+        if self._settings.formers:
+            forbid(store, self._checked_out().draft)
         if self._copy is None:
             # Whatever the browser's id stands for, it ends.
             old_id = self._sent.used

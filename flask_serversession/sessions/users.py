@@ -25,6 +25,8 @@ from ..stores.base import Record
 from ..stores.base import Store
 from ..stores.base import SupportsEpochs
 from ..stores.base import SupportsUsers
+from .adoption import forbid
+from .adoption import forbid_all
 from .draft import Draft
 from .draft import tombstone
 from .login import handle_of
@@ -143,6 +145,7 @@ class Found:
                 else its_store.save(self.id, left) is None
             )
         if is_done:
+            forbid(store, self.draft)
             handle, notify = handle_of(self.id), self.settings.notify
             logger.info("Session %s was ended: %s.", handle, reason or "no reason given")
             notify(signals.session_destroyed, session=None, id=self.id)
@@ -219,6 +222,7 @@ def end_all(
     :raises SessionError: if the store can neither find them nor end all of them.
     :raises SessionConflict: if the user keeps logging in.
     """
+    forbid_all(store, user_id)
     if not keep and has_epochs(store.settings.store):
         _end_epoch(store, user_id, reason)
         return None
