@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .table import byte_by_byte
 from .table import ListedKey
 
 #: How many rows one statement lists or prunes; an older SQLite takes 999 parameters.
@@ -55,9 +56,11 @@ class Statements:
         all_after = sa.and_(live, listed > after, is_text)
         self.keys: sa.Select[Any] = keys.where(all_after).order_by(table.c.id)
         self.records: sa.Select[Any] = records.where(all_after).order_by(table.c.id)
-        of_user = sa.and_(live, listed > after, listed < before)
-        self.keys_of_user: sa.Select[Any] = keys.where(of_user).order_by(table.c.id)
-        self.records_of_user: sa.Select[Any] = records.where(of_user).order_by(table.c.id)
+        # In the order of MySQL's collations others may be in between.
+        by_byte = byte_by_byte(table.c.id) if dialect == "postgresql" else listed
+        of_user = sa.and_(live, by_byte > after, by_byte < before)
+        self.keys_of_user: sa.Select[Any] = keys.where(of_user).order_by(by_byte)
+        self.records_of_user: sa.Select[Any] = records.where(of_user).order_by(by_byte)
         self.any_keys: sa.Select[Any] = keys
         self.dead_keys: sa.Select[Any] = keys.where(dead).order_by(table.c.expires_at)
         any_key: sa.BindParameter[str] = sa.bindparam("keys", expanding=True)

@@ -153,6 +153,11 @@ class SQLAlchemyStore:
         """Call the function that returns the engine inside this context."""
         self._rows.context = context
 
+    @property
+    def longest_key(self) -> int:
+        """How many characters a key of this layout may have."""
+        return self._rows.layout.longest_key
+
     @cached_property
     def table(self) -> sa.Table:
         """A copy of the table for the migrations of an application.
@@ -162,7 +167,7 @@ class SQLAlchemyStore:
         return plain_table(self._rows.layout.table)
 
     def include_object(self, item: Any, *_others: Any) -> bool:
-        """Return False for this store's table, its index and the table of its locks.
+        """Return False for this store's table, its indexes and the table of its locks.
 
         This is an ``include_object`` for Alembic, whose ``autogenerate`` then leaves tables
         alone that the store creates.
@@ -242,7 +247,11 @@ class SQLAlchemyStore:
         return listed_keys(self._rows)
 
     def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
-        """Yield keys and live records in batches; those of a user by an index on the keys."""
+        """Yield keys and live records in batches; those of a user by an index on the keys.
+
+        In a table of ``connect-pg-simple`` or ``connect-session-knex`` on PostgreSQL that is
+        an index of this store's, which :meth:`setup` creates. Without it every row is read.
+        """
         return listed_records(self._rows, user)
 
     def count(self) -> int:
@@ -269,7 +278,10 @@ class SQLAlchemyStore:
             yield from self._removing(sql.dead_keys, sql.delete_dead_keys, now=moment)
 
     def setup(self) -> None:
-        """Create the table and its index if they are missing."""
+        """Create the table and its indexes if they are missing.
+
+        A table of Node's gets no index but the one of :meth:`records`, if the database allows.
+        """
         self._rows.setup()
 
     def ping(self) -> None:
