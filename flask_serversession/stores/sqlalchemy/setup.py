@@ -61,12 +61,13 @@ def _create(connection: sa.Connection, part: sa.Table | sa.Index) -> None:
 
 def _create_if_possible(connection: sa.Connection, index: sa.Index) -> None:
     try:
-        _create(connection, index)
+        index.create(connection, checkfirst=True)
     except exc.DBAPIError as error:
         if error.connection_invalidated:
             raise
-        # The table may belong to the role of Node, or be in use for longer than the timeout.
-        logger.info("The index %s of the sessions' table could not be created.", index.name)
+        # The table may belong to the role of Node, or be too large for the timeout. Another
+        # attempt would block Express for as long again.
+        logger.info("The index %s of the sessions' table was not created.", index.name)
 
 
 def _is_there(connection: sa.Connection, table: sa.Table) -> bool:

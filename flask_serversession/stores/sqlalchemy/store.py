@@ -280,7 +280,7 @@ class SQLAlchemyStore:
     def setup(self) -> None:
         """Create the table and its indexes if they are missing.
 
-        A table of Node's gets no index but the one of :meth:`records`, if the database allows.
+        A table of Node's gets at most one more index, that of ``records``.
         """
         self._rows.setup()
 
