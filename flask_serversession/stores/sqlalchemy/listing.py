@@ -47,6 +47,7 @@ def listed_records(rows: Rows, user: str | None) -> Iterator[tuple[str, Record]]
             return [(key, _loaded(rows, key)) for (key,) in rows.run(keys, **bounds).rows]
 
     for key, record in _in_batches(found, start):
+        # The collation of a Node store's table on MySQL may order other keys in between.
         if record is not None and key.startswith(start):
             yield key, record
 

@@ -56,7 +56,6 @@ class Statements:
         all_after = sa.and_(live, listed > after, is_text)
         self.keys: sa.Select[Any] = keys.where(all_after).order_by(table.c.id)
         self.records: sa.Select[Any] = records.where(all_after).order_by(table.c.id)
-        # In the order of MySQL's collations others may be in between.
         by_byte = byte_by_byte(table.c.id) if dialect == "postgresql" else listed
         of_user = sa.and_(live, by_byte > after, by_byte < before)
         self.keys_of_user: sa.Select[Any] = keys.where(of_user).order_by(by_byte)
