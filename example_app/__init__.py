@@ -1,4 +1,4 @@
-"""A small shop with server-side sessions.
+"""A small shop with server-side sessions and Flask-Login.
 
 .. code-block:: text
 
@@ -17,6 +17,7 @@ from flask import Flask
 from flask_serversession import ServerSession
 from flask_serversession import session_timeout
 
+from . import account
 from . import csrf
 from . import errors
 from . import shop
@@ -42,11 +43,14 @@ def create_app(instance_path: str | None = None) -> Flask:
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
         # Express, which may share the sessions, would write to the records of old ids.
         SESSION_REGENERATE_GRACE=0,
+        # Express logs users in without the hash of the browser that Flask-Login would compare.
+        SESSION_PROTECTION=None,
         TWIN_URL=os.environ.get("TWIN_URL"),
     )
     ServerSession(app)
     csrf.protect(app)
     errors.register(app)
+    account.register(app)
     app.register_blueprint(shop.blueprint)
     app.register_blueprint(session_timeout())
     return app

@@ -40,7 +40,7 @@ def describe(session: Session) -> Panel:
     record = manager.store.load(session.id)
     ends = session.cookie.expires or (record and record.expires_at)
     return Panel(
-        short_id=session.id[:8] + _HIDDEN,
+        short_id=_shortened(session.id),
         is_new=session.new,
         permanent=session.permanent,
         store=_name(manager),
@@ -49,6 +49,12 @@ def describe(session: Session) -> Panel:
         attributes=_attributes(session.cookie),
         data={key: _shown(key, value) for key, value in session.items()},
     )
+
+
+def _shortened(sid: str) -> str:
+    # The id of a user's session begins with a tag of the user, which is no secret, and a dot.
+    tag, dot, secret = sid.rpartition(".")
+    return f"{tag}{dot}{secret[:8]}{_HIDDEN}"
 
 
 def _shown(key: str, value: object) -> str:

@@ -12,6 +12,7 @@ import { protect } from './csrf.js'
 import { takeMessages } from './messages.js'
 import { describe } from './panel.js'
 import { shop } from './shop.js'
+import { generateId } from './users.js'
 
 const HOUR = 3600
 
@@ -25,6 +26,7 @@ const sessions = session({
   // SESSION_IDLE_TIMEOUT and other SESSION_COOKIE_… keys.
   name: 'session',
   secret: SECRET_KEY,
+  genid: generateId,
   store: new RedisStore({ client, prefix: 'sess:', ttl: HOUR }),
   cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto' },
   // Flask's defaults.

@@ -150,8 +150,8 @@ def visitor(shops: str) -> Visitor:
     return Visitor(shops)
 
 
-def log_in(visitor: Visitor, side: str) -> None:
-    visitor.send(f"{side}/login", seen_at=f"{side}/login", name="Ada")
+def log_in(visitor: Visitor, side: str, name: str = "Ada") -> None:
+    visitor.send(f"{side}/login", seen_at=f"{side}/login", name=name)
 
 
 def add(visitor: Visitor, side: str, slug: str, glaze: str) -> None:
@@ -271,5 +271,14 @@ def test_a_message_flashed_on_one_side_is_shown_once_by_the_other(
 def test_a_form_without_a_valid_csrf_token_is_refused(visitor: Visitor, side: str) -> None:
     visitor.send(f"{side}/cart/cup", seen_at=f"{side}/", csrf_token="", glaze="iron", expected=400)
     visitor.send(f"{side}/logout", seen_at=f"{side}/", csrf_token="another", expected=400)
+
+    assert cart_on(visitor.look(f"{side}/")) == {}
+
+
+@pytest.mark.parametrize("side", [FLASK, EXPRESS])
+def test_another_user_finds_nothing_of_the_first_ones_cart(visitor: Visitor, side: str) -> None:
+    log_in(visitor, side)
+    add(visitor, side, "cup", "iron")
+    log_in(visitor, side, "Bob")
 
     assert cart_on(visitor.look(f"{side}/")) == {}
