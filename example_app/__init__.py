@@ -19,6 +19,7 @@ from flask_serversession import session_timeout
 
 from . import account
 from . import csrf
+from . import devices
 from . import errors
 from . import shop
 from .secret import persisted_secret
@@ -41,6 +42,9 @@ def create_app(instance_path: str | None = None) -> Flask:
         SESSION_COOKIE_SECURE="auto",
         SESSION_IDLE_TIMEOUT=timedelta(hours=1),
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        # A fourth login of a user ends the first.
+        SESSION_LIMIT_PER_USER=3,
+        SESSION_ON_LIMIT="end_oldest",
         # Express, which may share the sessions, would write to the records of old ids.
         SESSION_REGENERATE_GRACE=0,
         # Express logs users in without the hash of the browser that Flask-Login would compare.
@@ -51,6 +55,7 @@ def create_app(instance_path: str | None = None) -> Flask:
     csrf.protect(app)
     errors.register(app)
     account.register(app)
+    app.register_blueprint(devices.blueprint)
     app.register_blueprint(shop.blueprint)
     app.register_blueprint(session_timeout())
     return app

@@ -34,6 +34,8 @@ def register(app: Flask) -> None:
     # Flask-Login's context processor would look the user up for error pages, too.
     logins = LoginManager(app, add_context_processor=False)
     logins.user_loader(User)
+    logins.login_view = "account.login_form"
+    logins.login_message = "Please log in first."
     app.jinja_env.globals["current_user"] = current_user
     app.register_blueprint(blueprint)
 
