@@ -35,7 +35,7 @@ from .settings import Settings
 
 #: The ``ended_reason`` of a session that had to make room for another.
 LIMIT = "limit"
-#: How often the sessions of a user are looked for again. A login that takes place meanwhile adds
+#: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
 _ROUNDS = 64
 #: Seconds to wait for the user's other logins, and those that one login may take.
@@ -208,17 +208,21 @@ def end_all(
 ) -> int | None:
     """End the sessions of a user, except those with these ids; return how many ended.
 
-    Looks again until there is none, because a request may be giving one of them a new id.
+    Looks again until there is none, because a request may be giving one of them a new id. A
+    browser that logs in meanwhile stays logged in.
 
     :raises SessionError: if the store can neither find them nor end all of them.
-    :raises SessionConflict: if the user keeps logging in.
+    :raises SessionConflict: if more and more of them are found.
     """
     if not keep and isinstance(store.settings.store, SupportsEpochs):
         _end_epoch(store, user_id, reason)
         return None
-    count = 0
+    latest, count = 0, 0
     for _ in range(_ROUNDS):
         others = [found for found in find(store, user_id) if found.id not in keep]
+        # Whatever is found first ends, even if the clock of its server is ahead.
+        latest = latest or max([store.settings.clock(), *(found.since for found in others)])
+        others = [found for found in others if found.since <= latest]
         if not others:
             return count
         count += sum(found.end(store, reason) for found in others)

@@ -387,17 +387,44 @@ class TestEnd:
         assert not is_logged_in(browser)
         assert manager_of(app).sessions_of("ada") == []
 
-    def test_a_user_who_keeps_logging_in_is_reported(
+    def test_a_browser_that_logs_in_meanwhile_stays_logged_in(
         self, app: Flask, manager: SessionManager
     ) -> None:
-        logged_in(app)
+        later: list[Browser] = []
+        with time_machine.travel(NOW, tick=False) as clock:
+            earlier = [logged_in(app) for _ in range(2)]
 
+            def log_in_again(sender: object, **extra: object) -> None:
+                clock.shift(1)
+                later.append(logged_in(app))
+
+            with session_ended.connected_to(log_in_again):
+                assert manager.end_all("ada") == 2
+
+            assert not any(map(is_logged_in, earlier))
+            assert all(map(is_logged_in, later))
+
+    def test_a_session_from_a_server_whose_clock_is_ahead_ends_too(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        with time_machine.travel(NOW + timedelta(seconds=60), tick=False):
+            browser = logged_in(app)
+
+        with time_machine.travel(NOW, tick=False):
+            assert manager.end_all("ada") == 1
+            assert not is_logged_in(browser)
+
+    def test_a_user_who_logs_in_again_and_again_at_once_is_reported(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
         def log_in_again(sender: object, **extra: object) -> None:
             logged_in(app)
 
         keeps_on = session_ended.connected_to(log_in_again)
-        with keeps_on, pytest.raises(SessionError, match="again and again"):
-            manager.end_all("ada")
+        with time_machine.travel(NOW, tick=False), keeps_on:
+            logged_in(app)
+            with pytest.raises(SessionError, match="again and again"):
+                manager.end_all("ada")
 
 
 class TestReason:
