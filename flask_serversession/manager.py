@@ -151,7 +151,10 @@ class SessionManager:
         :raises SessionError: if the store cannot find sessions by their handle.
         :raises StoreError: if the store failed.
         """
-        store = self._calls()
+        current, store = self._current(), self._calls()
+        if current is not None and current.handle == handle:
+            current.destroy()
+            return True
         found = find_by_handle(store, handle)
         return found is not None and found.end(store, reason)
 
@@ -174,12 +177,18 @@ class SessionManager:
         """End all sessions of a user at once, on all servers; return how many ended.
 
         None if the store ends them without knowing how many there are. A request that is using
-        one of them cannot store it again.
+        one of them cannot store it again. That of the current request ends as by
+        :meth:`.Session.destroy`, so that it can log in again.
 
         :raises SessionError: if the store cannot do so.
         :raises StoreError: if the store failed.
         """
-        return end_all(self._calls(), user_id, reason=reason)
+        current = self._current()
+        is_own = current is not None and current.user_id == user_id
+        if current is not None and is_own:
+            current.destroy()
+        count = end_all(self._calls(), user_id, reason=reason)
+        return None if count is None else count + is_own
 
     def update_all(self, user_id: str, change: Callable[[Session], None]) -> int:
         """Change all sessions of a user, and return how many: for a new role, for example.

@@ -29,6 +29,7 @@ from .parsers import choice
 from .parsers import DOMAIN
 from .parsers import FLAG
 from .parsers import FLAG_OR_NONE
+from .parsers import FOLLOWED_LOGINS
 from .parsers import function
 from .parsers import LIMIT
 from .parsers import NAME
@@ -164,7 +165,7 @@ OPTIONS: Final = (
     Option("SESSION_IDLE_TIMEOUT", "idle_timeout", AGE, timedelta(days=1)),
     Option("SESSION_ABSOLUTE_TIMEOUT", "absolute_timeout", AGE_OR_NONE, None),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
-    Option("SESSION_FLASK_LOGIN", "flask_login", FLAG, True),
+    Option("SESSION_FLASK_LOGIN", "flask_login", FOLLOWED_LOGINS, True),
     Option("SESSION_LIMIT_PER_USER", "limit_per_user", LIMIT, None),
     Option(
         "SESSION_ON_LIMIT", "on_limit", choice("end_oldest", "end_idlest", "refuse"), "end_oldest"

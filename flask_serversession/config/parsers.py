@@ -137,6 +137,10 @@ _path = _attribute(check_path)
 
 FLAG = Parser("True or False", _flag)
 FLAG_OR_NONE = Parser("True, False or None", _or_none(_flag))
+FOLLOWED_LOGINS = Parser(
+    "True, False, or a function of the user that returns their id",
+    lambda value: value if callable(value) else _flag(value),
+)
 #: True, or None to omit the attribute.
 ATTRIBUTE_FLAG = Parser("True or False", lambda value: _flag(value) or None)
 SECURE = Parser(

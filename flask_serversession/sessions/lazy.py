@@ -154,7 +154,8 @@ class LazySession(Session):
                 break  # a superseded session is used only if there is no other
         if found is None:
             copy = self._begin()
-            self._tell_of_unknown_ids()
+            if self._request.cookie_header:
+                self._tell_of_unknown_ids()
         else:
             self._copy, self._sent.used, copy = found, found.id, found
             self._notify(signals.session_loaded)

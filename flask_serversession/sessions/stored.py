@@ -21,12 +21,12 @@ from ..errors import SessionSuperseded
 from ..errors import StoreError
 from ..format.serializer import EMPTY
 from ..log import logger
-from ..stores.base import SupportsEpochs
 from .lazy import LazySession
 from .login import handle_of
 from .login import Login
 from .login import MEMBER
 from .users import end_all
+from .users import has_epochs
 from .users import room_for_one
 from .working_copy import end
 from .working_copy import WorkingCopy
@@ -158,7 +158,7 @@ class StoredSession(LazySession):
         if everywhere:
             store = self._enter()
             # Without a list of them, this one has to end with the others.
-            is_blind = isinstance(store.settings.store, SupportsEpochs)
+            is_blind = has_epochs(store.settings.store)
             end_all(store, login.user_id, keep=() if is_blind else self._own_ids)
         logger.info("Session %s was logged out of.", self.handle)
         self._notify(signals.session_logged_out, user_id=login.user_id, handle=self.handle)

@@ -164,8 +164,14 @@ def why_not_found(store: Store) -> str | None:
 
 def can_tag(store: Store) -> bool:
     """Return whether ids in this store can begin with the tag of a user."""
-    is_able = isinstance(store, (SupportsUsers, SupportsEpochs))
+    is_able = isinstance(store, SupportsUsers) or has_epochs(store)
     return is_able and getattr(store, "longest_key", _ROOM_FOR_AN_ID) >= _ROOM_FOR_AN_ID
+
+
+def has_epochs(store: Store) -> bool:
+    """Return whether a store can end all sessions of a user without listing them."""
+    # Express would still load them.
+    return isinstance(store, SupportsEpochs) and not getattr(store, "is_shared", False)
 
 
 def find_tagged(store: RequestStore, tag: str | None = None) -> Iterator[Found]:
@@ -214,7 +220,7 @@ def end_all(
     :raises SessionError: if the store can neither find them nor end all of them.
     :raises SessionConflict: if more and more of them are found.
     """
-    if not keep and isinstance(store.settings.store, SupportsEpochs):
+    if not keep and has_epochs(store.settings.store):
         _end_epoch(store, user_id, reason)
         return None
     latest, count = 0, 0

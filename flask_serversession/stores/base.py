@@ -152,7 +152,8 @@ class SupportsUsers(Store, Protocol):
 class SupportsEpochs(Store, Protocol):
     """**Optional**, where a backend cannot list: ends all records of a user at once.
 
-    A key of the form ``<user>.<epoch>.<rest>`` is live only in the epoch of its user.
+    A key of the form ``<user>.<epoch>.<rest>`` is live only in the epoch of its user. A save or a
+    touch may still succeed in a later one, and does not bring the record back.
     """
 
     def epoch(self, user: str) -> str:

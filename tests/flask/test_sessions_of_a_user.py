@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from cachelib import SimpleCache
 from flask import Flask
 
+from flask_serversession import ConfigError
 from flask_serversession import manager_of
 from flask_serversession import session_ended
 from flask_serversession import SessionError
@@ -19,6 +22,7 @@ from flask_serversession import StoreUnavailable
 from flask_serversession import UserSession
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import user_of
+from flask_serversession.stores.cachelib import CacheLibStore
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -357,14 +361,44 @@ class TestEnd:
 
         assert memory.count() == 0
 
-    def test_a_session_that_takes_a_new_id_meanwhile_ends_too(
+    def test_this_one_ends_and_its_browser_logs_in_again(
         self, app: Flask, manager: SessionManager
     ) -> None:
         browser = logged_in(app)
 
+        def end_and_log_in() -> None:
+            assert manager.end(session.handle) is True
+            session.log_in("ada")
+
+        browser.run(end_and_log_in)
+
+        assert is_logged_in(browser)
+        assert len(manager.sessions_of("ada")) == 1
+
+    def test_all_end_and_this_browser_logs_in_again(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        here, there = logged_in(app), logged_in(app)
+
+        def reset_password() -> None:
+            assert session.user_id == "ada"
+            assert manager.end_all("ada") == 2
+            session.log_in("ada")
+
+        here.run(reset_password)
+
+        assert is_logged_in(here)
+        assert not is_logged_in(there)
+        assert len(manager.sessions_of("ada")) == 1
+
+    def test_a_session_that_takes_a_new_id_meanwhile_ends_too(
+        self, app: Flask, make_app: MakeApp, manager: SessionManager
+    ) -> None:
+        browser, elsewhere = logged_in(app), manager_of(make_app(SESSION_STORE=manager.store))
+
         def end_while_regenerating() -> None:
             session.regenerate(keep_data=True)
-            manager.end_all("ada")
+            elsewhere.end_all("ada")
 
         browser.run(end_while_regenerating)
 
@@ -375,12 +409,13 @@ class TestEnd:
     def test_a_request_that_is_under_way_cannot_bring_it_back(
         self, make_app: MakeApp, memory: MemoryStore, concurrency: str
     ) -> None:
-        app = make_app(SESSION_STORE=memory, SESSION_CONCURRENCY=concurrency)
+        config = {"SESSION_STORE": memory, "SESSION_CONCURRENCY": concurrency}
+        app, elsewhere = make_app(**config), manager_of(make_app(**config))
         browser = logged_in(app)
 
         def change_while_it_ends() -> None:
             session["cart"] = "apple"
-            manager_of(app).end_all("ada", reason="password changed")
+            elsewhere.end_all("ada", reason="password changed")
 
         browser.run(change_while_it_ends)
 
@@ -517,3 +552,59 @@ def test_what_is_listed_is_typed(app: Flask, manager: SessionManager) -> None:
     logged_in(app)
 
     assert all(isinstance(each, UserSession) for each in manager.sessions_of("ada"))
+
+
+class TestWithoutAList:
+    """On a store that can end all sessions of a user, and find none."""
+
+    @pytest.fixture
+    def app(self, make_app: MakeApp) -> Flask:
+        return make_app(SESSION_STORE=CacheLibStore(SimpleCache(threshold=sys.maxsize)))
+
+    def test_all_sessions_of_a_user_end(self, app: Flask, manager: SessionManager) -> None:
+        browsers, bob = [logged_in(app), logged_in(app)], logged_in(app, "bob")
+        assert all(map(is_logged_in, browsers))
+        heard: list[Any] = []
+
+        def hear(sender: object, **values: Any) -> None:
+            heard.append((values["user_id"], values["handle"], values["reason"]))
+
+        with session_ended.connected_to(hear):
+            assert manager.end_all("ada", reason="password changed") is None
+
+        assert not any(map(is_logged_in, browsers))
+        assert is_logged_in(bob)
+        assert heard == [("ada", None, "password changed")]
+        assert is_logged_in(logged_in(app))
+
+    def test_logging_out_everywhere_ends_all(self, app: Flask) -> None:
+        here, there = logged_in(app), logged_in(app)
+
+        here.run(lambda: session.log_out(everywhere=True))
+
+        assert not is_logged_in(here)
+        assert not is_logged_in(there)
+
+    def test_a_request_that_is_under_way_cannot_bring_it_back(
+        self, app: Flask, make_app: MakeApp, manager: SessionManager
+    ) -> None:
+        browser, elsewhere = logged_in(app), manager_of(make_app(SESSION_STORE=manager.store))
+
+        def change_while_it_ends() -> None:
+            session["cart"] = "apple"
+            elsewhere.end_all("ada")
+
+        browser.run(change_while_it_ends)
+
+        assert not is_logged_in(browser)
+
+    def test_what_needs_a_list_is_refused_by_name(
+        self, make_app: MakeApp, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = logged_in(app)
+
+        for ask in (manager.sessions_of, manager.end_others):
+            with pytest.raises(SessionError, match="CacheLibStore cannot find the sessions"):
+                browser.see(lambda ask=ask: ask("ada"))  # type: ignore[misc]
+        with pytest.raises(ConfigError, match="CacheLibStore cannot find the sessions"):
+            make_app(SESSION_STORE=manager.store, SESSION_LIMIT_PER_USER=3)
