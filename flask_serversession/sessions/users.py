@@ -78,7 +78,7 @@ class UserSession:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A live session of a user as the store has it."""
+    """A session of a user as the store has it."""
 
     settings: Settings
     id: str
@@ -88,15 +88,20 @@ class Found:
 
     @classmethod
     def of(cls, settings: Settings, sid: str, record: Record) -> Found | None:
-        """Return the session of a record; None if nobody is logged in to it."""
+        """Return the session of a record; None if it has none that somebody is logged in to."""
         try:
             draft = Draft.of(settings, record)
         except PayloadError:
             return None
         login = Login.of(draft.data)
-        if login is None or draft.is_superseded or draft.is_over:
+        if login is None or draft.is_over:
             return None
         return cls(settings, sid, record, draft, login)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this is its newest id."""
+        return not self.draft.is_superseded
 
     @property
     def since(self) -> int:
@@ -179,14 +184,7 @@ def find_tagged(store: RequestStore, tag: str | None = None) -> Iterator[Found]:
 
     :raises SessionError: if the store cannot find them.
     """
-    flaw = why_not_found(store.settings.store)
-    if flaw is not None:
-        raise SessionError(flaw)
-    with store as its_store:
-        for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
-            found = Found.of(store.settings, sid, record)
-            if found is not None:
-                yield found
+    return (found for found in _all_ids(store, tag) if found.is_live)
 
 
 def find(store: RequestStore, user_id: str) -> Iterator[Found]:
@@ -223,15 +221,22 @@ def end_all(
     if not keep and has_epochs(store.settings.store):
         _end_epoch(store, user_id, reason)
         return None
-    latest, count = 0, 0
+    latest, count, known = 0, 0, set[str]()
     for _ in range(_ROUNDS):
-        others = [found for found in find(store, user_id) if found.id not in keep]
+        listed = [
+            found
+            for found in _all_ids(store, tag_of_user(user_id))
+            if found.login.user_id == user_id and found.id not in keep
+        ]
         # Whatever is found first ends, even if the clock of its server is ahead.
-        latest = latest or max([store.settings.clock(), *(found.since for found in others)])
-        others = [found for found in others if found.since <= latest]
-        if not others:
+        latest = latest or max([store.settings.clock(), *(found.since for found in listed)])
+        others = {found.id: found for found in listed if found.since <= latest}
+        live = [found for found in others.values() if found.is_live]
+        # A store that lists while others write may miss a new id and read the old one.
+        if not live and others.keys() <= known:
             return count
-        count += sum(found.end(store, reason) for found in others)
+        known.update(others)
+        count += sum(found.end(store, reason) for found in live)
     raise SessionConflict("The user logged in again and again while their sessions were ended.")
 
 
@@ -260,6 +265,18 @@ def room_for_one(store: RequestStore, user_id: str, *, own: Collection[str]) -> 
             for found in others[:surplus]:
                 found.end(store, LIMIT)
         yield True
+
+
+def _all_ids(store: RequestStore, tag: str | None) -> Iterator[Found]:
+    """Yield the sessions under all ids by which they can be read."""
+    flaw = why_not_found(store.settings.store)
+    if flaw is not None:
+        raise SessionError(flaw)
+    with store as its_store:
+        for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
+            found = Found.of(store.settings, sid, record)
+            if found is not None:
+                yield found
 
 
 def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:
