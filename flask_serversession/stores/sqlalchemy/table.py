@@ -240,8 +240,11 @@ def node_layout(
 def with_users_index(layout: Layout) -> Layout:
     """Add the index that finds the keys of a user, for columns in the database's collation."""
     table = layout.table
-    name = f"ix_{table.name}_{table.c.id.name}_c"
-    return layout._replace(users_index=sa.Index(name, byte_by_byte(table.c.id)))
+    name, key = f"ix_{table.name}_{table.c.id.name}_c", table.c.id
+    # In the place of an operator class, because Alembic replaces an index on an expression with
+    # each migration. The index in a migration knows the column by its name.
+    collation = dict.fromkeys((key.key, key.name), 'COLLATE "C"')
+    return layout._replace(users_index=sa.Index(name, key, postgresql_ops=collation))
 
 
 def byte_by_byte(text: Value) -> Value:
