@@ -10,7 +10,7 @@ from typing import cast
 import flask
 from flask import Flask
 
-from .errors import SessionLimitReached
+from .interface import manager_of
 from .sessions.base import Session
 from .sessions.login import MEMBER
 
@@ -18,6 +18,8 @@ from .sessions.login import MEMBER
 _LOGIN = ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds")
 #: What it still needs if the session's data are dropped.
 _KEPT = (*_LOGIN, "_flashes", "next")
+#: What Flask-Security leaves there to have its CSRF cookie removed, if it has one.
+_CSRF_FLAG = "fs_cc"
 
 
 def follow_flask_login(app: Flask) -> None:
@@ -36,28 +38,40 @@ def follow_flask_login(app: Flask) -> None:
     signals.session_protected.connect(_protected, app)
 
 
-def _logged_in(app: Flask, **extra: Any) -> None:
-    session = _session()
-    with _keeping(session), _forgetting_a_refused_login(session):
-        session.log_in(str(session["_user_id"]), remembered=not session.get("_fresh"))
+def _logged_in(app: Flask, user: Any, **extra: Any) -> None:
+    _log_in(app, user, remembered=not _session().get("_fresh"))
 
 
 def _confirmed(app: Flask, **extra: Any) -> None:
     if "_user_id" in _session():
-        _logged_in(app)
+        from flask_login import current_user
+
+        _logged_in(app, current_user)
 
 
-def _remembered(app: Flask, **extra: Any) -> None:
+def _remembered(app: Flask, user: Any, **extra: Any) -> None:
+    _log_in(app, user, remembered=True)
+
+
+def _log_in(app: Flask, user: Any, *, remembered: bool) -> None:
     session = _session()
-    with _keeping(session), _forgetting_a_refused_login(session):
-        session.log_in(str(session["_user_id"]), remembered=True)
+    with _keeping(session), _forgetting_a_failed_login(session):
+        session.log_in(_id_of(app, user), remembered=remembered)
+
+
+def _id_of(app: Flask, user: Any) -> str:
+    function = manager_of(app).config.flask_login
+    found = function(user) if callable(function) else _session()["_user_id"]
+    return "" if found is None else str(found)  # log_in() refuses an empty one
 
 
 def _logged_out(app: Flask, **extra: Any) -> None:
     session: Any = _session()
     if not isinstance(session, Session):
         return  # outside the cookie's path there is nothing to end
-    with _keeping(session):
+    # Without that cookie nothing would take the flag out again.
+    more = (_CSRF_FLAG,) if app.config.get("SECURITY_CSRF_COOKIE_NAME") else ()
+    with _keeping(session, *more):
         session.log_out()
 
 
@@ -75,11 +89,11 @@ def _protected(app: Flask, **extra: Any) -> None:
 
 
 @contextmanager
-def _forgetting_a_refused_login(session: Session) -> Iterator[None]:
-    """Take back what Flask-Login wrote before its signal, if there is no room for the login."""
+def _forgetting_a_failed_login(session: Session) -> Iterator[None]:
+    """Take back what Flask-Login wrote before its signal, if the login fails."""
     try:
         yield
-    except SessionLimitReached:
+    except Exception:
         for key in _LOGIN:
             session.pop(key, None)
         flask.g.pop("_login_user", None)
@@ -87,9 +101,9 @@ def _forgetting_a_refused_login(session: Session) -> Iterator[None]:
 
 
 @contextmanager
-def _keeping(session: Session) -> Iterator[None]:
+def _keeping(session: Session, *more: str) -> Iterator[None]:
     """Carry over what Flask-Login still needs if the block drops the session's data."""
-    kept = {key: session[key] for key in _KEPT if key in session}
+    kept = {key: session[key] for key in (*_KEPT, *more) if key in session}
     yield
     session.update((key, value) for key, value in kept.items() if key not in session)
 

@@ -30,12 +30,14 @@ from .format.serializer import TypedJSON
 from .sessions.base import Session
 from .sessions.login import Client
 from .sessions.request_store import RequestStore
+from .sessions.settings import FindFormer
 from .sessions.settings import Settings
 from .sessions.stored import StoredSession
 from .sessions.users import can_tag
 from .sessions.users import end_all
 from .sessions.users import find
 from .sessions.users import find_by_handle
+from .sessions.users import find_tagged
 from .sessions.users import UserSession
 from .sessions.working_copy import end
 from .stores.base import Store
@@ -55,6 +57,7 @@ class SessionManager:
     :param secrets: called when a cookie is first signed or verified, and again when Flask's
         keys have changed.
     :param sender: the application, the sender of every signal.
+    :param formers: look for the sessions of a browser that came before this package.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class SessionManager:
         *,
         secrets: Callable[[], Secrets],
         sender: Any = None,
+        formers: tuple[FindFormer, ...] = (),
         clock: Clock = system_clock,
     ) -> None:
         self._secrets = secrets
@@ -77,6 +81,7 @@ class SessionManager:
             signer=self._make_signer(),
             serializer=TypedJSON(self._seal() if is_shared else None, config.types),
             sender=sender,
+            formers=formers,
             tags_users=can_tag(store),
             clock=clock,
         )
@@ -137,7 +142,7 @@ class SessionManager:
         """
         earliest = self.settings.clock() - int(since.total_seconds() * 1000)
         current = self._current_ids()
-        for found in find(self._calls()):
+        for found in find_tagged(self._calls()):
             if found.last_seen >= earliest:
                 yield found.public(current)
 
@@ -150,7 +155,10 @@ class SessionManager:
         :raises SessionError: if the store cannot find sessions by their handle.
         :raises StoreError: if the store failed.
         """
-        store = self._calls()
+        current, store = self._current(), self._calls()
+        if current is not None and current.handle == handle:
+            current.destroy()
+            return True
         found = find_by_handle(store, handle)
         return found is not None and found.end(store, reason)
 
@@ -173,12 +181,18 @@ class SessionManager:
         """End all sessions of a user at once, on all servers; return how many ended.
 
         None if the store ends them without knowing how many there are. A request that is using
-        one of them cannot store it again.
+        one of them cannot store it again. That of the current request ends as by
+        :meth:`.Session.destroy`, so that it can log in again.
 
         :raises SessionError: if the store cannot do so.
         :raises StoreError: if the store failed.
         """
-        return end_all(self._calls(), user_id, reason=reason)
+        current = self._current()
+        is_own = current is not None and current.user_id == user_id
+        if current is not None and is_own:
+            current.destroy()
+        count = end_all(self._calls(), user_id, reason=reason)
+        return None if count is None else count + is_own
 
     def update_all(self, user_id: str, change: Callable[[Session], None]) -> int:
         """Change all sessions of a user, and return how many: for a new role, for example.

@@ -74,12 +74,15 @@ def measure(store: str, url: str, payloads: list[str], seconds: float) -> list[C
     for payload in payloads:
         playing = [made for peer, made in contestants.items() if payload in peer.payloads]
         for scenario in SCENARIOS:
-            rounds = _rounds(playing, scenario, payload, each)
+            rounds = rounds_of(playing, scenario, payload, each)
             cells.append(Cell(payload, scenario.name, rounds))
     return cells
 
 
-def _rounds(playing: list[Contestant], scenario: Scenario, payload: str, seconds: float) -> Rounds:
+def rounds_of(
+    playing: list[Contestant], scenario: Scenario, payload: str, seconds: float
+) -> Rounds:
+    """Return the microseconds of every turn, in which the contestants alternate at random."""
     deadline = monotonic() + seconds
     for one in playing:
         one.warm_up(scenario, payload)

@@ -38,14 +38,17 @@ def count(store: str, url: str, payloads: list[str]) -> list[Count]:
             driver = HttpDriver(stack.enter_context(express.serving(counted_url, folder)))
             contestants.append(Contestant(express.NAME, driver, driver))
         return [
-            _count(contestant, proxy, payload, scenario)
+            count_requests(contestant, proxy, payload, scenario)
             for payload in payloads
             for contestant in contestants
             for scenario in SCENARIOS
         ]
 
 
-def _count(contestant: Contestant, proxy: Proxy, payload: str, scenario: Scenario) -> Count:
+def count_requests(
+    contestant: Contestant, proxy: Proxy, payload: str, scenario: Scenario
+) -> Count:
+    """Count the traffic of some requests, once the application is warm."""
     driver = contestant.driver(scenario)
     path = scenario.path.format(payload=payload)
     cookies = contestant.cookies(scenario, payload, WARM_UP + REQUESTS)

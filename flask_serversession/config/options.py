@@ -19,6 +19,7 @@ from typing import Final
 from ..cookies.ids import generate_id
 from ..errors import ConfigError
 from ..format.merge import keep_mine
+from .parsers import ADOPTED
 from .parsers import AGE
 from .parsers import AGE_OR_NONE
 from .parsers import AGE_OR_ZERO
@@ -29,6 +30,7 @@ from .parsers import choice
 from .parsers import DOMAIN
 from .parsers import FLAG
 from .parsers import FLAG_OR_NONE
+from .parsers import FOLLOWED_LOGINS
 from .parsers import function
 from .parsers import LIMIT
 from .parsers import NAME
@@ -164,7 +166,8 @@ OPTIONS: Final = (
     Option("SESSION_IDLE_TIMEOUT", "idle_timeout", AGE, timedelta(days=1)),
     Option("SESSION_ABSOLUTE_TIMEOUT", "absolute_timeout", AGE_OR_NONE, None),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
-    Option("SESSION_FLASK_LOGIN", "flask_login", FLAG, True),
+    Option("SESSION_ADOPT", "adopt", ADOPTED, ()),
+    Option("SESSION_FLASK_LOGIN", "flask_login", FOLLOWED_LOGINS, True),
     Option("SESSION_LIMIT_PER_USER", "limit_per_user", LIMIT, None),
     Option(
         "SESSION_ON_LIMIT", "on_limit", choice("end_oldest", "end_idlest", "refuse"), "end_oldest"

@@ -22,6 +22,8 @@ READ_AS_A_NUMBER = (
     " one; put quotes inside it."
 )
 
+#: The kinds of sessions that can be taken over.
+_KINDS = ("flask",)
 #: What Clear-Site-Data can name.
 _SITE_DATA = ("cache", "cookies", "storage", "executionContexts", "*")
 _UP_TO = "up to a thousand years"
@@ -132,11 +134,22 @@ def _types(value: Any) -> tuple[SessionType[Any], ...]:
     return tuple(value)
 
 
+def _adopted(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(kind in _KINDS for kind in value):
+        raise ValueError
+    return tuple(value)
+
+
 _flag = _checked(lambda value: isinstance(value, bool))
 _path = _attribute(check_path)
 
 FLAG = Parser("True or False", _flag)
+ADOPTED = Parser(f"a list of {' and '.join(map(repr, _KINDS))}", _adopted)
 FLAG_OR_NONE = Parser("True, False or None", _or_none(_flag))
+FOLLOWED_LOGINS = Parser(
+    "True, False, or a function of the user that returns their id",
+    lambda value: value if callable(value) else _flag(value),
+)
 #: True, or None to omit the attribute.
 ATTRIBUTE_FLAG = Parser("True or False", lambda value: _flag(value) or None)
 SECURE = Parser(

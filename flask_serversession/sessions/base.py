@@ -10,8 +10,8 @@ from typing import Literal
 from typing import NamedTuple
 
 from ..cookies.cookie import SessionCookie
-from ..errors import SessionError
 from ..log import QuietLog
+from .login import check_user_id
 from .login import Client
 from .login import Login
 from .mapping import SessionMapping
@@ -105,8 +105,7 @@ class Session(SessionMapping):
             ``SESSION_ON_LIMIT`` is ``"refuse"``. Nothing has changed.
         :raises StoreError: if another user's session could not be ended. Nothing has changed.
         """
-        if not isinstance(user_id, str) or not user_id:
-            raise SessionError("log_in() needs the user's id as a non-empty str.")
+        check_user_id(user_id)
         before, now = self._login, self._now()
         is_theirs = before is None or before.user_id == user_id
         earlier = before if before and is_theirs else Login(user_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from typing import cast
+from typing import NamedTuple
 
 from ..cookies.cookie import SessionCookie
 from ..cookies.options import CookieOptions
@@ -28,6 +29,8 @@ from .settings import Settings
 _SUPERSEDED = "retiredUntil"
 #: The member of such a cookie that names the session's new id.
 _SUCCESSOR = "successor"
+#: The member of a cookie that tells which session of another kind this one was.
+_ORIGIN = "origin"
 #: The member of such a cookie that says why others ended the session.
 _REASON = "endedReason"
 #: How long that can be read, in ms.
@@ -38,6 +41,22 @@ _BEGAN = "began"
 #: once in a tenth of its lifetime if that is shorter.
 _LONGEST_INTERVAL = 60_000
 _INTERVALS_A_LIFE = 10
+
+
+class Origin(NamedTuple):
+    """Which session of another kind a session was taken over from."""
+
+    name: str
+    #: Until when that one could be taken over again, in ms since 1970.
+    ends: int
+
+    @classmethod
+    def of(cls, cookie: Mapping[str, Any]) -> Origin | None:
+        """Return the origin that a stored cookie names."""
+        match cookie[_ORIGIN]:
+            case [str(name), int(ends)]:
+                return cls(name, ends)
+        return None
 
 
 @dataclass(slots=True)
@@ -61,6 +80,8 @@ class Draft:
     superseded_until: int | None = None
     #: The new id of a superseded session.
     successor: str | None = None
+    #: The session of another kind that it was taken over from.
+    origin: Origin | None = None
     #: Why others ended the session, which is superseded and has no successor.
     ended_reason: str | None = None
     #: A key was assigned or deleted.
@@ -107,6 +128,7 @@ class Draft:
             superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
             successor=_text(document, _SUCCESSOR) if _SUPERSEDED in document else None,
             ended_reason=_text(document, _REASON) if _SUPERSEDED in document else None,
+            origin=Origin.of(document) if _ORIGIN in document else None,
         )
 
     @property
@@ -192,6 +214,8 @@ class Draft:
         document = self.cookie.to_document(self.settings.config.renewed_cookie)
         if self.settings.config.absolute_timeout is not None:
             document[_BEGAN] = self.began
+        if self.origin is not None:
+            document[_ORIGIN] = [*self.origin]
         payload = self.settings.serializer.compose(document, body)
         return Record(payload, self.ends())
 

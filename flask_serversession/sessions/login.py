@@ -11,6 +11,7 @@ from typing import NamedTuple
 from typing import TypeGuard
 
 from ..cookies.cookie import LAST_MOMENT
+from ..errors import SessionError
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import USER_LENGTH
 from ..stores.base import user_of
@@ -27,8 +28,21 @@ def is_moment(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= LAST_MOMENT
 
 
+def check_user_id(user_id: object) -> None:
+    """Refuse what cannot be the id of a user.
+
+    :raises SessionError: saying what can.
+    """
+    if not isinstance(user_id, str) or not user_id:
+        raise SessionError("A user's id is a non-empty str. Pass str() of a number.")
+
+
 def tag_of_user(user_id: str) -> str:
-    """Return what the ids of a user's sessions begin with: a hash of the user's id."""
+    """Return what the ids of a user's sessions begin with: a hash of the user's id.
+
+    :raises SessionError: if it cannot be the id of a user.
+    """
+    check_user_id(user_id)
     return _short_hash(user_id)
 
 

@@ -52,6 +52,30 @@ class RequestInfo(Protocol):
         """Return a fresh id."""
 
 
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A session of another kind, as its browser's cookie names it."""
+
+    #: Tells it from every other. A secret.
+    name: str
+    data: dict[str, Any]
+    #: When it was last written, in ms since 1970.
+    began: int
+    #: When its cookie or its record ends, in ms since 1970. It can be taken over until then.
+    ends: int
+    #: Whether its cookie outlives the browser.
+    permanent: bool
+    #: Called once it is taken over.
+    end: Callable[[], None] = lambda: None
+
+
+class FindFormer(Protocol):
+    """Looks for a session of another kind."""
+
+    def __call__(self, cookie_header: str) -> Former | None:
+        """Return what the cookies name; None if that is no session, or not a valid one."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Settings:
     """What all sessions of one application share."""
@@ -64,6 +88,8 @@ class Settings:
     #: The application: the sender of every signal.
     sender: Any
     serializer: TypedJSON = field(default_factory=TypedJSON)
+    #: Look for a session of another kind, in this order, if a browser brings none of ours.
+    formers: tuple[FindFormer, ...] = ()
     #: Whether the ids of logged-in sessions begin with the tag of their user.
     tags_users: bool = False
     clock: Clock = system_clock

@@ -9,6 +9,7 @@ from ..errors import SessionSerializationError
 from ..errors import StoreError
 from ..errors import StoreUnavailable
 from ..log import logger
+from .adoption import forbid
 from .policy import CookieAction
 from .policy import decide
 from .policy import decide_after_a_failure
@@ -126,6 +127,7 @@ def _end_unless_changed(session: StoredSession, copy: WorkingCopy) -> bool:
     if not copy.end_unless_changed(session._notify):
         return False
     session._ended_cookie = session._ended_cookie or copy.draft.cookie
+    forbid(copy.store, copy.draft)
     session._end_others()
     session._begin()
     return True

@@ -1,4 +1,4 @@
-"""``StoredSession``: a session in a store, loaded on first use."""
+"""``StoredSession``: a session in a store, with what an application and others do to it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from enum import Enum
-from hashlib import sha256
-from typing import Any
 from typing import cast
 from weakref import finalize
 
-from blinker import Signal
-
 from .. import signals
 from ..cookies.cookie import SessionCookie
-from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
 from ..errors import SessionGone
@@ -26,27 +21,15 @@ from ..errors import SessionSuperseded
 from ..errors import StoreError
 from ..format.serializer import EMPTY
 from ..log import logger
-from ..log import QuietLog
-from ..stores.base import EPOCH
-from ..stores.base import MILLISECOND
-from ..stores.base import Record
-from ..stores.base import SupportsEpochs
-from .base import ExpiresIn
-from .base import Session
-from .draft import Draft
-from .login import Client
+from .adoption import forbid
+from .lazy import LazySession
 from .login import handle_of
 from .login import Login
 from .login import MEMBER
-from .no_data import NoData
-from .request_store import RequestStore
-from .sent import SentIds
-from .settings import RequestInfo
-from .settings import Settings
 from .users import end_all
+from .users import has_epochs
 from .users import room_for_one
 from .working_copy import end
-from .working_copy import lives_on
 from .working_copy import WorkingCopy
 
 #: Why a session with a new id is not stored at the end of a WebSocket's event.
@@ -58,7 +41,6 @@ _LOST = (
     "A session was changed after its response had been made, and the change is lost. Call"
     " session.save() after such a change."
 )
-_UNREADABLE = "A stored session is unreadable and is treated as absent: %s"
 
 
 class Fate(Enum):
@@ -72,125 +54,34 @@ class Fate(Enum):
     FAILED = "failed"
 
 
-class StoredSession(Session):
-    """The session of one request. Its first use loads it, with one store call at most.
+class StoredSession(LazySession):
+    """The session of one request, with the verbs that change it.
 
     :mod:`.settle` is a part of this class in a file of its own.
-
-    :param sid: the id of the session; None for the one that the request's cookie names.
     """
 
-    accessed: bool
     _fate = Fate.KEPT
-    #: None until the session is used.
-    _store: RequestStore | None = None
-    #: The ids in the request's cookies. The first use looks for them.
-    _sent = SentIds()
     #: Its response has been made: no cookie can carry a new id any more.
     _is_settled = False
-    #: None until the session is loaded or begun.
-    _copy: WorkingCopy | None = None
     #: The cookie of the session that ended, with the attributes that the browser has.
     _ended_cookie: SessionCookie | None = None
     #: The Set-Cookie line of an earlier save, which a later one replaces.
     _sent_line: str | None = None
-    #: The application knows of an error, which :func:`~.settle.settle` does not raise again.
-    _told = False
     _is_locked = False
     #: Logs, when this session is dropped, that changes after its response were not saved.
     _loss: finalize[..., StoredSession] | None = None
-
-    def __init__(self, settings: Settings, request: RequestInfo, sid: str | None = None) -> None:
-        self._settings = settings
-        self._request = request
-        if sid is not None:
-            self._sent = SentIds({sid: 0}, sid)
-
-    @property
-    def id(self) -> str:
-        self.accessed = True
-        return self._checked_out().id
-
-    @property
-    def new(self) -> bool:  # type: ignore[override] # an attribute in Flask
-        self.accessed = True
-        return self._reads_empty or self._checked_out().draft.found is None
-
-    @property
-    def modified(self) -> bool:
-        return self._copy is not None and self._copy.draft.is_modified
-
-    @modified.setter
-    def modified(self, value: bool) -> None:
-        self._checked_out().draft.forced = value
-
-    @property
-    def cookie(self) -> SessionCookie:
-        self.accessed = True
-        if self._reads_empty:
-            return SessionCookie(self._request.cookie_options(), self._settings.clock)
-        return self._checked_out().draft.cookie
-
-    @property
-    def handle(self) -> str:
-        return handle_of(self.id)
-
-    @property
-    def ended_reason(self) -> str | None:
-        self.accessed = True
-        if not self._reads_empty:
-            self._checked_out()
-        return self._sent.ended_reason
-
-    @property
-    def expires_in(self) -> ExpiresIn:
-        self.accessed = True
-        copy, now = self._checked_out(), self._now()
-        draft, ends = copy.draft, copy.base.expires_at if copy.base else None
-        is_due = not self._peeks and draft.is_stale(copy.base)
-        if is_due:
-            draft.restart()  # as the end of the request will
-        if ends is None or is_due or copy.touched:
-            ends = draft.ends()
-        left = (ends - EPOCH) // MILLISECOND - now
-        limit = draft.absolute_end
-        is_absolute = limit is not None and left >= limit - now
-        return ExpiresIn(max(left, 0) / 1000, "absolute" if is_absolute else "idle")
-
-    def clear(self) -> None:
-        super().clear()
-        self._checked_out().draft.cleared = self._settings.config.policy.destroy_empty
 
     def regenerate(self, *, keep_data: bool = False) -> None:
         old_id = self._checked_out().change_id() if keep_data else self._discard()
         cast(WorkingCopy, self._copy).regenerated = True
         self._notify(signals.session_regenerated, old_id=old_id)
 
-    def _begin_login(self, login: Login, *, keep_data: bool) -> None:
-        try:
-            with room_for_one(self._enter(), login.user_id, own=self._own_ids) as is_limited:
-                old_id = None if keep_data else self._discard()
-                self[MEMBER] = login.to_member()
-                # The new id begins with the tag of the user that the data name.
-                old_id = self._checked_out().change_id() or old_id
-                if is_limited:
-                    self.save()
-        except SessionLimitReached:
-            logger.info("Session %s was refused a login: its user has too many.", self.handle)
-            self._notify(signals.session_refused, user_id=login.user_id, handle=self.handle)
-            raise
-        self._notify(signals.session_regenerated, old_id=old_id)
-        logger.info("Session %s was logged in to.", self.handle)
-        self._notify(signals.session_logged_in, user_id=login.user_id, handle=self.handle)
-
-    def _end_login(self, login: Login, *, everywhere: bool) -> None:
-        if everywhere:
-            store = self._enter()
-            # Without a list of them, this one has to end with the others.
-            is_blind = isinstance(store.settings.store, SupportsEpochs)
-            end_all(store, login.user_id, keep=() if is_blind else self._own_ids)
-        logger.info("Session %s was logged out of.", self.handle)
-        self._notify(signals.session_logged_out, user_id=login.user_id, handle=self.handle)
+    def clear(self) -> None:
+        super().clear()
+        draft = self._checked_out().draft
+        draft.cleared = self._settings.config.policy.destroy_empty
+        if draft.cleared:
+            forbid(self._enter(), draft)
 
     def destroy(self) -> None:
         self._discard()
@@ -250,15 +141,31 @@ class StoredSession(Session):
             finally:
                 self._is_locked = False
 
-    @property
-    def _data(self) -> dict[str, Any]:
+    def _begin_login(self, login: Login, *, keep_data: bool) -> None:
         try:
-            copy = self._copy or self._checked_out()
-        except StoreError as failure:
-            if self._raises_failures:
-                raise
-            return NoData(failure)
-        return copy.draft.data
+            with room_for_one(self._enter(), login.user_id, own=self._own_ids) as is_limited:
+                old_id = None if keep_data else self._discard()
+                self[MEMBER] = login.to_member()
+                # The new id begins with the tag of the user that the data name.
+                old_id = self._checked_out().change_id() or old_id
+                if is_limited:
+                    self.save()
+        except SessionLimitReached:
+            logger.info("Session %s was refused a login: its user has too many.", self.handle)
+            self._notify(signals.session_refused, user_id=login.user_id, handle=self.handle)
+            raise
+        self._notify(signals.session_regenerated, old_id=old_id)
+        logger.info("Session %s was logged in to.", self.handle)
+        self._notify(signals.session_logged_in, user_id=login.user_id, handle=self.handle)
+
+    def _end_login(self, login: Login, *, everywhere: bool) -> None:
+        if everywhere:
+            store = self._enter()
+            # Without a list of them, this one has to end with the others.
+            is_blind = has_epochs(store.settings.store)
+            end_all(store, login.user_id, keep=() if is_blind else self._own_ids)
+        logger.info("Session %s was logged out of.", self.handle)
+        self._notify(signals.session_logged_out, user_id=login.user_id, handle=self.handle)
 
     @property
     def _state(self) -> str:
@@ -266,11 +173,9 @@ class StoredSession(Session):
         if copy is None:
             failed = self._store is not None and self._store.failure is not None
             return "unavailable: the store failed" if failed else "unread"
-        # Enough to tell two ids apart, and worth nothing to a thief.
-        mark = sha256(copy.id.encode()).hexdigest()[:4]
         origin = "new" if copy.draft.found is None else "found"
         reason = f": {self._why_empty(copy)}" if not copy.draft.data else ""
-        return f"{origin}, id #{mark}, {len(copy.draft.data)} keys{reason}"
+        return f"{origin}, {handle_of(copy.id)}, {len(copy.draft.data)} keys{reason}"
 
     def _why_empty(self, copy: WorkingCopy) -> str:
         if copy.draft.found is not None or copy.draft.cleared:
@@ -279,107 +184,11 @@ class StoredSession(Session):
             return "ended in this request"
         return self._sent.why_new(self._request, self._settings)
 
-    @property
-    def _client(self) -> Client:
-        keeps_it = self._settings.config.record_client
-        return self._request.client() if keeps_it else Client()
-
-    @property
-    def _own_ids(self) -> set[str]:
-        """The id, and the one under which it is stored until this request ends."""
-        copy = self._checked_out()
-        return {copy.id, copy.stored_id or copy.id}
-
-    @property
-    def _permanent_lifetime(self) -> float:
-        return self._settings.config.permanent_lifetime / 1000
-
-    def _now(self) -> int:
-        return self._settings.clock()
-
-    @property
-    def _log(self) -> QuietLog:
-        return self._settings.log
-
-    def _checked_out(self) -> WorkingCopy:
-        """Return the working copy. The first call loads what a cookie names, or begins anew."""
-        if self._copy is not None:
-            return self._copy
-        store, found = self._enter(), None
-        for sid in self._sent.secrets:
-            try:
-                found = self._found(sid, store.load(sid)) or found
-            except PayloadError as error:
-                self._log.error(_UNREADABLE, error)
-                self._sent.unreadable = sid
-            if found is not None and found.draft.superseded_until is None:
-                break  # a superseded session is used only if there is no other
-        if found is None:
-            copy = self._begin()
-            self._tell_of_unknown_ids()
-        else:
-            self._copy, self._sent.used, copy = found, found.id, found
-            self._notify(signals.session_loaded)
-            if signals.session_anomalous.receivers:
-                self._compare_the_client(copy.draft)
-        if len(self._sent.secrets) > 1:
-            self._sent.warn_of_several(self._request, self._settings)
-            self._notify(signals.session_ambiguous, ids=list(self._sent.secrets))
-        return copy
-
-    def _enter(self) -> RequestStore:
-        """Return the request's store. The first call looks for the cookies; none loads."""
-        if self._store is None:
-            settings = self._settings
-            if not self._sent.secrets:
-                header, name = self._request.cookie_header, settings.config.cookie_name
-                ids = settings.signer().find(header, name)
-                self._sent = SentIds(ids, next(iter(ids), None))
-            self._store = RequestStore(settings)
-        return self._store
-
-    def _found(self, sid: str, record: Record | None) -> WorkingCopy | None:
-        """Return the working copy of a record; None if it is absent or superseded for good.
-
-        :raises PayloadError: if the record is not a session.
-        """
-        if record is None:
-            return None
-        draft = Draft.of(self._settings, record)
-        if draft.superseded_until is not None:
-            if not lives_on(self._enter(), draft):
-                self._sent.ended_reason = draft.ended_reason
-                return None
-        elif self._settings.config.absolute_timeout is not None and draft.is_over:
-            return None
-        return self._working_copy(sid, draft, record)
-
-    def _tell_of_unknown_ids(self) -> None:
-        for sid in self._sent.secrets:
-            if sid != self._sent.unreadable:
-                logger.info("Session %s is not in the store; its cookie is valid.", handle_of(sid))
-                self._notify(signals.session_unknown, handle=handle_of(sid))
-
-    def _compare_the_client(self, draft: Draft) -> None:
-        login = Login.of(draft.data)
-        changed = self._request.client().changes_from(login.client) if login else ()
-        if login and changed:
-            values = {"user_id": login.user_id, "handle": self.handle, "changed": changed}
-            self._notify(signals.session_anomalous, **values)
-
-    def _begin(self) -> WorkingCopy:
-        """Start a new, empty session. No store call."""
-        draft = Draft.new(self._settings, self._request.cookie_options())
-        self._copy = self._working_copy(self._request.generate_id(), draft)
-        return self._copy
-
-    def _working_copy(self, sid: str, draft: Draft, base: Record | None = None) -> WorkingCopy:
-        store = cast(RequestStore, self._store)  # it was entered before
-        return WorkingCopy(self._settings, store, self._request.generate_id, sid, draft, base)
-
     def _discard(self) -> str | None:
         """Delete the record and begin a new session; return the old id, if there was one."""
         store, known = self._enter(), None
+        if self._settings.formers:
+            forbid(store, self._checked_out().draft)
         if self._copy is None:
             # Whatever the browser's id stands for, it ends.
             old_id = self._sent.used
@@ -481,19 +290,6 @@ class StoredSession(Session):
         logger.info("A session ended while a request used it; the request's changes are dropped.")
         self._notify(signals.session_conflict, outcome="gone")
 
-    @property
-    def _reads_empty(self) -> bool:
-        """Whether the store failed and the session reads as empty instead of raising that."""
-        if self._copy is not None or self._raises_failures:
-            return False
-        with suppress(StoreError):
-            self._checked_out()
-        return self._copy is None
-
-    @property
-    def _raises_failures(self) -> bool:
-        return self._settings.config.store_error == "raise" and not self._told
-
     def _note_change(self) -> None:
         copy = self._checked_out()
         draft = copy.draft
@@ -505,7 +301,3 @@ class StoredSession(Session):
         if self._is_settled and self._loss is None:
             # A stream may still save it. Without its session nothing can.
             self._loss = finalize(self, self._log.warn, _LOST)
-
-    def _notify(self, signal: Signal, /, **values: object) -> None:
-        if signal.receivers:
-            self._settings.notify(signal, session=self, **values)

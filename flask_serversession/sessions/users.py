@@ -25,6 +25,8 @@ from ..stores.base import Record
 from ..stores.base import Store
 from ..stores.base import SupportsEpochs
 from ..stores.base import SupportsUsers
+from .adoption import forbid
+from .adoption import forbid_all
 from .draft import Draft
 from .draft import tombstone
 from .login import handle_of
@@ -35,7 +37,7 @@ from .settings import Settings
 
 #: The ``ended_reason`` of a session that had to make room for another.
 LIMIT = "limit"
-#: How often the sessions of a user are looked for again. A login that takes place meanwhile adds
+#: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
 _ROUNDS = 64
 #: Seconds to wait for the user's other logins, and those that one login may take.
@@ -78,7 +80,7 @@ class UserSession:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A live session of a user as the store has it."""
+    """A session of a user as the store has it."""
 
     settings: Settings
     id: str
@@ -88,15 +90,20 @@ class Found:
 
     @classmethod
     def of(cls, settings: Settings, sid: str, record: Record) -> Found | None:
-        """Return the session of a record; None if nobody is logged in to it."""
+        """Return the session of a record; None if it has none that somebody is logged in to."""
         try:
             draft = Draft.of(settings, record)
         except PayloadError:
             return None
         login = Login.of(draft.data)
-        if login is None or draft.is_superseded or draft.is_over:
+        if login is None or draft.is_over:
             return None
         return cls(settings, sid, record, draft, login)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this is its newest id."""
+        return not self.draft.is_superseded
 
     @property
     def since(self) -> int:
@@ -143,6 +150,7 @@ class Found:
                 else its_store.save(self.id, left) is None
             )
         if is_done:
+            forbid(store, self.draft)
             handle, notify = handle_of(self.id), self.settings.notify
             logger.info("Session %s was ended: %s.", handle, reason or "no reason given")
             notify(signals.session_destroyed, session=None, id=self.id)
@@ -164,20 +172,31 @@ def why_not_found(store: Store) -> str | None:
 
 def can_tag(store: Store) -> bool:
     """Return whether ids in this store can begin with the tag of a user."""
-    is_able = isinstance(store, (SupportsUsers, SupportsEpochs))
+    is_able = isinstance(store, SupportsUsers) or has_epochs(store)
     return is_able and getattr(store, "longest_key", _ROOM_FOR_AN_ID) >= _ROOM_FOR_AN_ID
 
 
-def find(store: RequestStore, user_id: str | None = None) -> Iterator[Found]:
-    """Yield the live sessions of a user, or of everybody who is logged in.
+def has_epochs(store: Store) -> bool:
+    """Return whether a store can end all sessions of a user without listing them."""
+    # Express would still load them.
+    return isinstance(store, SupportsEpochs) and not getattr(store, "is_shared", False)
+
+
+def find_tagged(store: RequestStore, tag: str | None = None) -> Iterator[Found]:
+    """Yield the live sessions of the users with a tag, or of everybody who is logged in.
 
     :raises SessionError: if the store cannot find them.
     """
-    yield from (
-        found
-        for found in _find_tagged(store, None if user_id is None else tag_of_user(user_id))
-        if user_id is None or found.login.user_id == user_id
-    )
+    return (found for found in _all_ids(store, tag) if found.is_live)
+
+
+def find(store: RequestStore, user_id: str) -> Iterator[Found]:
+    """Yield the live sessions of a user.
+
+    :raises SessionError: if the store cannot find them, or if this is no user's id.
+    """
+    tagged = find_tagged(store, tag_of_user(user_id))
+    return (found for found in tagged if found.login.user_id == user_id)
 
 
 def find_by_handle(store: RequestStore, handle: str) -> Found | None:
@@ -188,7 +207,7 @@ def find_by_handle(store: RequestStore, handle: str) -> Found | None:
     tag, dot, _ = handle.partition(".")
     if not dot:
         return None
-    return next((f for f in _find_tagged(store, tag) if handle_of(f.id) == handle), None)
+    return next((f for f in find_tagged(store, tag) if handle_of(f.id) == handle), None)
 
 
 def end_all(
@@ -196,20 +215,32 @@ def end_all(
 ) -> int | None:
     """End the sessions of a user, except those with these ids; return how many ended.
 
-    Looks again until there is none, because a request may be giving one of them a new id.
+    Looks again until there is none, because a request may be giving one of them a new id. A
+    browser that logs in meanwhile stays logged in.
 
     :raises SessionError: if the store can neither find them nor end all of them.
-    :raises SessionConflict: if the user keeps logging in.
+    :raises SessionConflict: if more and more of them are found.
     """
-    if not keep and isinstance(store.settings.store, SupportsEpochs):
+    forbid_all(store, user_id)
+    if not keep and has_epochs(store.settings.store):
         _end_epoch(store, user_id, reason)
         return None
-    count = 0
+    latest, count, known = 0, 0, set[str]()
     for _ in range(_ROUNDS):
-        others = [found for found in find(store, user_id) if found.id not in keep]
-        if not others:
+        listed = [
+            found
+            for found in _all_ids(store, tag_of_user(user_id))
+            if found.login.user_id == user_id and found.id not in keep
+        ]
+        # Whatever is found first ends, even if the clock of its server is ahead.
+        latest = latest or max([store.settings.clock(), *(found.since for found in listed)])
+        others = {found.id: found for found in listed if found.since <= latest}
+        live = [found for found in others.values() if found.is_live]
+        # A store that lists while others write may miss a new id and read the old one.
+        if not live and others.keys() <= known:
             return count
-        count += sum(found.end(store, reason) for found in others)
+        known.update(others)
+        count += sum(found.end(store, reason) for found in live)
     raise SessionConflict("The user logged in again and again while their sessions were ended.")
 
 
@@ -240,15 +271,8 @@ def room_for_one(store: RequestStore, user_id: str, *, own: Collection[str]) -> 
         yield True
 
 
-def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:
-    with store as its_store:
-        its_store.end_user(tag_of_user(user_id))  # type: ignore[attr-defined] # it has epochs
-    logger.info("All sessions of a user were ended: %s.", reason or "no reason given")
-    notify = store.settings.notify
-    notify(signals.session_ended, session=None, user_id=user_id, handle=None, reason=reason)
-
-
-def _find_tagged(store: RequestStore, tag: str | None) -> Iterator[Found]:
+def _all_ids(store: RequestStore, tag: str | None) -> Iterator[Found]:
+    """Yield the sessions under all ids by which they can be read."""
     flaw = why_not_found(store.settings.store)
     if flaw is not None:
         raise SessionError(flaw)
@@ -257,6 +281,14 @@ def _find_tagged(store: RequestStore, tag: str | None) -> Iterator[Found]:
             found = Found.of(store.settings, sid, record)
             if found is not None:
                 yield found
+
+
+def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:
+    with store as its_store:
+        its_store.end_user(tag_of_user(user_id))  # type: ignore[attr-defined] # it has epochs
+    logger.info("All sessions of a user were ended: %s.", reason or "no reason given")
+    notify = store.settings.notify
+    notify(signals.session_ended, session=None, user_id=user_id, handle=None, reason=reason)
 
 
 def _checked(limit: object) -> int | None:

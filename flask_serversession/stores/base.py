@@ -136,6 +136,7 @@ class SupportsUsers(Store, Protocol):
     """**Optional.** Finds the records of a user: those whose keys begin with the user's tag.
 
     The tag is part of the key, so it comes and goes with the record, whatever ends that.
+    A store whose keys have fewer than 255 characters has an attribute ``longest_key``.
     """
 
     def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
@@ -152,7 +153,8 @@ class SupportsUsers(Store, Protocol):
 class SupportsEpochs(Store, Protocol):
     """**Optional**, where a backend cannot list: ends all records of a user at once.
 
-    A key of the form ``<user>.<epoch>.<rest>`` is live only in the epoch of its user.
+    A key of the form ``<user>.<epoch>.<rest>`` is live only in the epoch of its user. A save or a
+    touch may still succeed in a later one, and does not bring the record back.
     """
 
     def epoch(self, user: str) -> str:

@@ -22,7 +22,11 @@ from .base import is_expired
 from .base import milliseconds_left
 from .base import Record
 from .base import Refusal
+from .base import user_of
 from .driver_errors import DriverErrors
+from .epochs import decoded_epoch
+from .epochs import is_of_epoch
+from .epochs import new_epoch
 from .forking import leave_in_child
 
 if TYPE_CHECKING:
@@ -49,6 +53,11 @@ class CacheLibStore:
     A session's lock is a cache entry with the same limit: it excludes the threads of one
     process, and does not reliably exclude other processes.
 
+    Each user who logged in has an entry with the current epoch, which does not expire. A load
+    reads it with the session, by ``get_many``. Ending a user's sessions deletes only the epoch:
+    the sessions can no longer be loaded, and stay in the cache until they expire. If the cache
+    drops an epoch, its user has to log in again.
+
     Every exception of the cache becomes StoreUnavailable, because cachelib does not
     distinguish an outage from a refusal. Failures that it hides stay hidden: a session in an
     unreadable file of FileSystemCache is absent. A touch rewrites the payload. Keys cannot be
@@ -73,30 +82,17 @@ class CacheLibStore:
         leave_in_child(self, CacheLibStore._renew_locks)
 
     def load(self, key: str) -> Record | None:
-        return self._live(self._prefix + key)
+        return self._current(key)
 
     def create(self, key: str, record: Record) -> bool:
-        name = self._prefix + key
+        name = self._name(key)
         with self._lock(name):
-            if self._is_taken(name):
-                return False
-            if is_expired(record.expires_at):
-                return True
-            with self._errors:
-                added = self._cache.add(name, _frame(record), _timeout(record.expires_at))
-            if added:
-                return True
-            # Another process was faster, or an expired file is in the way: FileSystemCache
-            # does not add where one is.
-            if self._live(name):
-                return False
-            self._put(name, record)
-            return True
+            return self._add(name, record)
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
-        name = self._prefix + key
+        name = self._name(key)
         with self._lock(name):
-            current = self._live(name)
+            current = self._current(key)
             if current is None:
                 return GONE
             if replacing is not None and current.payload != replacing.payload:
@@ -105,21 +101,43 @@ class CacheLibStore:
             return None
 
     def touch(self, key: str, expires_at: datetime) -> bool:
-        name = self._prefix + key
+        name = self._name(key)
         with self._lock(name):
-            current = self._live(name)
+            current = self._current(key)
             if current is None:
                 return False
             self._put(name, Record(current.payload, expires_at))
             return True
 
     def delete(self, key: str) -> bool:
-        name = self._prefix + key
+        name = self._name(key)
         with self._lock(name):
             if not self._is_taken(name):
                 return False
             self._remove(name)
             return True
+
+    def epoch(self, user: str) -> str:
+        name, fresh = self._epoch_name(user), Record(new_epoch(), None)
+        with self._lock(name):
+            held = self._live(name)
+            if held is None and not self._add(name, fresh):
+                held = self._live(name)
+        # If that is None, the user was ended meanwhile. The fresh epoch has ended with it.
+        return decoded_epoch((held or fresh).payload)
+
+    def end_user(self, user: str) -> None:
+        # The next epoch is random, so none has to be kept until then.
+        name = self._epoch_name(user)
+        with self._lock(name):
+            self._remove(name)
+
+    def _name(self, key: str) -> str:
+        return self._prefix + key.replace("%", "%%")
+
+    def _epoch_name(self, user: str) -> str:
+        # No key has this name: its % is not doubled.
+        return f"{self._prefix}%epoch:{user}"
 
     def _renew_locks(self) -> None:
         # In a child, a lock that another thread of the parent held would stay locked.
@@ -128,11 +146,37 @@ class CacheLibStore:
     def _lock(self, name: str) -> threading.Lock:
         return self._locks[hash(name) % _LOCKS]
 
+    def _current(self, key: str) -> Record | None:
+        """Return the live record; None for a record of an earlier epoch of its user."""
+        name, user = self._name(key), user_of(key)
+        if user is None:
+            return self._live(name)
+        with self._errors:
+            value, epoch = self._cache.get_many(name, self._epoch_name(user))
+        record = _unframe_live(value)
+        stored = _unframe_live(epoch)
+        return record if stored is not None and is_of_epoch(key, stored.payload) else None
+
     def _live(self, name: str) -> Record | None:
         with self._errors:
             value = self._cache.get(name)
-        record = None if value is None else _unframe(value)
-        return None if record is None or is_expired(record.expires_at) else record
+        return _unframe_live(value)
+
+    def _add(self, name: str, record: Record) -> bool:
+        if self._is_taken(name):
+            return False
+        if is_expired(record.expires_at):
+            return True
+        with self._errors:
+            added = self._cache.add(name, _frame(record), _timeout(record.expires_at))
+        if added:
+            return True
+        # Another process was faster, or an expired file is in the way: FileSystemCache
+        # does not add where one is.
+        if self._live(name):
+            return False
+        self._put(name, record)
+        return True
 
     def _is_taken(self, name: str) -> bool:
         try:
@@ -182,6 +226,11 @@ def _frame(record: Record) -> bytes:
     expires_at = record.expires_at
     expiry = _FOR_EVER if expires_at is None else epoch_milliseconds(expires_at)
     return _EXPIRY.pack(expiry) + record.payload
+
+
+def _unframe_live(value: bytes | None) -> Record | None:
+    record = None if value is None else _unframe(value)
+    return None if record is None or is_expired(record.expires_at) else record
 
 
 def _unframe(value: bytes) -> Record:

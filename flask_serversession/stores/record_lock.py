@@ -14,6 +14,8 @@ from .base import utc_now
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.05
+#: So long that user_of() is None for every lock: a lock does not end with its user's records.
+_PREFIX = "lock-of-a-session:"
 
 
 class RecordLock:
@@ -29,7 +31,7 @@ class RecordLock:
 
     def __init__(self, store: Store, key: str, *, ttl: float) -> None:
         self._store = store
-        self._key = f"{key}:lock"
+        self._key = _PREFIX + key
         self._ttl = timedelta(seconds=ttl)
         self._payload = b'{"holder":"%s"}' % secrets.token_urlsafe(16).encode()
 

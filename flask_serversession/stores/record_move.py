@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from .base import ENDED
+from .base import GONE
 from .base import Record
 from .base import Refusal
 from .base import Store
+from .base import SupportsEpochs
 from .base import TAKEN
+from .base import user_of
 
 
 def move_record(
@@ -30,7 +33,10 @@ def move_record(
     """
     if not store.create(to, record):
         return TAKEN
-    refusal = store.save(key, leaving, replacing=replacing)
+    if isinstance(store, SupportsEpochs) and user_of(key) and store.load(key) is None:
+        refusal: Refusal | None = GONE  # a save may not notice that an epoch has ended
+    else:
+        refusal = store.save(key, leaving, replacing=replacing)
     if refusal is not None:
         store.delete(to)
     return refusal

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from ..stores.base import ENDED
+from ..stores.base import GONE
 from ..stores.base import Store
 from ..stores.base import SupportsEpochs
 from ..stores.base import SupportsUsers
 from ..stores.base import USER_LENGTH
+from ..stores.record_lock import RecordLock
+from ..stores.record_move import move_record
 from .contract import assert_payload
 from .contract import at_the_same_time
 from .contract import expired
@@ -14,6 +19,7 @@ from .contract import in_
 from .contract import live
 from .contract import OTHER_PAYLOAD
 from .contract import PAYLOAD
+from .locks import lock_of
 
 #: Tags whose characters an order or a pattern may take for others.
 ADA, BOB = "Ada-_Ada-_Ada-_0", "ada-_ada-_ada-_0"
@@ -117,6 +123,14 @@ class UsersContract:
         assert keys_of(store, ADA) == keys
         assert keys_of(store) == keys
 
+    def test_a_lock_is_not_a_record_of_a_user(self, store: SupportsUsers) -> None:
+        lock = RecordLock(store, f"{ADA}.one", ttl=60)
+        assert lock.acquire(0) is True
+
+        assert keys_of(store, ADA) == []
+
+        lock.release()
+
     def test_another_store_on_the_same_server_has_other_records(
         self, store: SupportsUsers, other_store: SupportsUsers
     ) -> None:
@@ -165,6 +179,57 @@ class EpochsContract:
 
         assert store.load(key) is None
 
+    def test_a_conflict_on_an_ended_record_does_not_show_it(self, store: SupportsEpochs) -> None:
+        key = f"{ADA}.{store.epoch(ADA)}.one"
+        store.create(key, live())
+        stale = store.load(key)
+        store.save(key, live(OTHER_PAYLOAD))
+        store.end_user(ADA)
+
+        assert store.save(key, live(), replacing=stale) == GONE
+        assert store.save(key, live(), replacing=live()) == GONE
+
+    def test_an_ended_record_does_not_live_on_under_a_new_key(self, store: SupportsEpochs) -> None:
+        key = f"{ADA}.{store.epoch(ADA)}.one"
+        store.create(key, live())
+        loaded = store.load(key)
+        store.end_user(ADA)
+        new = f"{ADA}.{store.epoch(ADA)}.two"
+
+        assert move_record(store, key, new, live(), replacing=loaded) == GONE
+        assert move_record(store, key, new, live()) == GONE
+        assert move_record(store, key, "anonymous", live()) == GONE
+
+        assert store.load(new) is None
+        assert store.load("anonymous") is None
+
+    def test_an_ended_record_can_be_deleted(self, store: SupportsEpochs) -> None:
+        key = f"{ADA}.{store.epoch(ADA)}.one"
+        store.create(key, live())
+        store.end_user(ADA)
+
+        store.delete(key)
+
+        assert store.create(key, live()) is True
+
+    def test_a_record_of_no_user_has_no_epoch(self, store: SupportsEpochs) -> None:
+        store.create("anonymous", live())
+
+        store.end_user(ADA)
+
+        assert_payload(store, "anonymous", PAYLOAD)
+
+    def test_a_lock_outlives_the_epoch_of_its_key(self, store: SupportsEpochs) -> None:
+        key = f"{ADA}.{store.epoch(ADA)}.one"
+        lock = lock_of(store, key)
+        assert lock.acquire(0) is True
+
+        store.end_user(ADA)
+
+        assert lock.renew() is True
+        lock.release()
+        assert lock_of(store, key).acquire(0) is True
+
     def test_a_user_can_be_ended_before_any_record(self, store: SupportsEpochs) -> None:
         store.end_user(ADA)
         key = f"{ADA}.{store.epoch(ADA)}.one"
@@ -174,9 +239,21 @@ class EpochsContract:
         assert_payload(store, key, PAYLOAD)
 
     def test_a_key_with_an_invented_epoch_is_absent(self, store: SupportsEpochs) -> None:
-        store.create(f"{ADA}.invented.one", live())
+        for key in (f"{ADA}.invented.one", f"{ADA}..one", f"{ADA}.", f"{ADA}..", f"{ADA}...one"):
+            store.create(key, live())
+            assert store.load(key) is None
 
-        assert store.load(f"{ADA}.invented.one") is None
+            store.epoch(ADA)
+            assert store.load(key) is None
+
+    def test_a_key_with_nothing_after_the_epoch_is_absent(self, store: SupportsEpochs) -> None:
+        key = f"{ADA}.{store.epoch(ADA)}"
+        store.create(key, live())
+
+        assert store.load(key) is None
+
+    def test_an_epoch_is_a_part_of_a_key_without_dots(self, store: SupportsEpochs) -> None:
+        assert re.fullmatch(r"[A-Za-z0-9_-]{8,}", store.epoch(ADA))
 
     def test_many_at_once_begin_the_same_epoch(self, store: SupportsEpochs) -> None:
         epochs = at_the_same_time([lambda: store.epoch(ADA)] * 8)

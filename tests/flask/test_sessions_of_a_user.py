@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -9,8 +13,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from cachelib import SimpleCache
 from flask import Flask
 
+from flask_serversession import ConfigError
 from flask_serversession import manager_of
 from flask_serversession import session_ended
 from flask_serversession import SessionError
@@ -19,6 +25,7 @@ from flask_serversession import StoreUnavailable
 from flask_serversession import UserSession
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import user_of
+from flask_serversession.stores.cachelib import CacheLibStore
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -48,6 +55,22 @@ def logged_in(app: Flask, user_id: str = "ada", **options: Any) -> Browser:
 
 def is_logged_in(browser: Browser) -> bool:
     return browser.see(lambda: session.user_id) is not None
+
+
+class StoreOfADirectory(MemoryStore):
+    """Lists the keys first and then reads one record after the other, as the file store does."""
+
+    #: Requests that other browsers send, one before each read.
+    meanwhile: Sequence[Callable[[], object]] = ()
+
+    def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
+        for key in [key for key, _ in super().records(user)]:
+            for act in self.meanwhile[:1]:
+                self.meanwhile = self.meanwhile[1:]
+                act()
+            record = self.load(key)
+            if record is not None:
+                yield key, record
 
 
 class TestIds:
@@ -251,6 +274,16 @@ class TestList:
             assert bob.see(online) == [("bob", True)]
             assert len(list(manager.online(timedelta(hours=1)))) == 2
 
+    @pytest.mark.parametrize("user_id", [7, None, ""])
+    def test_an_id_that_no_user_has_is_refused(
+        self, app: Flask, manager: SessionManager, user_id: Any
+    ) -> None:
+        logged_in(app)
+
+        for verb in (manager.sessions_of, manager.end_all):
+            with pytest.raises(SessionError, match=r"non-empty str. Pass str\(\) of a number"):
+                verb(user_id)
+
     def test_a_store_that_cannot_find_them_says_so_by_name(
         self, make_app: MakeApp, store: CountingStore
     ) -> None:
@@ -347,47 +380,118 @@ class TestEnd:
 
         assert memory.count() == 0
 
-    def test_a_session_that_takes_a_new_id_meanwhile_ends_too(
+    def test_this_one_ends_and_its_browser_logs_in_again(
         self, app: Flask, manager: SessionManager
     ) -> None:
         browser = logged_in(app)
 
+        def end_and_log_in() -> None:
+            assert manager.end(session.handle) is True
+            session.log_in("ada")
+
+        browser.run(end_and_log_in)
+
+        assert is_logged_in(browser)
+        assert len(manager.sessions_of("ada")) == 1
+
+    def test_all_end_and_this_browser_logs_in_again(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        here, there = logged_in(app), logged_in(app)
+
+        def reset_password() -> None:
+            assert session.user_id == "ada"
+            assert manager.end_all("ada") == 2
+            session.log_in("ada")
+
+        here.run(reset_password)
+
+        assert is_logged_in(here)
+        assert not is_logged_in(there)
+        assert len(manager.sessions_of("ada")) == 1
+
+    def test_a_session_that_takes_a_new_id_meanwhile_ends_too(
+        self, app: Flask, make_app: MakeApp, manager: SessionManager
+    ) -> None:
+        browser, elsewhere = logged_in(app), manager_of(make_app(SESSION_STORE=manager.store))
+
         def end_while_regenerating() -> None:
             session.regenerate(keep_data=True)
-            manager.end_all("ada")
+            elsewhere.end_all("ada")
 
         browser.run(end_while_regenerating)
 
         assert not is_logged_in(browser)
         assert manager.sessions_of("ada") == []
 
+    @pytest.mark.parametrize("times", [1, 2, 5])
+    def test_a_session_that_takes_a_new_id_while_they_are_read_ends_too(
+        self, make_app: MakeApp, times: int
+    ) -> None:
+        store = StoreOfADirectory()
+        app = make_app(SESSION_STORE=store)
+        browser = logged_in(app)
+        store.meanwhile = [lambda: browser.run(lambda: session.regenerate(keep_data=True))] * times
+
+        assert manager_of(app).end_all("ada") == 1
+
+        assert not is_logged_in(browser)
+
     @pytest.mark.parametrize("concurrency", ["merge", "reject", "overwrite"])
     def test_a_request_that_is_under_way_cannot_bring_it_back(
         self, make_app: MakeApp, memory: MemoryStore, concurrency: str
     ) -> None:
-        app = make_app(SESSION_STORE=memory, SESSION_CONCURRENCY=concurrency)
+        config = {"SESSION_STORE": memory, "SESSION_CONCURRENCY": concurrency}
+        app, elsewhere = make_app(**config), manager_of(make_app(**config))
         browser = logged_in(app)
 
         def change_while_it_ends() -> None:
             session["cart"] = "apple"
-            manager_of(app).end_all("ada", reason="password changed")
+            elsewhere.end_all("ada", reason="password changed")
 
         browser.run(change_while_it_ends)
 
         assert not is_logged_in(browser)
         assert manager_of(app).sessions_of("ada") == []
 
-    def test_a_user_who_keeps_logging_in_is_reported(
+    def test_a_browser_that_logs_in_meanwhile_stays_logged_in(
         self, app: Flask, manager: SessionManager
     ) -> None:
-        logged_in(app)
+        later: list[Browser] = []
+        with time_machine.travel(NOW, tick=False) as clock:
+            earlier = [logged_in(app) for _ in range(2)]
 
+            def log_in_again(sender: object, **extra: object) -> None:
+                clock.shift(1)
+                later.append(logged_in(app))
+
+            with session_ended.connected_to(log_in_again):
+                assert manager.end_all("ada") == 2
+
+            assert not any(map(is_logged_in, earlier))
+            assert all(map(is_logged_in, later))
+
+    def test_a_session_from_a_server_whose_clock_is_ahead_ends_too(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        with time_machine.travel(NOW + timedelta(seconds=60), tick=False):
+            browser = logged_in(app)
+
+        with time_machine.travel(NOW, tick=False):
+            assert manager.end_all("ada") == 1
+            assert not is_logged_in(browser)
+
+    def test_a_user_who_logs_in_again_and_again_at_once_is_reported(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
         def log_in_again(sender: object, **extra: object) -> None:
             logged_in(app)
 
         keeps_on = session_ended.connected_to(log_in_again)
-        with keeps_on, pytest.raises(SessionError, match="again and again"):
-            manager.end_all("ada")
+        with time_machine.travel(NOW, tick=False), keeps_on:
+            logged_in(app)
+            with pytest.raises(SessionError, match="again and again"):
+                manager.end_all("ada")
 
 
 class TestReason:
@@ -480,3 +584,59 @@ def test_what_is_listed_is_typed(app: Flask, manager: SessionManager) -> None:
     logged_in(app)
 
     assert all(isinstance(each, UserSession) for each in manager.sessions_of("ada"))
+
+
+class TestWithoutAList:
+    """On a store that can end all sessions of a user, and find none."""
+
+    @pytest.fixture
+    def app(self, make_app: MakeApp) -> Flask:
+        return make_app(SESSION_STORE=CacheLibStore(SimpleCache(threshold=sys.maxsize)))
+
+    def test_all_sessions_of_a_user_end(self, app: Flask, manager: SessionManager) -> None:
+        browsers, bob = [logged_in(app), logged_in(app)], logged_in(app, "bob")
+        assert all(map(is_logged_in, browsers))
+        heard: list[Any] = []
+
+        def hear(sender: object, **values: Any) -> None:
+            heard.append((values["user_id"], values["handle"], values["reason"]))
+
+        with session_ended.connected_to(hear):
+            assert manager.end_all("ada", reason="password changed") is None
+
+        assert not any(map(is_logged_in, browsers))
+        assert is_logged_in(bob)
+        assert heard == [("ada", None, "password changed")]
+        assert is_logged_in(logged_in(app))
+
+    def test_logging_out_everywhere_ends_all(self, app: Flask) -> None:
+        here, there = logged_in(app), logged_in(app)
+
+        here.run(lambda: session.log_out(everywhere=True))
+
+        assert not is_logged_in(here)
+        assert not is_logged_in(there)
+
+    def test_a_request_that_is_under_way_cannot_bring_it_back(
+        self, app: Flask, make_app: MakeApp, manager: SessionManager
+    ) -> None:
+        browser, elsewhere = logged_in(app), manager_of(make_app(SESSION_STORE=manager.store))
+
+        def change_while_it_ends() -> None:
+            session["cart"] = "apple"
+            elsewhere.end_all("ada")
+
+        browser.run(change_while_it_ends)
+
+        assert not is_logged_in(browser)
+
+    def test_what_needs_a_list_is_refused_by_name(
+        self, make_app: MakeApp, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = logged_in(app)
+
+        for ask in (manager.sessions_of, manager.end_others):
+            with pytest.raises(SessionError, match="CacheLibStore cannot find the sessions"):
+                browser.see(lambda ask=ask: ask("ada"))  # type: ignore[misc]
+        with pytest.raises(ConfigError, match="CacheLibStore cannot find the sessions"):
+            make_app(SESSION_STORE=manager.store, SESSION_LIMIT_PER_USER=3)

@@ -512,6 +512,13 @@ class TestLogins:
         assert listener.values("unknown")["handle"] == handle
         assert any(handle in line and "not in the store" in line for line in caplog.messages)
 
+    def test_an_id_that_no_browser_sent_is_not_unknown(
+        self, make_user: Callable[..., Browser], listener: Listener
+    ) -> None:
+        assert manager_of(make_user().application).load("nothing") is None
+
+        assert "unknown" not in listener.names
+
     def test_an_unreadable_record_is_not_unknown(
         self, make_user: Callable[..., Browser], memory: MemoryStore, listener: Listener
     ) -> None:

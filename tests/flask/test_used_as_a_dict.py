@@ -128,14 +128,15 @@ class TestRepr:
         assert browser.see(shown) == "<StoredSession unread>"
         assert store.calls == []
 
-    def test_of_a_found_one_it_counts_the_keys_and_marks_the_id(
+    def test_of_a_found_one_it_counts_the_keys_and_shows_the_handle(
         self, make_shopper: MakeBrowser
     ) -> None:
         browser = make_shopper()
 
         one, other = browser.see(shown_after_reading), make_shopper().see(shown_after_reading)
 
-        assert one.startswith("<StoredSession found, id #")
+        handle = browser.see(lambda: session.handle)
+        assert one.startswith(f"<StoredSession found, {handle}, ")
         assert one.endswith(", 2 keys>")
         assert one == browser.see(shown_after_reading) != other
         assert "ada" not in one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -16,6 +17,7 @@ from flask_login import LoginManager
 from flask_login import UserMixin
 
 from flask_serversession import fresh_login_required
+from flask_serversession import SessionError
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -25,6 +27,9 @@ from .conftest import MakeApp
 
 
 class User(UserMixin):  # type: ignore[misc] # Flask-Login has no annotations
+    #: The application's own id of the user; Flask-Login has another.
+    key = 7
+
     def __init__(self, user_id: str) -> None:
         self.id = user_id
 
@@ -185,6 +190,40 @@ def test_a_key_turns_it_off(make_member_app: MakeApp) -> None:
 
     assert browser.sid == before
     assert browser.run(who).text == "ada None"
+
+
+def test_a_function_names_the_user(make_member_app: MakeApp) -> None:
+    browser = browser_of(make_member_app(SESSION_FLASK_LOGIN=lambda user: user.key))
+    browser.run(lambda: log_in("token 1", remember=True))
+    browser.run(lambda: session.update(cart="apple"))
+
+    browser.run(lambda: log_in("token 2", remember=True))
+
+    assert browser.run(who).text == "token 2 7"
+    assert browser.see(lambda: session["cart"]) == "apple"
+    browser.run(lambda: flask_login.confirm_login())
+    assert browser.run(who).text == "token 2 7"
+    browser.delete_cookie(browser.cookie_name)
+    assert browser.run(who).text == "token 2 7"
+
+
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [(lambda user: None, SessionError), (lambda user: user.missing, AttributeError)],
+)
+def test_a_user_who_cannot_be_named_is_not_logged_in(
+    make_member_app: MakeApp, function: Callable[[User], Any], error: type[Exception]
+) -> None:
+    browser = browser_of(make_member_app(SESSION_FLASK_LOGIN=function))
+
+    def try_to_log_in() -> str:
+        with pytest.raises(error):
+            log_in(remember=True)
+        return who()
+
+    assert browser.run(try_to_log_in).text == "None None"
+    assert browser.run(who).text == "None None"
+    assert browser.get_cookie("remember_token") is None
 
 
 def test_a_logout_outside_the_cookies_path_changes_nothing(make_member_app: MakeApp) -> None:

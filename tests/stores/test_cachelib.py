@@ -26,6 +26,7 @@ from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.cachelib import CacheLibStore
+from flask_serversession.testing import EpochsContract
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
 from flask_serversession.testing import store_machine
@@ -35,6 +36,7 @@ from flask_serversession.testing.contract import expired
 from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import PAYLOAD
+from flask_serversession.testing.users import ADA
 
 from ..servers.base import free_port
 from ..servers.redis import redis_program as redis_program
@@ -49,19 +51,19 @@ def file_cache(folder: Path) -> FileSystemCache:
     return FileSystemCache(str(folder), threshold=0)
 
 
-class TestOnSimpleCache(StoreContract, LockContract, LeaseContract):
+class TestOnSimpleCache(StoreContract, LockContract, LeaseContract, EpochsContract):
     @pytest.fixture
     def store(self) -> CacheLibStore:
         return CacheLibStore(simple_cache())
 
 
-class TestOnFileSystemCache(StoreContract, LockContract):
+class TestOnFileSystemCache(StoreContract, LockContract, EpochsContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> CacheLibStore:
         return CacheLibStore(file_cache(tmp_path))
 
 
-class TestOnRedisCache(StoreContract, LockContract, LeaseContract):
+class TestOnRedisCache(StoreContract, LockContract, LeaseContract, EpochsContract):
     @pytest.fixture
     def store(self, redis_url: str) -> Iterator[CacheLibStore]:
         prefix = f"test-{uuid.uuid4().hex}:"
@@ -227,3 +229,104 @@ def test_a_record_saved_as_expired_is_removed(tmp_path: Path) -> None:
         assert store.save("key", ENDED, replacing=replacing) is None
 
         assert list(tmp_path.iterdir()) == []
+
+
+def begin(store: CacheLibStore) -> str:
+    """Create a record of the user's epoch; return its key."""
+    key = f"{ADA}.{store.epoch(ADA)}.one"
+    assert store.create(key, live()) is True
+    return key
+
+
+def test_an_epoch_does_not_expire_and_goes_when_its_user_is_ended(tmp_path: Path) -> None:
+    store = CacheLibStore(file_cache(tmp_path))
+    store.epoch(ADA)
+    (file,) = tmp_path.iterdir()
+    assert file.read_bytes()[:12] == bytes(12)
+
+    store.end_user(ADA)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_epoch_that_the_cache_dropped_ends_the_sessions_of_its_user() -> None:
+    cache = simple_cache()
+    store = CacheLibStore(cache)
+    key = begin(store)
+    assert cache.delete(store._epoch_name(ADA)) is True
+
+    assert store.load(key) is None
+    new = begin(store)
+    assert store.load(key) is None
+    assert_payload(store, new, PAYLOAD)
+
+
+@pytest.mark.parametrize("value", [b"", b"an-epoch", bytes(8), bytes(8) + b"a.dot", "text"])
+def test_a_foreign_value_in_the_place_of_an_epoch_is_an_error_until_the_user_is_ended(
+    value: object,
+) -> None:
+    cache = simple_cache()
+    store = CacheLibStore(cache)
+    key = begin(store)
+    store._cache.set(store._epoch_name(ADA), value, 0)
+
+    with pytest.raises(PayloadError, match="prefix"):
+        store.load(key)
+    with pytest.raises(PayloadError, match="prefix"):
+        store.epoch(ADA)
+
+    store.end_user(ADA)
+    assert store.load(key) is None
+    assert_payload(store, begin(store), PAYLOAD)
+
+
+def test_no_session_has_the_name_of_an_epoch() -> None:
+    store = CacheLibStore(simple_cache())
+    epoch = store.epoch(ADA)
+    for key in (f"%epoch:{ADA}", f"%%epoch:{ADA}", f"epoch:{ADA}"):
+        assert store.load(key) is None
+        assert store.create(key, live()) is True
+        assert store.delete(key) is True
+
+    assert store.epoch(ADA) == epoch
+
+
+def test_keys_with_percent_signs_are_different() -> None:
+    store = CacheLibStore(simple_cache())
+    for number in range(4):
+        assert store.create("%" * number, live(b'{"n":%d}' % number)) is True
+
+    for number in range(4):
+        assert_payload(store, "%" * number, b'{"n":%d}' % number)
+
+
+def test_another_prefix_has_other_epochs() -> None:
+    cache = simple_cache()
+    ours, theirs = CacheLibStore(cache), CacheLibStore(cache, prefix="admin:")
+    key = begin(ours)
+
+    theirs.end_user(ADA)
+
+    assert theirs.epoch(ADA) != ours.epoch(ADA)
+    assert_payload(ours, key, PAYLOAD)
+
+
+def test_a_load_takes_one_command_of_redis_with_and_without_a_user(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        store = CacheLibStore(RedisCache(client), prefix=f"test-{uuid.uuid4().hex}:")
+        keys = [begin(store), "anonymous"]
+        for key in keys:
+            client.config_resetstat()
+            store.load(key)
+
+            commands = client.info("commandstats")
+            assert sum(commands[name]["calls"] for name in commands if "get" in name) == 1
+
+        store.delete(keys[0])
+        store.end_user(ADA)
+
+
+def test_a_user_of_a_missing_server_is_unavailable(absent_store: CacheLibStore) -> None:
+    for call in (absent_store.epoch, absent_store.end_user):
+        with pytest.raises(StoreUnavailable):
+            call(ADA)

@@ -33,6 +33,7 @@ from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import SupportsKeys
 from flask_serversession.stores.memcached import MemcachedStore
 from flask_serversession.stores.memcached.known_ends import KnownEnds
+from flask_serversession.testing import EpochsContract
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
 from flask_serversession.testing import PingContract
@@ -112,11 +113,11 @@ def urls(memcached_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield [memcached_url, second]
 
 
-class TestMemcachedStore(StoreContract, PingContract, LockContract, LeaseContract):
+class TestMemcachedStore(StoreContract, PingContract, LockContract, LeaseContract, EpochsContract):
     pass
 
 
-class TestOnTwoServers(StoreContract, PingContract):
+class TestOnTwoServers(StoreContract, PingContract, EpochsContract):
     @pytest.fixture
     def store(self, urls: list[str]) -> Iterator[MemcachedStore]:
         store = new_store(",".join([urls[0], urlsplit(urls[1]).netloc]))

@@ -33,6 +33,7 @@ from flask_serversession.testing import LockContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
+from flask_serversession.testing import UsersContract
 from flask_serversession.testing.contract import assert_payload
 from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.contract import expired
@@ -79,7 +80,9 @@ def prefix() -> str:
     return f"test:{uuid.uuid4().hex}:"
 
 
-class RedisContract(StoreContract, KeysContract, PingContract, LockContract, LeaseContract):
+class RedisContract(
+    StoreContract, KeysContract, PingContract, LockContract, LeaseContract, UsersContract
+):
     """Tests for every kind of Redis server. Needs ``url``."""
 
     @pytest.fixture

@@ -14,6 +14,8 @@ _LONGEST_NAME = 250
 _VERBATIM = string.punctuation.replace("%", "")
 #: No valid percent-encoding, so no short key can have the name of a long one.
 _DIGEST_MARK = "%sha256:"
+#: No valid percent-encoding either, so no key has the name of an epoch.
+_EPOCH_MARK = "%epoch:"
 _DIGEST_LENGTH = len(_DIGEST_MARK) + 64
 _PREFIX = re.compile(r"[!-~]*")
 
@@ -47,8 +49,26 @@ class Names:
 
     def __call__(self, key: str) -> str:
         name = quote(key, safe=_VERBATIM)
-        if len(name) <= self._room and self._prefix + name:
-            return self._prefix + name
-        if self._is_native:
-            return self._prefix + _DIGEST_MARK + sha256(name.encode()).hexdigest()
+        if self._is_native or self._fits(name):
+            return self._prefix + self._shortened(name)
         return md5((self._prefix + key).encode(), usedforsecurity=False).hexdigest()
+
+    def epoch(self, user: str) -> str:
+        """Return the name of the item with the epoch of a user.
+
+        :raises ConfigError: in the layout that is shared with Express.
+        """
+        if not self._is_native:
+            raise ConfigError(
+                "The layout of connect-memcached has no epochs of users: Express would still"
+                " load the sessions of a user who was ended. Use the layout 'native'."
+            )
+        return self._prefix + self._shortened(_EPOCH_MARK + quote(user, safe=_VERBATIM))
+
+    def _shortened(self, name: str) -> str:
+        if self._fits(name):
+            return name
+        return _DIGEST_MARK + sha256(name.encode()).hexdigest()
+
+    def _fits(self, name: str) -> bool:
+        return len(name) <= self._room and bool(self._prefix + name)

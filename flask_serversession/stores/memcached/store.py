@@ -16,9 +16,13 @@ from ..base import GONE
 from ..base import is_expired
 from ..base import Record
 from ..base import Refusal
+from ..base import user_of
 from ..base import utc_now
 from ..driver_errors import DriverErrors
 from ..driver_errors import exhausted
+from ..epochs import decoded_epoch
+from ..epochs import is_of_epoch
+from ..epochs import new_epoch
 from .clients import CheckedOut
 from .clients import driver
 from .clients import servers_in
@@ -39,13 +43,18 @@ class MemcachedStore:
     ``touch`` and ``delete``. Each waits for its reply. ``set`` is not used: it adds absent
     items and drops the old item if the new one is too large.
 
+    Each user who logged in has an item with the current epoch, which does not expire. A load
+    reads it in the same round trip as the session. Ending a user's sessions deletes only the
+    epoch: the sessions can no longer be loaded, and stay in memcached until they expire. If
+    memcached evicts an epoch, its user has to log in again.
+
     memcached has limits. A full server evicts live sessions, and a restart loses all of them.
     An item above the server's limit (1 MB, raised by ``-I``) is refused with StoreError and
     the old one stays. Lifetimes are whole seconds, rounded up, and end in January 2038 at the
     latest. A loaded record has an expiry only if this process set it. Sessions cannot be
-    listed or cleared. With several servers each key belongs to one of them, and its sessions
-    are unavailable while that one is down: a fail-over to another would later bring back
-    sessions that were logged out.
+    listed or cleared. With several servers each key belongs to one of them, all keys of a user
+    to the same one, and its sessions are unavailable while that one is down: a fail-over to
+    another would later bring back sessions that were logged out.
 
     A session's lock is an item of its own, for which waiters poll. The lock of a killed holder
     ends after its ``ttl``.
@@ -55,7 +64,8 @@ class MemcachedStore:
 
     ``layout="connect-memcached"`` shares its items with an Express application. Only the names
     differ: by default there is no prefix, and a long name is the MD5 digest that npm's
-    memcached uses. Ids with spaces, ``%`` or non-ASCII characters are not shared.
+    memcached uses. Ids with spaces, ``%`` or non-ASCII characters are not shared. ``epoch`` and
+    ``end_user`` raise ConfigError, because Express does not check epochs.
 
     :param client: a ``pymemcache.PooledClient``, or a ``HashClient`` with
         ``use_pooling=True``, whose servers must not change later. Give it ``no_delay=True``,
@@ -114,40 +124,54 @@ class MemcachedStore:
         return store
 
     def load(self, key: str) -> Record | None:
-        return self._current(self._name(key))
+        return self._current(key)
 
     def create(self, key: str, record: Record) -> bool:
-        return self._write("add", self._name(key), record) is True
+        return self._write("add", key, record) is True
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
-        name = self._name(key)
         if replacing is None and is_expired(record.expires_at):
             return None if self.delete(key) else GONE
         if replacing is None:
-            return None if self._write("replace", name, record) else GONE
+            return None if self._write("replace", key, record) else GONE
         version = replacing.version
         if version is None:
-            current = self._current(name)
+            current = self._current(key)
             if current is None or current.payload != replacing.payload:
                 return Refusal(current)
             version = current.version
-        stored = self._write("cas", name, record, cas=version)
+        stored = self._write("cas", key, record, cas=version)
         if stored:
             return None
-        return GONE if stored is None else Refusal(self._current(name))
+        return GONE if stored is None else Refusal(self._current(key))
 
     def touch(self, key: str, expires_at: datetime) -> bool:
-        name = self._name(key)
-        with self._errors, self._checked_out(self._server(name)) as connection:
+        name, _, server = self._item(key)
+        with self._errors, self._checked_out(server) as connection:
             touched = bool(connection.touch(name, _exptime(expires_at), noreply=False))
         self._ends.note(name, expires_at if touched else None)
         return touched
 
     def delete(self, key: str) -> bool:
-        name = self._name(key)
+        name, _, server = self._item(key)
         self._ends.note(name, None)
-        with self._errors, self._checked_out(self._server(name)) as connection:
+        with self._errors, self._checked_out(server) as connection:
             return bool(connection.delete(name, noreply=False))
+
+    def epoch(self, user: str) -> str:
+        name, fresh = self._name.epoch(user), new_epoch()
+        with self._errors, self._checked_out(self._server(name)) as connection:
+            held = connection.get(name)
+            if held is None and not connection.add(name, fresh, noreply=False):
+                held = connection.get(name)
+        # If that is None, the user was ended meanwhile. The fresh epoch has ended with it.
+        return decoded_epoch(fresh if held is None else held)
+
+    def end_user(self, user: str) -> None:
+        # The next epoch is random, so none has to be kept until then.
+        name = self._name.epoch(user)
+        with self._errors, self._checked_out(self._server(name)) as connection:
+            connection.delete(name, noreply=False)
 
     def ping(self) -> None:
         for server in self._servers.values():
@@ -159,18 +183,24 @@ class MemcachedStore:
             for server in self._servers.values():
                 server.close()
 
-    def _current(self, name: str) -> Record | None:
-        with self._errors, self._checked_out(self._server(name)) as connection:
-            payload, version = connection.gets(name)
+    def _current(self, key: str) -> Record | None:
+        name, epoch_name, server = self._item(key)
+        names = [name] if epoch_name is None else [name, epoch_name]
+        with self._errors, self._checked_out(server) as connection:
+            items = connection.gets_many(names)
+        payload, version = items.get(name, (None, None))
         if payload is None:
             return None
         if not isinstance(payload, bytes):
             raise PayloadError("A session in memcached is not bytes. Give the client no serde.")
+        if epoch_name is not None and not is_of_epoch(key, items.get(epoch_name, (None,))[0]):
+            return None
         return Record(payload, self._ends.get(name), version)
 
-    def _write(self, command: str, name: str, record: Record, **version: object) -> bool | None:
+    def _write(self, command: str, key: str, record: Record, **version: object) -> bool | None:
         """Return True if it was stored, False if refused, None if ``cas`` found no item."""
-        with self._errors, self._checked_out(self._server(name)) as connection:
+        name, _, server = self._item(key)
+        with self._errors, self._checked_out(server) as connection:
             try:
                 stored: bool | None = getattr(connection, command)(
                     name,
@@ -193,6 +223,17 @@ class MemcachedStore:
 
     def _checked_out(self, server: Any) -> CheckedOut:
         return CheckedOut(server, all_end_with=self._hung_up if self._owns_client else ())
+
+    def _item(self, key: str) -> tuple[str, str | None, Any]:
+        """Return the names of a key's item and of its user's epoch, and the server of both.
+
+        All records of a user are on one server, so that a load takes one round trip.
+        """
+        name, user = self._name(key), user_of(key)
+        if user is None or self.is_shared:
+            return name, None, self._server(name)
+        epoch_name = self._name.epoch(user)
+        return name, epoch_name, self._server(epoch_name)
 
     def _server(self, name: str) -> Any:
         # HashClient's own verbs return "not found" while a server is down, and later give its

@@ -23,6 +23,7 @@ from .table import MySQLText
 from .table import node_layout
 from .table import Stored
 from .table import Timestamp
+from .table import with_users_index
 
 #: Where Node does not name a collation, the database's may ignore case and refuse emoji.
 _BINARY = "COLLATE utf8mb4_bin"
@@ -33,7 +34,7 @@ _LAST_SECOND = 2**32 - 1
 
 def connect_pg_simple(name: str | None, schema: str | None) -> Layout:
     name = name or "session"
-    return node_layout(
+    layout = node_layout(
         name,
         schema,
         Column("id", "sid", Stored("varchar")),
@@ -43,11 +44,12 @@ def connect_pg_simple(name: str | None, schema: str | None) -> Layout:
         rounded=_second_after,
         local=True,
     )
+    return with_users_index(layout)
 
 
 def express_mysql_session(name: str | None, schema: str | None) -> Layout:
     data = MySQLText(f"mediumtext {_BINARY}", bytes.decode, _encoded)
-    return node_layout(
+    layout = node_layout(
         name or "sessions",
         schema,
         Column("id", "session_id", MySQLKey(f"varchar(128) {_BINARY}")),
@@ -55,11 +57,12 @@ def express_mysql_session(name: str | None, schema: str | None) -> Layout:
         Column("payload", "data", data, nullable=True),
         rounded=_nearest_second,
     )
+    return layout._replace(longest_key=128)
 
 
 def knex_on_postgresql(name: str | None, schema: str | None) -> Layout:
     key, payload = Stored("varchar(255)"), JsonText("json", bytes.decode, _encoded)
-    return _knex(name, schema, key, payload, Timestamp("timestamptz"))
+    return with_users_index(_knex(name, schema, key, payload, Timestamp("timestamptz")))
 
 
 def knex_on_mysql(name: str | None, schema: str | None) -> Layout:
@@ -107,7 +110,7 @@ def sequelize_on_sqlite(name: str | None, schema: str | None) -> Layout:
 def _sequelize(
     name: str | None, schema: str | None, key: Stored, data: Stored, moment: Stored
 ) -> Layout:
-    return node_layout(
+    layout = node_layout(
         name or "Sessions",
         schema,
         Column("id", "sid", key),
@@ -116,6 +119,8 @@ def _sequelize(
         Column("createdAt", "createdAt", moment, default=_now),
         Column("updatedAt", "updatedAt", moment, default=_now, onupdate=_now),
     )
+    # Also on SQLite, which does not enforce it, so that an application behaves as elsewhere.
+    return layout._replace(longest_key=36)
 
 
 def _now() -> int:

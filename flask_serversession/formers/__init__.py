@@ -1,0 +1,1 @@
+"""The kinds of sessions that an application may have had before, one file each."""

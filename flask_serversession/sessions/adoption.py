@@ -1,0 +1,105 @@
+"""Takes over the session that a browser had before the application came here.
+
+A former session can be taken over as often as its cookie is sent, as each of a browser's first
+requests may send it. What ends the new session also forbids the former one, by a note in the
+store that lasts as long as the former could be used.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from ..errors import SessionSerializationError
+from ..format.serializer import EMPTY
+from ..format.serializer import RESERVED
+from ..log import logger
+from ..stores.base import from_epoch_milliseconds
+from ..stores.base import Record
+from .draft import Draft
+from .draft import Origin
+from .login import handle_of
+from .login import Login
+from .login import MEMBER
+from .login import tag_of_user
+from .request_store import RequestStore
+from .settings import Former
+from .settings import Notify
+from .settings import RequestInfo
+from .settings import Settings
+from .working_copy import WorkingCopy
+
+
+def adopt(
+    settings: Settings, request: RequestInfo, store: RequestStore, former: Former, notify: Notify
+) -> WorkingCopy | None:
+    """Return a stored session with the data of a former one; None if that may not be used."""
+    name = f"former-{sha256(former.name.encode()).hexdigest()}"
+    data = _with_login(settings, former.data)
+    if store.load(name) is not None or _is_forbidden(store, former, Login.of(data)):
+        return None
+    draft = Draft.new(settings, request.cookie_options())
+    draft.data, draft.origin = data, Origin(name, former.ends)
+    if former.permanent:
+        draft.cookie.max_age = settings.config.permanent_lifetime / 1000
+    copy = WorkingCopy(settings, store, request.generate_id, "", draft)
+    copy.change_id()
+    try:
+        copy.write(draft.dump(), notify)
+    except SessionSerializationError as error:
+        logger.error("A former session was not taken over: %s", error)
+        return None
+    draft.note_saved()
+    former.end()
+    logger.info("Session %s was taken over from another kind of session.", handle_of(copy.id))
+    return copy
+
+
+def forbid(store: RequestStore, draft: Draft) -> None:
+    """Note that the former session of this one may not be taken over again."""
+    origin = draft.origin
+    if origin is not None and origin.ends > store.settings.clock():
+        store.create(origin.name, _note(store.settings, origin.ends))
+
+
+def forbid_all(store: RequestStore, user_id: str) -> None:
+    """Note that no former session of a user may be taken over that began before now."""
+    settings = store.settings
+    if not settings.formers:
+        return
+    now = settings.clock()
+    name, note = _name_of(user_id), _note(settings, now + settings.config.permanent_lifetime)
+    if not store.create(name, note):
+        with store as its_store:
+            its_store.save(name, note)
+
+
+def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> bool:
+    note = None if login is None else store.load(_name_of(login.user_id))
+    if note is None:
+        return False
+    cookie, _ = store.settings.serializer.decompose(note.payload)
+    return former.began <= cookie["noted"]  # type: ignore[no-any-return]
+
+
+def _note(settings: Settings, ends: int) -> Record:
+    cookie = {"originalMaxAge": None, "noted": settings.clock()}
+    payload = settings.serializer.compose(cookie, EMPTY)
+    return Record(payload, from_epoch_milliseconds(ends))
+
+
+def _name_of(user_id: str) -> str:
+    return f"former-sessions-of-{tag_of_user(user_id)}"
+
+
+def _with_login(settings: Settings, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data, with the login that Flask-Login's member tells of.
+
+    When the user proved who they are is not known.
+    """
+    data = {key: value for key, value in data.items() if key != RESERVED}
+    user_id = data.get("_user_id")
+    follows = settings.config.flask_login is True
+    if not follows or not isinstance(user_id, str) or not user_id:
+        return data
+    return {**data, MEMBER: Login(user_id, since=settings.clock()).to_member()}

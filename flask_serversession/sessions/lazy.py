@@ -1,0 +1,248 @@
+"""``LazySession``: a session of a store, found on its first use."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from typing import cast
+
+from blinker import Signal
+
+from .. import signals
+from ..cookies.cookie import SessionCookie
+from ..errors import PayloadError
+from ..errors import StoreError
+from ..log import logger
+from ..log import QuietLog
+from ..stores.base import EPOCH
+from ..stores.base import MILLISECOND
+from ..stores.base import Record
+from .adoption import adopt
+from .base import ExpiresIn
+from .base import Session
+from .draft import Draft
+from .login import Client
+from .login import handle_of
+from .login import Login
+from .no_data import NoData
+from .request_store import RequestStore
+from .sent import SentIds
+from .settings import RequestInfo
+from .settings import Settings
+from .working_copy import lives_on
+from .working_copy import WorkingCopy
+
+_UNREADABLE = "A stored session is unreadable and is treated as absent: %s"
+
+
+class LazySession(Session):
+    """The session of one request, as far as it is read. At most one store call finds it.
+
+    :param sid: the id of the session; None for the one that the request's cookie names.
+    """
+
+    accessed: bool
+    #: None until the session is used.
+    _store: RequestStore | None = None
+    #: The ids in the request's cookies. The first use looks for them.
+    _sent = SentIds()
+    #: None until the session is found or begun.
+    _copy: WorkingCopy | None = None
+    #: The application knows of an error, which :func:`~.settle.settle` does not raise again.
+    _told = False
+
+    def __init__(self, settings: Settings, request: RequestInfo, sid: str | None = None) -> None:
+        self._settings = settings
+        self._request = request
+        if sid is not None:
+            self._sent = SentIds({sid: 0}, sid)
+
+    @property
+    def id(self) -> str:
+        self.accessed = True
+        return self._checked_out().id
+
+    @property
+    def new(self) -> bool:  # type: ignore[override] # an attribute in Flask
+        self.accessed = True
+        return self._reads_empty or self._checked_out().draft.found is None
+
+    @property
+    def modified(self) -> bool:
+        return self._copy is not None and self._copy.draft.is_modified
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self._checked_out().draft.forced = value
+
+    @property
+    def cookie(self) -> SessionCookie:
+        self.accessed = True
+        if self._reads_empty:
+            return SessionCookie(self._request.cookie_options(), self._settings.clock)
+        return self._checked_out().draft.cookie
+
+    @property
+    def handle(self) -> str:
+        return handle_of(self.id)
+
+    @property
+    def ended_reason(self) -> str | None:
+        self.accessed = True
+        if not self._reads_empty:
+            self._checked_out()
+        return self._sent.ended_reason
+
+    @property
+    def expires_in(self) -> ExpiresIn:
+        self.accessed = True
+        copy, now = self._checked_out(), self._now()
+        draft, ends = copy.draft, copy.base.expires_at if copy.base else None
+        is_due = not self._peeks and draft.is_stale(copy.base)
+        if is_due:
+            draft.restart()  # as the end of the request will
+        if ends is None or is_due or copy.touched:
+            ends = draft.ends()
+        left = (ends - EPOCH) // MILLISECOND - now
+        limit = draft.absolute_end
+        is_absolute = limit is not None and left >= limit - now
+        return ExpiresIn(max(left, 0) / 1000, "absolute" if is_absolute else "idle")
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        try:
+            copy = self._copy or self._checked_out()
+        except StoreError as failure:
+            if self._raises_failures:
+                raise
+            return NoData(failure)
+        return copy.draft.data
+
+    @property
+    def _own_ids(self) -> set[str]:
+        """The id, and the one under which it is stored until this request ends."""
+        copy = self._checked_out()
+        return {copy.id, copy.stored_id or copy.id}
+
+    @property
+    def _client(self) -> Client:
+        keeps_it = self._settings.config.record_client
+        return self._request.client() if keeps_it else Client()
+
+    @property
+    def _permanent_lifetime(self) -> float:
+        return self._settings.config.permanent_lifetime / 1000
+
+    def _now(self) -> int:
+        return self._settings.clock()
+
+    @property
+    def _log(self) -> QuietLog:
+        return self._settings.log
+
+    def _checked_out(self) -> WorkingCopy:
+        """Return the working copy. The first call loads what a cookie names, or begins anew."""
+        if self._copy is not None:
+            return self._copy
+        store, found = self._enter(), None
+        for sid in self._sent.secrets:
+            try:
+                found = self._found(sid, store.load(sid)) or found
+            except PayloadError as error:
+                self._log.error(_UNREADABLE, error)
+                self._sent.unreadable = sid
+            if found is not None and found.draft.superseded_until is None:
+                break  # a superseded session is used only if there is no other
+        if found is None and self._settings.formers and not self._sent.secrets:
+            found = self._adopted()
+        if found is None:
+            copy = self._begin()
+            if self._request.cookie_header:
+                self._tell_of_unknown_ids()
+        else:
+            self._copy, self._sent.used, copy = found, found.id, found
+            self._notify(signals.session_loaded)
+            if signals.session_anomalous.receivers:
+                self._compare_the_client(copy.draft)
+        if len(self._sent.secrets) > 1:
+            self._sent.warn_of_several(self._request, self._settings)
+            self._notify(signals.session_ambiguous, ids=list(self._sent.secrets))
+        return copy
+
+    def _enter(self) -> RequestStore:
+        """Return the request's store. The first call looks for the cookies; none loads."""
+        if self._store is None:
+            settings = self._settings
+            if not self._sent.secrets:
+                header, name = self._request.cookie_header, settings.config.cookie_name
+                ids = settings.signer().find(header, name)
+                self._sent = SentIds(ids, next(iter(ids), None))
+            self._store = RequestStore(settings)
+        return self._store
+
+    def _found(self, sid: str, record: Record | None) -> WorkingCopy | None:
+        """Return the working copy of a record; None if it is absent or superseded for good.
+
+        :raises PayloadError: if the record is not a session.
+        """
+        if record is None:
+            return None
+        draft = Draft.of(self._settings, record)
+        if draft.superseded_until is not None:
+            if not lives_on(self._enter(), draft):
+                self._sent.ended_reason = draft.ended_reason
+                return None
+        elif self._settings.config.absolute_timeout is not None and draft.is_over:
+            return None
+        return self._working_copy(sid, draft, record)
+
+    def _adopted(self) -> WorkingCopy | None:
+        """Return the session that the browser had before, under a new id; None without one."""
+        if not self._request.is_answered():
+            return None  # no response would carry its cookie
+        settings, request, store = self._settings, self._request, self._enter()
+        for find in settings.formers:
+            former = find(request.cookie_header)
+            if former is not None:
+                return adopt(settings, request, store, former, self._notify)
+        return None
+
+    def _tell_of_unknown_ids(self) -> None:
+        for sid in self._sent.secrets:
+            if sid != self._sent.unreadable:
+                logger.info("Session %s is not in the store; its cookie is valid.", handle_of(sid))
+                self._notify(signals.session_unknown, handle=handle_of(sid))
+
+    def _compare_the_client(self, draft: Draft) -> None:
+        login = Login.of(draft.data)
+        changed = self._request.client().changes_from(login.client) if login else ()
+        if login and changed:
+            values = {"user_id": login.user_id, "handle": self.handle, "changed": changed}
+            self._notify(signals.session_anomalous, **values)
+
+    def _begin(self) -> WorkingCopy:
+        """Start a new, empty session. No store call."""
+        draft = Draft.new(self._settings, self._request.cookie_options())
+        self._copy = self._working_copy(self._request.generate_id(), draft)
+        return self._copy
+
+    def _working_copy(self, sid: str, draft: Draft, base: Record | None = None) -> WorkingCopy:
+        store = cast(RequestStore, self._store)  # it was entered before
+        return WorkingCopy(self._settings, store, self._request.generate_id, sid, draft, base)
+
+    @property
+    def _reads_empty(self) -> bool:
+        """Whether the store failed and the session reads as empty instead of raising that."""
+        if self._copy is not None or self._raises_failures:
+            return False
+        with suppress(StoreError):
+            self._checked_out()
+        return self._copy is None
+
+    @property
+    def _raises_failures(self) -> bool:
+        return self._settings.config.store_error == "raise" and not self._told
+
+    def _notify(self, signal: Signal, /, **values: object) -> None:
+        if signal.receivers:
+            self._settings.notify(signal, session=self, **values)
