@@ -183,8 +183,6 @@ class Layout(NamedTuple):
     local: bool = False
     #: The layout of this package: setup adds a missing index to an existing table.
     native: bool = False
-    #: How many characters a key may have.
-    longest_key: int = LONGEST_KEY
     #: An index of this package in a Node store's table, which setup adds if it may.
     users_index: sa.Index | None = None
 
