@@ -25,6 +25,7 @@ from ..stores.base import Record
 from ..stores.base import Store
 from ..stores.base import SupportsEpochs
 from ..stores.base import SupportsUsers
+from ..stores.record_lock import RecordLock
 from .adoption import forbid
 from .adoption import forbid_all
 from .draft import Draft
@@ -262,7 +263,9 @@ def room_for_one(store: RequestStore, user_id: str, *, own: Collection[str]) -> 
         yield False
         return
     turn = f"{tag_of_user(user_id)}.login"
-    with store.locked(turn, timeout=_PATIENCE, ttl=_TURN):
+    # The lock of a database server would need a connection of its own.
+    lock = RecordLock(store.settings.store, turn, ttl=_TURN)
+    with store.locked(turn, timeout=_PATIENCE, ttl=_TURN, lock=lock):
         others = [found for found in find(store, user_id) if found.id not in own]
         surplus = len(others) - limit + 1
         if surplus > 0:
