@@ -98,7 +98,7 @@ def test_no_session_that_was_ended_with_the_others_of_its_user_comes_back(
         f"{len(endings)} calls ended {ended} of {len(logins)} logins, longest {longest:.2f} s",
     )
     assert survivors == []
-    assert len(endings) > 1
+    assert endings
     assert ended > PROCESSES
 
 
