@@ -293,6 +293,14 @@ class TestList:
             manager.sessions_of("ada")
 
 
+    def test_sessions_in_cookies_cannot_be_found(self, make_app: MakeApp) -> None:
+        manager = manager_of(make_app(SESSION_STORE="cookie"))
+
+        for ask in (manager.sessions_of, manager.end_all):
+            with pytest.raises(SessionError, match="SESSION_STORE is 'cookie'"):
+                ask("ada")
+
+
 class TestEnd:
     def test_a_session_is_ended_by_its_handle(self, app: Flask, manager: SessionManager) -> None:
         one, other = logged_in(app), logged_in(app)
