@@ -292,7 +292,6 @@ class TestList:
         with pytest.raises(SessionError, match="CountingStore cannot find the sessions of a user"):
             manager.sessions_of("ada")
 
-
     def test_sessions_in_cookies_cannot_be_found(self, make_app: MakeApp) -> None:
         manager = manager_of(make_app(SESSION_STORE="cookie"))
 
