@@ -40,8 +40,9 @@ LIMIT = "limit"
 #: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
 _ROUNDS = 64
-#: Seconds to wait for the user's other logins, and those that one login may take.
-_PATIENCE, _TURN = 5.0, 30.0
+#: Seconds to wait for the user's other logins, and those that one login may take: fewer, so that
+#: a killed process keeps nobody from logging in.
+_PATIENCE, _TURN = 5.0, 3.0
 #: Characters of an id with a tag, and what is to spare for an epoch and for a longer id.
 _ROOM_FOR_AN_ID: Final = 64
 #: What the session that ends first has least of.

@@ -57,6 +57,20 @@ def test_logins_at_once_leave_as_many_sessions_as_are_allowed(
     report(f"32 logins, {place.name}, {on_limit}", f"{slowest:.2f} s")
 
 
+def test_a_user_can_log_in_after_a_process_was_killed_in_a_login(
+    start_process: StartProcess, quick: Process, user_id: str
+) -> None:
+    victim, other = [connected(start_process(SESSION_LIMIT_PER_USER=LIMIT)) for _ in range(2)]
+    victim.start(users.die_logging_in, user_id)
+    with pytest.raises(EOFError):
+        victim.result()
+
+    [attempt] = do(other, users.log_in_at_once, user_id, 0.0, 1)
+
+    assert attempt.error == ""
+    assert do(quick, users.see, attempt.sid) == (user_id, None)
+
+
 @pytest.mark.parametrize("end", [users.end_all, users.end_others])
 def test_no_session_that_was_ended_with_the_others_of_its_user_comes_back(
     start_process: StartProcess, place: Place, user_id: str, end: Any
