@@ -13,11 +13,13 @@ from typing import Any
 from typing import NamedTuple
 
 import pytest
+from blinker import NamedSignal
 from flask import Flask
 
 import flask_serversession
 from flask_serversession import errors
 from flask_serversession import ServerSession
+from flask_serversession import signals
 from flask_serversession import stores
 from flask_serversession.cli import sessions
 from flask_serversession.extension import EXTENSION
@@ -141,6 +143,15 @@ def documented_names() -> set[str]:
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SECRET_KEY", "only for tests")
+
+
+@pytest.fixture(autouse=True)
+def no_receiver_stays() -> Iterator[None]:
+    """Disconnect what a page connects: other tests measure what a signal costs."""
+    yield
+    for signal in vars(signals).values():
+        if isinstance(signal, NamedSignal):
+            signal._clear_state()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -40,6 +41,14 @@ def make_protected(make_app: MakeApp) -> MakeApp:
         return app
 
     return make_protected
+
+
+@pytest.fixture
+def renewer(make_protected: MakeApp) -> Iterator[Browser]:
+    """A browser of an application that renews the token at each login."""
+    app = make_protected()
+    with session_logged_in.connected_to(renew_token, app):
+        yield browser_of(app)
 
 
 @pytest.fixture
@@ -103,20 +112,19 @@ def test_a_login_keeps_the_token(browser: Browser) -> None:
     assert answer(browser, token) == "accepted"
 
 
-def test_a_token_that_is_renewed_at_the_login_refuses_the_forms_before(browser: Browser) -> None:
-    session_logged_in.connect(renew_token, browser.application)
-    token = form(browser)
+def test_a_token_that_is_renewed_at_the_login_refuses_the_forms_before(renewer: Browser) -> None:
+    token = form(renewer)
 
     def log_in() -> str:
         csrf.generate_csrf()
         session.log_in("ada")
         return str(csrf.generate_csrf())
 
-    renewed = browser.run(log_in, method="POST", data={"csrf_token": token}).text
+    renewed = renewer.run(log_in, method="POST", data={"csrf_token": token}).text
 
-    assert UNEQUAL in answer(browser, token)
-    assert answer(browser, renewed) == "accepted"
-    assert answer(browser, form(browser)) == "accepted"
+    assert UNEQUAL in answer(renewer, token)
+    assert answer(renewer, renewed) == "accepted"
+    assert answer(renewer, form(renewer)) == "accepted"
 
 
 def test_a_login_of_another_user_and_a_logout_end_the_token(browser: Browser) -> None:
@@ -168,12 +176,10 @@ def test_of_two_first_forms_of_a_session_the_later_one_counts(browser: Browser) 
     assert answer(browser, second) == "accepted"
 
 
-def test_a_token_that_the_login_made_is_that_of_all_tabs(browser: Browser) -> None:
-    session_logged_in.connect(renew_token, browser.application)
+def test_a_token_that_the_login_made_is_that_of_all_tabs(renewer: Browser) -> None:
+    renewer.run(lambda: session.log_in("ada"))
 
-    browser.run(lambda: session.log_in("ada"))
-
-    answers = [answer(browser, token) for token in forms_at_once(browser)]
+    answers = [answer(renewer, token) for token in forms_at_once(renewer)]
     assert answers == ["accepted", "accepted"]
 
 
