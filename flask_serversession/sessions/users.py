@@ -6,6 +6,7 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
@@ -84,8 +85,8 @@ class UserSession:
 class Found:
     """A session of a user as the store has it."""
 
-    settings: Settings
-    id: str
+    settings: Settings = field(repr=False)
+    id: str = field(repr=False)
     record: Record
     draft: Draft
     login: Login
