@@ -20,11 +20,11 @@ from .process import Process
 pytestmark = pytest.mark.parametrize("place", FINDING_USERS, indirect=True, scope="session")
 
 PROCESSES, THREADS, LIMIT = 8, 4, 3
-ROUNDS = 3
+ROUNDS = 1
 #: Seconds until all processes have begun.
 SOON = 0.1
 #: Seconds for which the devices work.
-WORK = 2
+WORK = 1
 
 
 @pytest.fixture
