@@ -20,6 +20,7 @@ from ..stores.base import Record
 from ..stores.base import same_json
 from ..stores.base import SupportsEpochs
 from .draft import Draft
+from .draft import is_tombstone
 from .draft import leave_behind
 from .draft import successor_of
 from .login import Login
@@ -256,18 +257,18 @@ def end(store: RequestStore, sid: str, known: Record | None = None) -> str | Non
     return None
 
 
-def lives_on(store: RequestStore, superseded: Draft) -> bool:
-    """Return whether a superseded session can be read: its newest id must still be stored."""
+def newest_id(store: RequestStore, superseded: Draft) -> str | None:
+    """Return the newest id of a superseded session; None if it cannot be read any more."""
     if superseded.is_over:
-        return False
-    sid, seen = superseded.successor, set[str]()
-    while sid is not None and sid not in seen:
-        record = store.load(sid)
-        if record is None:
-            return False
-        seen.add(sid)
-        sid = successor_of(record, store.settings)
-    return sid is None and bool(seen)
+        return None
+    newest, successor, seen = None, superseded.successor, set[str]()
+    while successor is not None and successor not in seen:
+        record = store.load(successor)
+        if record is None or is_tombstone(record, store.settings):
+            return None
+        seen.add(successor)
+        newest, successor = successor, successor_of(record, store.settings)
+    return newest if successor is None else None
 
 
 def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) -> str | None:
@@ -279,6 +280,8 @@ def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) 
     successors: list[str] = []
 
     def end_unless_superseded(base: bytes, theirs: Record) -> Record:
+        if is_tombstone(theirs, store.settings):
+            raise SessionGone("Others have ended the session.")
         successor = successor_of(theirs, store.settings)
         if successor is None:
             return ENDED
@@ -287,7 +290,7 @@ def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) 
 
     try:
         record = known or store.load(sid)
-        if record is None:
+        if record is None or is_tombstone(record, store.settings):
             return None
         successor = successor_of(record, store.settings)
         if successor is not None:

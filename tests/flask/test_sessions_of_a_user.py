@@ -18,6 +18,7 @@ from flask import Flask
 
 from flask_serversession import ConfigError
 from flask_serversession import manager_of
+from flask_serversession import session_destroyed
 from flask_serversession import session_ended
 from flask_serversession import SessionError
 from flask_serversession import SessionManager
@@ -349,6 +350,21 @@ class TestEnd:
         assert is_logged_in(here)
         assert not is_logged_in(there)
 
+    def test_others_end_in_a_request_with_the_old_id_of_this_one(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        here, there = logged_in(app), logged_in(app)
+        late = here.twin()
+        here.run(lambda: session.regenerate(keep_data=True))
+        here.run(lambda: session.regenerate(keep_data=True))
+
+        found = late.see(lambda: manager.sessions_of("ada"))
+        assert [each.is_current for each in found].count(True) == 1
+        assert late.see(lambda: manager.end_others("ada")) == 1
+
+        assert is_logged_in(here)
+        assert not is_logged_in(there)
+
     def test_others_cannot_end_without_one_to_keep(
         self, app: Flask, manager: SessionManager
     ) -> None:
@@ -518,6 +534,49 @@ class TestReason:
         manager.end_all("ada")
 
         assert browser.see(lambda: session.ended_reason) is None
+
+    def test_its_session_cannot_be_read_by_an_old_id(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = logged_in(app)
+        late = browser.twin()
+        browser.run(lambda: session.regenerate(keep_data=True))
+        assert is_logged_in(late)
+
+        manager.end_all("ada", reason="password changed")
+
+        assert not is_logged_in(late)
+
+    def test_its_session_does_not_end_twice(self, app: Flask, manager: SessionManager) -> None:
+        browser = logged_in(app)
+        late, ended = browser.twin(), list[object]()
+        browser.run(lambda: session.regenerate(keep_data=True))
+        newest = browser.sid
+
+        def hear(sender: object, **values: object) -> None:
+            ended.append(values["id"])
+
+        with session_destroyed.connected_to(hear):
+            manager.end_all("ada", reason="password changed")
+            assert [manager.destroy(each.sid or "") for each in (browser, late)] == [False, False]
+            browser.run(lambda: session.log_out())
+
+        assert ended == [newest]
+
+    def test_it_is_still_told_if_the_browser_logs_out_at_the_same_time(
+        self, app: Flask, make_app: MakeApp, manager: SessionManager
+    ) -> None:
+        browser, elsewhere = logged_in(app), manager_of(make_app(SESSION_STORE=manager.store))
+        twin = browser.twin()
+
+        def log_out_while_it_ends() -> None:
+            assert session.user_id == "ada"
+            elsewhere.end_all("ada", reason="password changed")
+            session.log_out()
+
+        browser.run(log_out_while_it_ends)
+
+        assert twin.see(lambda: session.ended_reason) == "password changed"
 
     def test_it_is_kept_for_a_day_at_most(
         self, make_app: MakeApp, memory: MemoryStore, store: CountingStore
