@@ -91,11 +91,14 @@ class Login(NamedTuple):
     def of(cls, data: Mapping[str, Any]) -> Login | None:
         """Return the login that a session's data hold; None without one."""
         member = data.get(MEMBER)
-        if not isinstance(member, Mapping) or not isinstance(member.get("user"), str):
+        if not isinstance(member, Mapping):
+            return None
+        user_id = member.get("user")
+        if not isinstance(user_id, str) or not user_id:
             return None
         at, since = member.get("at"), member.get("since")
         return cls(
-            member["user"],
+            user_id,
             at if is_moment(at) else None,
             _text(member, "level"),
             since if is_moment(since) else None,

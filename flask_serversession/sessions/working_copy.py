@@ -19,11 +19,13 @@ from ..stores.base import ENDED
 from ..stores.base import Record
 from ..stores.base import same_json
 from ..stores.base import SupportsEpochs
+from ..stores.base import user_of
 from .draft import Draft
 from .draft import is_tombstone
 from .draft import leave_behind
 from .draft import successor_of
 from .login import Login
+from .login import MEMBER
 from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Notify
@@ -172,6 +174,9 @@ class WorkingCopy:
         return True
 
     def _create(self, record: Record, notify: Notify) -> None:
+        may_lack_tag = self.settings.tags_users and MEMBER in self.draft.data
+        if may_lack_tag and user_of(self.id) is None:
+            self.id = self._new_id()  # the login was assigned after the session got its id
         for _ in range(CREATE_ATTEMPTS):
             stored = self._insert(record, notify)
             if stored is not None:

@@ -101,6 +101,33 @@ class TestIds:
         assert browser.sid is not None
         assert user_of(browser.sid) is None
 
+    def test_data_that_are_put_back_into_a_cleared_session_give_it_the_tag(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = browser_of(app)
+        browser.run(lambda: session.update(cart="apple"))
+        browser.run(lambda: session.log_in("ada"))
+
+        def renew() -> None:
+            data = dict(session)
+            session.clear()
+            session.update(data)
+
+        browser.run(renew)
+
+        assert is_logged_in(browser)
+        assert len(manager.sessions_of("ada")) == 1
+
+    def test_a_login_that_is_copied_to_another_browser_gives_its_session_the_tag(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        data, browser = logged_in(app).data(), browser_of(app)
+
+        browser.run(lambda: session.update(data))
+
+        assert is_logged_in(browser)
+        assert len(manager.sessions_of("ada")) == 2
+
     def test_another_user_gets_another_tag_and_one_signal(self, app: Flask) -> None:
         browser = logged_in(app)
         seen: list[str] = []
