@@ -226,7 +226,7 @@ def end_all(
     if not keep and has_epochs(store.settings.store):
         _end_epoch(store, user_id, reason)
         return None
-    latest, count, known = 0, 0, set[str]()
+    latest, count, known, quiet = 0, 0, set[str](), 0
     for _ in range(_ROUNDS):
         listed = [
             found
@@ -237,8 +237,10 @@ def end_all(
         latest = latest or max([store.settings.clock(), *(found.since for found in listed)])
         others = {found.id: found for found in listed if found.since <= latest}
         live = [found for found in others.values() if found.is_live]
-        # A store that lists while others write may miss a new id and read the old one.
-        if not live and others.keys() <= known:
+        # A store that lists while others write may miss a new id and read the old one. Without
+        # a grace nothing is left of the old one, and a second look is what finds the new one.
+        quiet = 0 if live or not others.keys() <= known else quiet + 1
+        if quiet > (not store.settings.config.regenerate_grace):
             return count
         known.update(others)
         count += sum(found.end(store, reason) for found in live)

@@ -474,12 +474,12 @@ class TestEnd:
         assert not is_logged_in(browser)
         assert manager.sessions_of("ada") == []
 
-    @pytest.mark.parametrize("times", [1, 2, 5])
+    @pytest.mark.parametrize(("times", "grace"), [(1, 5), (2, 5), (5, 5), (1, 0)])
     def test_a_session_that_takes_a_new_id_while_they_are_read_ends_too(
-        self, make_app: MakeApp, times: int
+        self, make_app: MakeApp, times: int, grace: int
     ) -> None:
         store = StoreOfADirectory()
-        app = make_app(SESSION_STORE=store)
+        app = make_app(SESSION_STORE=store, SESSION_REGENERATE_GRACE=grace)
         browser = logged_in(app)
         store.meanwhile = [lambda: browser.run(lambda: session.regenerate(keep_data=True))] * times
 
