@@ -197,7 +197,8 @@ class SessionManager:
     def update_all(self, user_id: str, change: Callable[[Session], None]) -> int:
         """Change all sessions of a user, and return how many: for a new role, for example.
 
-        Each change is merged with those of requests that use the session.
+        Each change is merged with those of requests that use the session, and does not count as
+        a use. The session of the current request is saved with what it holds by then.
 
         :param change: called with one session after the other, which is saved afterwards.
         :raises SessionError: if the store cannot find them.
@@ -205,7 +206,7 @@ class SessionManager:
         """
         count = 0
         for found in list(find(self._calls(), user_id)):
-            session = self.load(found.id)
+            session = self._session_to_change(found.id)
             if session is None:
                 continue
             change(session)
@@ -261,6 +262,15 @@ class SessionManager:
         """Close the connections that the store opened. A client of the application stays open."""
         if isinstance(self.store, SupportsClose):
             self.store.close()
+
+    def _session_to_change(self, sid: str) -> Session | None:
+        """Return that of the request if it has this id, or one that saving does not extend."""
+        current = self._current()
+        if current is not None and current._checked_out().stored_id == sid:
+            return current
+        session = StoredSession(self.settings, _NoRequest(self.config.cookie), sid)
+        session._checked_out().keeps_end = True
+        return session if session.id == sid else None
 
     def _calls(self) -> RequestStore:
         return RequestStore(self.settings)

@@ -62,6 +62,8 @@ class WorkingCopy:
     regenerated: bool = False
     #: ``session.touch()`` was called.
     touched: bool = False
+    #: A write does not move the session's end, because nobody uses the session.
+    keeps_end: bool = False
 
     @property
     def stored(self) -> Stored | None:
@@ -109,6 +111,8 @@ class WorkingCopy:
         if self.base is None:
             self._create(record, notify)
             return
+        if self.keeps_end and self.base.expires_at is not None:
+            record = replace(record, expires_at=self.base.expires_at)
         rebase = partial(self._rebase, notify)
         self.base = self.store.replace(self.id, self.base, record, rebase)
         notify(signals.session_saved)

@@ -660,6 +660,59 @@ class TestUpdate:
         assert [browser.data().get("role") for browser in browsers] == ["admin"] * 2
         assert "role" not in bob.data()
 
+    def test_nobody_has_used_them_by_that(self, app: Flask, manager: SessionManager) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            logged_in(app)
+            clock.shift(3600)
+            before = manager.sessions_of("ada")
+
+            manager.update_all("ada", lambda each: each.update(role="admin"))
+
+            assert manager.sessions_of("ada") == before
+
+    def test_one_without_an_end_gets_one(
+        self, app: Flask, manager: SessionManager, memory: MemoryStore
+    ) -> None:
+        tag = user_of(logged_in(app).sid or "")
+        payload = b'{"cookie":{"originalMaxAge":null},"_login":{"user":"ada"}}'
+        memory.create(f"{tag}.old", Record(payload, None))
+
+        assert manager.update_all("ada", lambda each: each.update(role="admin")) == 2
+
+        assert all(each.expires_at for each in manager.sessions_of("ada"))
+
+    @pytest.mark.parametrize("concurrency", ["merge", "reject", "overwrite"])
+    def test_the_session_of_the_request_is_changed_and_keeps_its_own_changes(
+        self, make_app: MakeApp, memory: MemoryStore, concurrency: str
+    ) -> None:
+        app = make_app(SESSION_STORE=memory, SESSION_CONCURRENCY=concurrency)
+        here, there = logged_in(app), logged_in(app)
+
+        def promote() -> None:
+            session["cart"] = "apple"
+            manager_of(app).update_all("ada", lambda each: each.update(role="admin"))
+            assert session["role"] == "admin"
+            session["cart"] = "pear"
+
+        here.run(promote)
+
+        assert (here.data()["role"], here.data()["cart"]) == ("admin", "pear")
+        assert (there.data()["role"], there.data().get("cart")) == ("admin", None)
+
+    def test_a_request_with_the_old_id_of_a_session_changes_the_session(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = logged_in(app)
+        late = browser.twin()
+        browser.run(lambda: session.regenerate(keep_data=True))
+
+        def promote() -> int:
+            assert session.user_id == "ada"
+            return manager.update_all("ada", lambda each: each.update(role="admin"))
+
+        assert late.see(promote) == 1
+        assert browser.data()["role"] == "admin"
+
     def test_one_that_ends_meanwhile_is_not_counted(
         self, app: Flask, manager: SessionManager
     ) -> None:
