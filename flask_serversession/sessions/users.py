@@ -122,7 +122,8 @@ class Found:
             return self.since
         ends = (self.record.expires_at - EPOCH) // MILLISECOND
         lifetime = self.draft.cookie.lifetime(self.settings.config.idle_timeout)
-        return max(ends - lifetime, self.since)
+        # SESSION_IDLE_TIMEOUT may have been longer when it was used.
+        return max(min(ends - lifetime, self.settings.clock()), self.since)
 
     def public(self, current: Collection[str]) -> UserSession:
         """Return what an application may show of it."""

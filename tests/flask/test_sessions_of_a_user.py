@@ -226,6 +226,18 @@ class TestList:
         assert found.created_at == NOW
         assert found.last_seen == NOW + timedelta(hours=1)
 
+    def test_last_seen_is_past_where_the_idle_timeout_was_longer(
+        self, app: Flask, make_app: MakeApp, memory: MemoryStore
+    ) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            logged_in(app)
+            clock.shift(10)
+            stricter = manager_of(make_app(SESSION_STORE=memory, SESSION_IDLE_TIMEOUT=60))
+
+            [found] = stricter.sessions_of("ada")
+
+        assert found.last_seen == NOW + timedelta(seconds=10)
+
     def test_a_new_login_in_the_same_browser_keeps_created_at_and_label(
         self, app: Flask, manager: SessionManager
     ) -> None:
