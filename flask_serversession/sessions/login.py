@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,6 +20,8 @@ from ..stores.base import user_of
 #: The member's name. Applications read it by ``session.user_id``.
 MEMBER = "_login"
 
+#: The tag of a user, a dot and a hash of the id.
+_HANDLE = re.compile(rf"[\w-]{{{USER_LENGTH}}}\.[\w-]{{{USER_LENGTH}}}", re.ASCII)
 #: How much of a User-Agent header is kept.
 _LONGEST_AGENT = 255
 
@@ -53,6 +56,11 @@ def handle_of(sid: str) -> str:
     """
     user, mark = user_of(sid), _short_hash(f"handle {sid}")
     return mark if user is None else f"{user}.{mark}"
+
+
+def is_handle(word: object) -> bool:
+    """Return whether this can be the public name of a session of a user."""
+    return isinstance(word, str) and _HANDLE.fullmatch(word) is not None
 
 
 class Client(NamedTuple):

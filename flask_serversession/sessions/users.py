@@ -25,11 +25,13 @@ from ..stores.base import Record
 from ..stores.base import Store
 from ..stores.base import SupportsEpochs
 from ..stores.base import SupportsUsers
+from ..stores.base import user_of
 from .adoption import forbid
 from .adoption import forbid_all
 from .draft import Draft
 from .draft import tombstone
 from .login import handle_of
+from .login import is_handle
 from .login import Login
 from .login import tag_of_user
 from .request_store import RequestStore
@@ -206,9 +208,9 @@ def find_by_handle(store: RequestStore, handle: str) -> Found | None:
 
     :raises SessionError: if the store cannot find it.
     """
-    tag, dot, _ = handle.partition(".")
-    if not dot:
+    if not is_handle(handle):
         return None
+    tag = user_of(handle)
     return next((f for f in find_tagged(store, tag) if handle_of(f.id) == handle), None)
 
 

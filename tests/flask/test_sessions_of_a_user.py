@@ -351,9 +351,12 @@ class TestEnd:
         assert not is_logged_in(other)
         assert manager.end(handle) is False
 
-    @pytest.mark.parametrize("handle", ["", ".", "nobody", "nobody-nobody-00.nothing-nothing0"])
+    @pytest.mark.parametrize(
+        "handle",
+        ["", ".", "nobody", "nobody-nobody-00.nothing-nothing0", "\0" * 16 + ".a", None, 7],
+    )
     def test_a_handle_of_no_session_ends_none(
-        self, app: Flask, manager: SessionManager, handle: str
+        self, app: Flask, manager: SessionManager, handle: Any
     ) -> None:
         browser = logged_in(app)
 
