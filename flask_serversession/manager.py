@@ -35,6 +35,7 @@ from .sessions.settings import Settings
 from .sessions.stored import StoredSession
 from .sessions.users import can_tag
 from .sessions.users import end_all
+from .sessions.users import end_others
 from .sessions.users import find
 from .sessions.users import find_by_handle
 from .sessions.users import find_tagged
@@ -175,24 +176,24 @@ class SessionManager:
                 "end_others() keeps the session of the current request, and that is not one of"
                 " this user. end_all() ends all of them."
             )
-        return cast(int, end_all(self._calls(), user_id, keep=current._own_ids, reason=reason))
+        return end_others(self._calls(), user_id, keep=current._own_ids, reason=reason)
 
     def end_all(self, user_id: str, *, reason: str | None = None) -> int | None:
         """End all sessions of a user at once, on all servers; return how many ended.
 
         None if the store ends them without knowing how many there are. A request that is using
-        one of them cannot store it again. That of the current request ends as by
+        one of them cannot store it again. That of the current request ends last, as by
         :meth:`.Session.destroy`, so that it can log in again.
 
         :raises SessionError: if the store cannot do so.
         :raises StoreError: if the store failed.
         """
         current = self._current()
-        is_own = current is not None and current.user_id == user_id
-        if current is not None and is_own:
-            current.destroy()
-        count = end_all(self._calls(), user_id, reason=reason)
-        return None if count is None else count + is_own
+        if current is None or current.user_id != user_id:
+            return end_all(self._calls(), user_id, reason=reason)
+        count = end_all(self._calls(), user_id, own=current._own_ids, reason=reason)
+        current.destroy()
+        return None if count is None else count + 1
 
     def update_all(self, user_id: str, change: Callable[[Session], None]) -> int:
         """Change all sessions of a user, and return how many: for a new role, for example.

@@ -1,21 +1,17 @@
-"""The sessions of a user: found by what their ids begin with, ended, and limited in number."""
+"""The sessions of a user: found by what their ids begin with, and ended."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Final
 
 from .. import signals
-from ..errors import ConfigError
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
-from ..errors import SessionLimitReached
 from ..log import logger
 from ..stores.base import ENDED
 from ..stores.base import EPOCH
@@ -37,23 +33,11 @@ from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Settings
 
-#: The ``ended_reason`` of a session that had to make room for another.
-LIMIT = "limit"
 #: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
 _ROUNDS = 64
-#: Seconds to wait for the user's other logins, and those that one login may take: fewer, so that
-#: a killed process keeps nobody from logging in.
-_PATIENCE, _TURN = 5.0, 3.0
 #: Characters of an id with a tag, and what is to spare for an epoch and for a longer id.
 _ROOM_FOR_AN_ID: Final = 64
-#: What the session that ends first has least of.
-_FIRST_TO_END: Final = {"end_oldest": "since", "end_idlest": "last_seen"}
-
-_TOO_MANY = (
-    "The user has as many sessions as SESSION_LIMIT_PER_USER allows. Let them end one of the"
-    " others, with manager_of(app).end(), or wait until one has ended."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,20 +199,33 @@ def find_by_handle(store: RequestStore, handle: str) -> Found | None:
 
 
 def end_all(
-    store: RequestStore, user_id: str, *, keep: Collection[str] = (), reason: str | None = None
+    store: RequestStore, user_id: str, *, own: Collection[str] = (), reason: str | None = None
 ) -> int | None:
-    """End the sessions of a user, except those with these ids; return how many ended.
+    """End all sessions of a user; return how many ended, or None if that is not known.
+
+    :param own: the ids of a session that the caller ends afterwards. It is not counted.
+    :raises SessionError: if the store can neither find them nor end all of them.
+    :raises SessionConflict: if more and more of them are found.
+    """
+    if not has_epochs(store.settings.store):
+        return end_others(store, user_id, keep=own, reason=reason)
+    forbid_all(store, user_id)
+    _end_epoch(store, user_id, reason)
+    return None
+
+
+def end_others(
+    store: RequestStore, user_id: str, *, keep: Collection[str], reason: str | None = None
+) -> int:
+    """End the sessions of a user, except that with these ids; return how many ended.
 
     Looks again until there is none, because a request may be giving one of them a new id. A
     browser that logs in meanwhile stays logged in.
 
-    :raises SessionError: if the store can neither find them nor end all of them.
+    :raises SessionError: if the store cannot find them.
     :raises SessionConflict: if more and more of them are found.
     """
     forbid_all(store, user_id)
-    if not keep and has_epochs(store.settings.store):
-        _end_epoch(store, user_id, reason)
-        return None
     latest, count, known, quiet = 0, 0, set[str](), 0
     for _ in range(_ROUNDS):
         listed = [
@@ -250,33 +247,6 @@ def end_all(
     raise SessionConflict("The user logged in again and again while their sessions were ended.")
 
 
-@contextmanager
-def room_for_one(store: RequestStore, user_id: str, *, own: Collection[str]) -> Iterator[bool]:
-    """Keep other logins of a user waiting, once there is room for one more session.
-
-    The value tells whether there is a limit: the session must then be stored in the block.
-
-    :param own: the ids of the session that logs in.
-    :raises SessionLimitReached: if there is no room, and none is to be made.
-    """
-    config = store.settings.config
-    limit = None if config.limit_per_user is None else _checked(config.limit_per_user(user_id))
-    if limit is None:
-        yield False
-        return
-    turn = f"{tag_of_user(user_id)}.login"
-    with store.locked(turn, timeout=_PATIENCE, ttl=_TURN):
-        others = [found for found in find(store, user_id) if found.id not in own]
-        surplus = len(others) - limit + 1
-        if surplus > 0:
-            if config.on_limit == "refuse":
-                raise SessionLimitReached(_TOO_MANY)
-            others.sort(key=attrgetter(_FIRST_TO_END[config.on_limit]))
-            for found in others[:surplus]:
-                found.end(store, LIMIT)
-        yield True
-
-
 def _all_ids(store: RequestStore, tag: str | None) -> Iterator[Found]:
     """Yield the sessions under all ids by which they can be read."""
     flaw = why_not_found(store.settings.store)
@@ -295,12 +265,6 @@ def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:
     logger.info("All sessions of a user were ended: %s.", reason or "no reason given")
     notify = store.settings.notify
     notify(signals.session_ended, session=None, user_id=user_id, handle=None, reason=reason)
-
-
-def _checked(limit: object) -> int | None:
-    if limit is None or (type(limit) is int and limit > 0):
-        return limit
-    raise ConfigError("SESSION_LIMIT_PER_USER must return an int above 0, or None for no limit.")
 
 
 def _moment(milliseconds: int) -> datetime | None:

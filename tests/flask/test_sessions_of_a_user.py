@@ -10,6 +10,7 @@ from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from typing import Any
+from typing import cast
 
 import pytest
 import time_machine
@@ -268,6 +269,7 @@ class TestList:
             b"not JSON",
             b'{"cookie":{"originalMaxAge":null}}',
             b'{"cookie":{"originalMaxAge":null},"_login":{"user":"eve","at":null,"level":null}}',
+            b'{"cookie":{"originalMaxAge":null},"_login":{"user":""}}',
         ],
     )
     def test_what_is_no_session_of_the_user_is_left_out(
@@ -277,6 +279,7 @@ class TestList:
         memory.create(f"{tag}.forged", Record(payload, NOW + timedelta(days=9999)))
 
         assert len(manager.sessions_of("ada")) == 1
+        assert {each.user_id for each in manager.online(timedelta(days=1))} <= {"ada", "eve"}
 
     def test_one_without_the_times_of_its_login_is_listed_last(
         self, app: Flask, manager: SessionManager, memory: MemoryStore
@@ -416,6 +419,29 @@ class TestEnd:
             manager.end_others("ada")
         with pytest.raises(SessionError, match="keeps the session of the current request"):
             bob.see(lambda: manager.end_others("ada"))
+
+    def test_a_user_who_is_nobody_ends_no_session_of_a_visitor(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        visitor, nobody = browser_of(app), cast(str, None)
+        visitor.run(lambda: session.update(cart="apple"))
+
+        for end in (manager.end_all, manager.end_others):
+            with pytest.raises(SessionError, match="non-empty str"):
+                visitor.see(lambda end=end: end(nobody))  # type: ignore[misc]
+
+        assert visitor.data() == {"cart": "apple"}
+
+    def test_this_one_does_not_end_if_the_others_cannot(
+        self, make_app: MakeApp, store: CountingStore
+    ) -> None:
+        app = make_app(SESSION_STORE=store)
+        browser = logged_in(app)
+
+        with pytest.raises(SessionError, match="CountingStore cannot find the sessions"):
+            browser.see(lambda: manager_of(app).end_all("ada"))
+
+        assert is_logged_in(browser)
 
     def test_all_sessions_of_a_user_end(self, app: Flask, manager: SessionManager) -> None:
         browsers, bob = [logged_in(app) for _ in range(3)], logged_in(app, "bob")
