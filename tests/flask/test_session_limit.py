@@ -267,14 +267,22 @@ def test_logins_at_once_never_leave_one_too_many(
     assert statuses.count(200) == (3 if on_limit == "refuse" else 32)
 
 
+class User(flask_login.UserMixin):  # type: ignore[misc] # it has no types
+    id = "ada"
+
+
+def use_flask_login(app: Flask) -> None:
+    users = flask_login.LoginManager(app)
+    users.user_loader(lambda user_id: User())
+
+
+def is_authenticated() -> str:
+    return str(flask_login.current_user.is_authenticated)
+
+
 def test_flask_login_forgets_a_login_that_is_refused(make_limited: MakeApp) -> None:
     app = make_limited(1, SESSION_ON_LIMIT="refuse")
-    users = flask_login.LoginManager(app)
-
-    class User(flask_login.UserMixin):  # type: ignore[misc] # it has no types
-        id = "ada"
-
-    users.user_loader(lambda user_id: User())
+    use_flask_login(app)
     logged_in(app)
     browser = browser_of(app)
 
@@ -282,10 +290,30 @@ def test_flask_login_forgets_a_login_that_is_refused(make_limited: MakeApp) -> N
         try:
             flask_login.login_user(User(), remember=True)
         except SessionLimitReached:
-            return f"{flask_login.current_user.is_authenticated}"
+            return is_authenticated()
         return "logged in"
 
     assert browser.run(log_in).text == "False"
     assert browser.get_cookie("remember_token") is None
     assert browser.see(lambda: dict(session)) == {}
-    assert browser.see(lambda: flask_login.current_user.is_authenticated) is False
+    assert browser.see(is_authenticated) == "False"
+
+
+def test_a_remembered_browser_whose_login_is_refused_still_gets_pages(
+    make_limited: MakeApp,
+) -> None:
+    app = make_limited(1, SESSION_ON_LIMIT="refuse")
+    use_flask_login(app)
+
+    @app.errorhandler(SessionLimitReached)
+    def explain(error: SessionLimitReached) -> ResponseReturnValue:
+        return f"too many, {is_authenticated()}", 403
+
+    browser = browser_of(app)
+    browser.run(lambda: str(flask_login.login_user(User(), remember=True)))
+    browser.delete_cookie("session")
+    manager_of(app).end_all("ada")
+    logged_in(app)
+
+    assert browser.run(is_authenticated).text == "too many, False"
+    assert browser.run(is_authenticated).text == "False"
