@@ -27,6 +27,7 @@ from .errors import SessionError
 from .errors import SessionGone
 from .format.seals import Seal
 from .format.serializer import TypedJSON
+from .sessions.adoption import forbid_of
 from .sessions.base import Session
 from .sessions.login import Client
 from .sessions.request_store import RequestStore
@@ -116,7 +117,9 @@ class SessionManager:
 
         :raises StoreError: if the store failed.
         """
-        ended = end(self._calls(), sid)
+        store = self._calls()
+        forbid_of(store, sid)
+        ended = end(store, sid)
         if ended is not None:
             self.settings.notify(signals.session_destroyed, session=None, id=ended)
         return ended is not None

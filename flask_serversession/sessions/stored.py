@@ -23,6 +23,7 @@ from ..errors import StoreError
 from ..format.serializer import EMPTY
 from ..log import logger
 from .adoption import forbid
+from .adoption import forbid_of
 from .lazy import LazySession
 from .limit import room_for_one
 from .login import handle_of
@@ -205,8 +206,10 @@ class StoredSession(LazySession):
 
     def _end_others(self) -> None:
         """Delete the other sessions that the cookies name: one of them would be the next."""
+        store = self._enter()
         for sid in self._sent.take_others():
-            ended = end(self._enter(), sid)
+            forbid_of(store, sid)
+            ended = end(store, sid)
             if ended is not None:
                 self._notify(signals.session_destroyed, id=ended)
 
