@@ -51,7 +51,8 @@ class UserSession:
     created_at: datetime | None
     #: When the user last proved who they are; None for one who was remembered.
     authenticated_at: datetime | None
-    #: When it was last used, as exactly as ``SESSION_TOUCH_INTERVAL`` says.
+    #: When it was last used, as exactly as ``SESSION_TOUCH_INTERVAL`` says. Earlier once
+    #: ``SESSION_ABSOLUTE_TIMEOUT`` is nearer than the idle timeout: use extends it no more then.
     last_seen: datetime | None
     #: None if the store cannot tell.
     expires_at: datetime | None
@@ -77,7 +78,7 @@ class Found:
 
     @classmethod
     def of(cls, settings: Settings, sid: str, record: Record) -> Found | None:
-        """Return the session of a record; None if it has none that somebody is logged in to."""
+        """Return the session of a record; None if nobody is logged in to it, or if it is over."""
         try:
             draft = Draft.of(settings, record)
         except PayloadError:
