@@ -501,6 +501,21 @@ class TestEnd:
         assert not is_logged_in(there)
         assert len(manager.sessions_of("ada")) == 1
 
+    def test_a_session_that_others_end_meanwhile_is_not_counted(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browsers, ended = [logged_in(app), logged_in(app)], list[object]()
+
+        def end_the_rest(sender: object, **values: object) -> None:
+            ended.append(values["handle"])
+            for browser in browsers:
+                manager.destroy(browser.sid or "")
+
+        with session_ended.connected_to(end_the_rest):
+            assert manager.end_all("ada") == 1
+
+        assert len(ended) == 1
+
     def test_a_session_that_takes_a_new_id_meanwhile_ends_too(
         self, app: Flask, make_app: MakeApp, manager: SessionManager
     ) -> None:
