@@ -151,7 +151,7 @@ class SessionManager:
                 yield found.public(current)
 
     def end(self, handle: str, *, reason: str | None = None) -> bool:
-        """End the session with this handle; return False if it had ended.
+        """End the session with this handle; return False if none has it any more.
 
         :param handle: from :meth:`sessions_of` or a signal. Check that it is one of the user who
             asks for it: ``handle in [each.handle for each in manager.sessions_of(user_id)]``.

@@ -20,6 +20,8 @@ LIMIT = "limit"
 #: Seconds to wait for the user's other logins, and those that one login may take: fewer, so that
 #: a killed process keeps nobody from logging in.
 _PATIENCE, _TURN = 5.0, 3.0
+#: How often sessions end until there is room. One that takes a new id meanwhile adds one.
+_ROUNDS = 8
 #: What the session that ends first has least of.
 _FIRST_TO_END: Final = {"end_oldest": "since", "end_idlest": "last_seen"}
 
@@ -58,16 +60,18 @@ def room_for_one(
 
 
 def _make_room(store: RequestStore, user_id: str, limit: int, own: Collection[str]) -> None:
-    others = [found for found in find(store, user_id) if found.id not in own]
-    surplus = len(others) - limit + 1
-    if surplus <= 0:
-        return
     on_limit = store.settings.config.on_limit
-    if on_limit == "refuse":
-        raise SessionLimitReached(_TOO_MANY)
-    others.sort(key=attrgetter(_FIRST_TO_END[on_limit]))
-    for found in others[:surplus]:
-        found.end(store, LIMIT)
+    for _ in range(_ROUNDS):
+        others = [found for found in find(store, user_id) if found.id not in own]
+        surplus = len(others) - limit + 1
+        if surplus <= 0:
+            return
+        if on_limit == "refuse":
+            break
+        others.sort(key=attrgetter(_FIRST_TO_END[on_limit]))
+        for found in others[:surplus]:
+            found.end(store, LIMIT)
+    raise SessionLimitReached(_TOO_MANY)
 
 
 def _checked(limit: object) -> int | None:

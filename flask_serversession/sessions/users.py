@@ -32,6 +32,7 @@ from .login import Login
 from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Settings
+from .working_copy import end
 
 #: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
@@ -132,20 +133,17 @@ class Found:
     def end(self, store: RequestStore, reason: str | None) -> bool:
         """End it; return False if it had ended. Its browser can be told the reason."""
         left = ENDED if reason is None else tombstone(self.settings, self.record, reason)
-        with store as its_store:
-            is_done = (
-                its_store.delete(self.id)
-                if left is ENDED
-                else its_store.save(self.id, left) is None
-            )
-        if is_done:
-            forbid(store, self.draft)
-            handle, notify = handle_of(self.id), self.settings.notify
-            logger.info("Session %s was ended: %s.", handle, reason or "no reason given")
-            notify(signals.session_destroyed, session=None, id=self.id)
-            values = {"user_id": self.login.user_id, "handle": handle, "reason": reason}
-            notify(signals.session_ended, session=None, **values)
-        return is_done
+        # It may have taken a new id since it was found.
+        sid = end(store, self.id, self.record, leaving=left)
+        if sid is None:
+            return False
+        forbid(store, self.draft)
+        handle, notify = handle_of(sid), self.settings.notify
+        logger.info("Session %s was ended: %s.", handle, reason or "no reason given")
+        notify(signals.session_destroyed, session=None, id=sid)
+        values = {"user_id": self.login.user_id, "handle": handle, "reason": reason}
+        notify(signals.session_ended, session=None, **values)
+        return True
 
 
 def why_not_found(store: Store) -> str | None:

@@ -247,19 +247,25 @@ class WorkingCopy:
         )
 
 
-def end(store: RequestStore, sid: str, known: Record | None = None) -> str | None:
+def end(
+    store: RequestStore, sid: str, known: Record | None = None, *, leaving: Record = ENDED
+) -> str | None:
     """End a session under any of its ids; return the newest, or None if it had ended.
 
     Only the newest record is deleted. Without it, those under older ids cannot be read.
 
     :param known: what the store is known to hold under the id.
+    :param leaving: what to leave under the newest id.
     """
     if not store.settings.config.regenerate_grace:
-        return sid if store.delete(sid) else None
+        with store as its_store:
+            is_deletion = leaving is ENDED
+            done = its_store.delete(sid) if is_deletion else not its_store.save(sid, leaving)
+        return sid if done else None
     seen = set[str]()
     while sid not in seen:
         seen.add(sid)
-        ended = _end_or_find_successor(store, sid, known)
+        ended = _end_or_find_successor(store, sid, known, leaving)
         if ended is None or ended == sid:
             return ended
         sid, known = ended, None
@@ -280,7 +286,9 @@ def newest_id(store: RequestStore, superseded: Draft) -> str | None:
     return newest if successor is None else None
 
 
-def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) -> str | None:
+def _end_or_find_successor(
+    store: RequestStore, sid: str, known: Record | None, leaving: Record
+) -> str | None:
     """Return this id if the session ended, its successor if it has one, None if it is gone.
 
     Another request may be giving the session a new id. The record is therefore deleted only
@@ -293,7 +301,7 @@ def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) 
             raise SessionGone("Others have ended the session.")
         successor = successor_of(theirs, store.settings)
         if successor is None:
-            return ENDED
+            return leaving
         successors.append(successor)
         raise SessionSuperseded("The session has a new id.")
 
@@ -304,7 +312,7 @@ def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) 
         successor = successor_of(record, store.settings)
         if successor is not None:
             return successor
-        store.replace(sid, record, ENDED, end_unless_superseded)
+        store.replace(sid, record, leaving, end_unless_superseded)
     except PayloadError:
         return sid if store.delete(sid) else None
     except SessionGone:

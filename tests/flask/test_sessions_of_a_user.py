@@ -26,6 +26,7 @@ from flask_serversession import SessionManager
 from flask_serversession import StoreUnavailable
 from flask_serversession import UserSession
 from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import user_of
 from flask_serversession.stores.cachelib import CacheLibStore
 from flask_serversession.stores.memory import MemoryStore
@@ -73,6 +74,25 @@ class StoreOfADirectory(MemoryStore):
             record = self.load(key)
             if record is not None:
                 yield key, record
+
+
+class StoreWithARace(MemoryStore):
+    """Lets another request in between finding a session and ending it."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def delete(self, key: str) -> bool:
+        self._race()
+        return super().delete(key)
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        self._race()
+        return super().save(key, record, replacing=replacing)
+
+    def _race(self) -> None:
+        act, self.meanwhile = self.meanwhile, None
+        if act is not None:
+            act()
 
 
 class TestIds:
@@ -365,6 +385,72 @@ class TestEnd:
 
         assert manager.end(handle) is False
         assert is_logged_in(browser)
+
+    @pytest.mark.parametrize("reason", [None, "logout"])
+    def test_a_session_that_takes_a_new_id_once_it_is_found_ends_too(
+        self, make_app: MakeApp, reason: str | None
+    ) -> None:
+        store, heard = StoreWithARace(), list[object]()
+        app = make_app(SESSION_STORE=store)
+        browser = logged_in(app)
+        handle = browser.see(lambda: session.handle)
+        store.meanwhile = lambda: browser.run(lambda: session.regenerate(keep_data=True))
+
+        def hear(sender: object, **values: object) -> None:
+            heard.append(values["handle"])
+
+        with session_ended.connected_to(hear):
+            assert manager_of(app).end(handle, reason=reason) is True
+
+        assert len(heard) == 1
+        assert heard != [handle]
+        assert not is_logged_in(browser)
+
+    @pytest.mark.parametrize("reason", [None, "logout"])
+    def test_one_that_takes_a_new_id_once_it_is_found_is_counted_once(
+        self, make_app: MakeApp, reason: str | None
+    ) -> None:
+        store = StoreWithARace()
+        app = make_app(SESSION_STORE=store)
+        browser = logged_in(app)
+        store.meanwhile = lambda: browser.run(lambda: session.regenerate(keep_data=True))
+
+        assert manager_of(app).end_all("ada", reason=reason) == 1
+
+        assert not is_logged_in(browser)
+
+    @pytest.mark.parametrize("grace", [0, 5])
+    def test_one_that_takes_a_new_id_once_it_is_found_leaves_room(
+        self, make_app: MakeApp, grace: int
+    ) -> None:
+        store = StoreWithARace()
+        app = make_app(
+            SESSION_STORE=store, SESSION_LIMIT_PER_USER=1, SESSION_REGENERATE_GRACE=grace
+        )
+        one, other = logged_in(app), browser_of(app)
+        store.meanwhile = lambda: one.run(lambda: session.regenerate(keep_data=True))
+
+        other.run(lambda: session.log_in("ada"))
+
+        assert [is_logged_in(each) for each in (one, other)] == [False, True]
+
+    def test_one_that_takes_new_ids_again_and_again_leaves_no_room(
+        self, make_app: MakeApp
+    ) -> None:
+        store = StoreWithARace()
+        app = make_app(SESSION_STORE=store, SESSION_LIMIT_PER_USER=1, SESSION_REGENERATE_GRACE=0)
+        one, other = logged_in(app), browser_of(app)
+
+        def take_a_new_id() -> None:
+            store.meanwhile = None
+            one.run(lambda: session.regenerate(keep_data=True))
+            store.meanwhile = take_a_new_id
+
+        store.meanwhile = take_a_new_id
+
+        assert other.run(lambda: session.log_in("ada")).status_code == 403
+
+        assert [is_logged_in(each) for each in (one, other)] == [True, False]
 
     def test_the_id_is_no_handle(self, app: Flask, manager: SessionManager) -> None:
         browser = logged_in(app)
