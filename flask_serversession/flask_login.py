@@ -10,6 +10,7 @@ from typing import cast
 import flask
 from flask import Flask
 
+from .errors import SessionLimitReached
 from .interface import manager_of
 from .sessions.base import Session
 from .sessions.login import MEMBER
@@ -50,7 +51,12 @@ def _confirmed(app: Flask, **extra: Any) -> None:
 
 
 def _remembered(app: Flask, user: Any, **extra: Any) -> None:
-    _log_in(app, user, remembered=True)
+    try:
+        _log_in(app, user, remembered=True)
+    except SessionLimitReached:
+        # Otherwise each page would be refused that looks the user up, even one that explains it.
+        _session()["_remember"] = "clear"
+        raise
 
 
 def _log_in(app: Flask, user: Any, *, remembered: bool) -> None:

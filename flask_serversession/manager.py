@@ -28,6 +28,7 @@ from .errors import SessionError
 from .errors import SessionGone
 from .format.seals import Seal
 from .format.serializer import TypedJSON
+from .sessions.adoption import forbid_of
 from .sessions.base import Session
 from .sessions.login import Client
 from .sessions.request_store import RequestStore
@@ -36,6 +37,7 @@ from .sessions.settings import Settings
 from .sessions.stored import StoredSession
 from .sessions.users import can_tag
 from .sessions.users import end_all
+from .sessions.users import end_others
 from .sessions.users import find
 from .sessions.users import find_by_handle
 from .sessions.users import find_tagged
@@ -118,7 +120,9 @@ class SessionManager:
 
         :raises StoreError: if the store failed.
         """
-        ended = end(self._calls(), sid)
+        store = self._calls()
+        forbid_of(store, sid)
+        ended = end(store, sid)
         if ended is not None:
             self.settings.notify(signals.session_destroyed, session=None, id=ended)
         return ended is not None
@@ -150,7 +154,7 @@ class SessionManager:
                 yield found.public(current)
 
     def end(self, handle: str, *, reason: str | None = None) -> bool:
-        """End the session with this handle; return False if it had ended.
+        """End the session with this handle; return False if none has it any more.
 
         :param handle: from :meth:`sessions_of` or a signal. Check that it is one of the user who
             asks for it: ``handle in [each.handle for each in manager.sessions_of(user_id)]``.
@@ -178,29 +182,30 @@ class SessionManager:
                 "end_others() keeps the session of the current request, and that is not one of"
                 " this user. end_all() ends all of them."
             )
-        return cast(int, end_all(self._calls(), user_id, keep=current._own_ids, reason=reason))
+        return end_others(self._calls(), user_id, keep=current._own_ids, reason=reason)
 
     def end_all(self, user_id: str, *, reason: str | None = None) -> int | None:
         """End all sessions of a user at once, on all servers; return how many ended.
 
         None if the store ends them without knowing how many there are. A request that is using
-        one of them cannot store it again. That of the current request ends as by
+        one of them cannot store it again. That of the current request ends last, as by
         :meth:`.Session.destroy`, so that it can log in again.
 
         :raises SessionError: if the store cannot do so.
         :raises StoreError: if the store failed.
         """
         current = self._current()
-        is_own = current is not None and current.user_id == user_id
-        if current is not None and is_own:
-            current.destroy()
-        count = end_all(self._calls(), user_id, reason=reason)
-        return None if count is None else count + is_own
+        if current is None or current.user_id != user_id:
+            return end_all(self._calls(), user_id, reason=reason)
+        count = end_all(self._calls(), user_id, own=current._own_ids, reason=reason)
+        current.destroy()
+        return None if count is None else count + 1
 
     def update_all(self, user_id: str, change: Callable[[Session], None]) -> int:
         """Change all sessions of a user, and return how many: for a new role, for example.
 
-        Each change is merged with those of requests that use the session.
+        Each change is merged with those of requests that use the session, and does not count as
+        a use. The session of the current request is saved with what it holds by then.
 
         :param change: called with one session after the other, which is saved afterwards.
         :raises SessionError: if the store cannot find them.
@@ -208,7 +213,7 @@ class SessionManager:
         """
         count = 0
         for found in list(find(self._calls(), user_id)):
-            session = self.load(found.id)
+            session = self._session_to_change(found.id)
             if session is None:
                 continue
             change(session)
@@ -264,6 +269,15 @@ class SessionManager:
         """Close the connections that the store opened. A client of the application stays open."""
         if isinstance(self.store, SupportsClose):
             self.store.close()
+
+    def _session_to_change(self, sid: str) -> Session | None:
+        """Return that of the request if it has this id, or one that saving does not extend."""
+        current = self._current()
+        if current is not None and current._checked_out().stored_id == sid:
+            return current
+        session = StoredSession(self.settings, _NoRequest(self.config.cookie), sid)
+        session._checked_out().keeps_end = True
+        return session if session.id == sid else None
 
     def _calls(self) -> RequestStore:
         if os.getpid() != process.id:

@@ -12,6 +12,7 @@ import click
 from ..check import foreign_records
 from ..errors import PayloadError
 from ..manager import SessionManager
+from ..sessions.login import is_handle
 from ..sessions.request_store import RequestStore
 from ..sessions.users import find_by_handle
 from ..sessions.users import Found
@@ -36,8 +37,6 @@ from .users import print_sessions_of
 #: Ids are secrets. So many random characters are printed, enough to tell them apart.
 _SHOWN = 8
 _MORE = "…"
-#: The tag of a user, a dot and a hash.
-_HANDLE_LENGTH = 2 * USER_LENGTH + 1
 #: A shorter ID, such as an empty shell variable, ends no session.
 _SHORTEST_TO_DESTROY = 8
 _ID_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
@@ -187,7 +186,7 @@ def _complete(manager: SessionManager, word: str) -> str:
     word, store = word.rstrip(_MORE), manager.store
     if _is_there(store, word):
         return word
-    if len(word) == _HANDLE_LENGTH and user_of(word) is not None:
+    if is_handle(word):
         found = find_by_handle(RequestStore(manager.settings), word)
         if found is not None:
             return found.id

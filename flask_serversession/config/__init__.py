@@ -82,9 +82,9 @@ class Config:
     permanent_lifetime: int
     absolute_timeout: int | None
     timeout_header: bool
-    #: A function returns the id of a user; True uses Flask-Login's.
     #: The kinds of sessions to take over, by name.
     adopt: tuple[str, ...]
+    #: A function returns the id of a user; True uses Flask-Login's.
     flask_login: bool | Callable[[Any], Any]
     #: ``SESSION_LIMIT_PER_USER``: returns how many sessions a user may have; None for no limit.
     limit_per_user: Callable[[str], Any] | None

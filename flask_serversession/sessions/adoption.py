@@ -7,9 +7,11 @@ store that lasts as long as the former could be used.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
+from ..errors import PayloadError
 from ..errors import SessionSerializationError
 from ..format.serializer import EMPTY
 from ..format.serializer import RESERVED
@@ -60,6 +62,16 @@ def forbid(store: RequestStore, draft: Draft) -> None:
     origin = draft.origin
     if origin is not None and origin.ends > store.settings.clock():
         store.create(origin.name, _note(store.settings, origin.ends))
+
+
+def forbid_of(store: RequestStore, sid: str) -> None:
+    """Note that the former session of a stored one may not be taken over again."""
+    if not store.settings.formers:
+        return
+    with suppress(PayloadError):
+        record = store.load(sid)
+        if record is not None:
+            forbid(store, Draft.of(store.settings, record))
 
 
 def forbid_all(store: RequestStore, user_id: str) -> None:

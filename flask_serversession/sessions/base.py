@@ -94,7 +94,8 @@ class Session(SessionMapping):
         dropped. Call it again when the user proves who they are once more.
 
         With ``SESSION_LIMIT_PER_USER`` the session is stored at once, and others of the user
-        may end.
+        may end. If another request has ended this session or given it a new id, none ends for
+        it, and the login is dropped with the request's other changes.
 
         :param user_id: stored as text. The user's primary key, for example.
         :param level: what the application calls the strength of the proof, such as ``"mfa"``.
@@ -103,6 +104,7 @@ class Session(SessionMapping):
             label of the login before it.
         :raises SessionLimitReached: if the user has as many sessions as are allowed, and
             ``SESSION_ON_LIMIT`` is ``"refuse"``. Nothing has changed.
+        :raises SessionLocked: if the user's other logins took too long. Nothing has changed.
         :raises StoreError: if another user's session could not be ended. Nothing has changed.
         """
         check_user_id(user_id)

@@ -79,7 +79,7 @@ class Draft:
     began: int = 0
     #: When a read-only record ends, in ms since 1970; None for any other.
     superseded_until: int | None = None
-    #: The new id of a superseded session.
+    #: The newest id of a superseded session, as far as it is known.
     successor: str | None = field(default=None, repr=False)
     #: The session of another kind that it was taken over from.
     origin: Origin | None = None
@@ -296,13 +296,12 @@ class Draft:
 
 def successor_of(record: Record, settings: Settings) -> str | None:
     """Return the new id that a read-only record names; None for any other record."""
-    if b'"successor"' not in record.payload:
-        return None
-    try:
-        cookie, _ = settings.serializer.decompose(record.payload)
-    except PayloadError:
-        return None
-    return _text(cookie, _SUCCESSOR)
+    return _text_in(record, settings, _SUCCESSOR)
+
+
+def is_tombstone(record: Record, settings: Settings) -> bool:
+    """Return whether a record is what :func:`tombstone` left of a session."""
+    return _text_in(record, settings, _REASON) is not None
 
 
 def tombstone(settings: Settings, record: Record, reason: str) -> Record:
@@ -346,6 +345,16 @@ def _began(cookie: Mapping[str, Any], data: Mapping[str, Any], settings: Setting
 def _superseded_until(cookie: Mapping[str, Any]) -> int | None:
     until = cookie.get(_SUPERSEDED)
     return until if type(until) is int else None
+
+
+def _text_in(record: Record, settings: Settings, member: str) -> str | None:
+    if f'"{member}"'.encode() not in record.payload:
+        return None
+    try:
+        cookie, _ = settings.serializer.decompose(record.payload)
+    except PayloadError:
+        return None
+    return _text(cookie, member)
 
 
 def _text(cookie: Mapping[str, Any], member: str) -> str | None:

@@ -32,7 +32,7 @@ from .request_store import RequestStore
 from .sent import SentIds
 from .settings import RequestInfo
 from .settings import Settings
-from .working_copy import lives_on
+from .working_copy import newest_id
 from .working_copy import WorkingCopy
 
 _NOTED_BY_FLASK_LOGIN = "_remember"
@@ -130,9 +130,9 @@ class LazySession(Session):
 
     @property
     def _own_ids(self) -> set[str]:
-        """The id, and the one under which it is stored until this request ends."""
+        """All ids under which the session is, or will be stored when this request ends."""
         copy = self._checked_out()
-        return {copy.id, copy.stored_id or copy.id}
+        return {copy.id, copy.stored_id or copy.id, copy.draft.successor or copy.id}
 
     @property
     def _client(self) -> Client:
@@ -201,7 +201,8 @@ class LazySession(Session):
             return None
         draft = Draft.of(self._settings, record)
         if draft.superseded_until is not None:
-            if not lives_on(self._enter(), draft):
+            draft.successor = newest_id(self._enter(), draft)
+            if draft.successor is None:
                 self._sent.ended_reason = draft.ended_reason
                 return None
         elif self._settings.config.absolute_timeout is not None and draft.is_over:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,6 +20,8 @@ from ..stores.base import user_of
 #: The member's name. Applications read it by ``session.user_id``.
 MEMBER = "_login"
 
+#: The tag of a user, a dot and a hash of the id.
+_HANDLE = re.compile(rf"[\w-]{{{USER_LENGTH}}}\.[\w-]{{{USER_LENGTH}}}", re.ASCII)
 #: How much of a User-Agent header is kept.
 _LONGEST_AGENT = 255
 
@@ -53,6 +56,11 @@ def handle_of(sid: str) -> str:
     """
     user, mark = user_of(sid), _short_hash(f"handle {sid}")
     return mark if user is None else f"{user}.{mark}"
+
+
+def is_handle(word: object) -> bool:
+    """Return whether this can be the public name of a session of a user."""
+    return isinstance(word, str) and _HANDLE.fullmatch(word) is not None
 
 
 class Client(NamedTuple):
@@ -91,11 +99,14 @@ class Login(NamedTuple):
     def of(cls, data: Mapping[str, Any]) -> Login | None:
         """Return the login that a session's data hold; None without one."""
         member = data.get(MEMBER)
-        if not isinstance(member, Mapping) or not isinstance(member.get("user"), str):
+        if not isinstance(member, Mapping):
+            return None
+        user_id = member.get("user")
+        if not isinstance(user_id, str) or not user_id:
             return None
         at, since = member.get("at"), member.get("since")
         return cls(
-            member["user"],
+            user_id,
             at if is_moment(at) else None,
             _text(member, "level"),
             since if is_moment(since) else None,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import cast
 from weakref import finalize
 
@@ -22,13 +23,13 @@ from ..errors import StoreError
 from ..format.serializer import EMPTY
 from ..log import logger
 from .adoption import forbid
+from .adoption import forbid_of
 from .lazy import LazySession
+from .limit import room_for_one
 from .login import handle_of
 from .login import Login
 from .login import MEMBER
 from .users import end_all
-from .users import has_epochs
-from .users import room_for_one
 from .working_copy import end
 from .working_copy import WorkingCopy
 
@@ -142,8 +143,10 @@ class StoredSession(LazySession):
                 self._is_locked = False
 
     def _begin_login(self, login: Login, *, keep_data: bool) -> None:
+        store, is_needed = self._enter(), partial(self._will_be_stored, keep_data=keep_data)
+        room = room_for_one(store, login.user_id, own=self._own_ids, is_needed=is_needed)
         try:
-            with room_for_one(self._enter(), login.user_id, own=self._own_ids) as is_limited:
+            with room as is_limited:
                 old_id = None if keep_data else self._discard()
                 self[MEMBER] = login.to_member()
                 # The new id begins with the tag of the user that the data name.
@@ -160,10 +163,7 @@ class StoredSession(LazySession):
 
     def _end_login(self, login: Login, *, everywhere: bool) -> None:
         if everywhere:
-            store = self._enter()
-            # Without a list of them, this one has to end with the others.
-            is_blind = has_epochs(store.settings.store)
-            end_all(store, login.user_id, keep=() if is_blind else self._own_ids)
+            end_all(self._enter(), login.user_id, own=self._own_ids)
         logger.info("Session %s was logged out of.", self.handle)
         self._notify(signals.session_logged_out, user_id=login.user_id, handle=self.handle)
 
@@ -206,25 +206,47 @@ class StoredSession(LazySession):
 
     def _end_others(self) -> None:
         """Delete the other sessions that the cookies name: one of them would be the next."""
+        store = self._enter()
         for sid in self._sent.take_others():
-            ended = end(self._enter(), sid)
+            forbid_of(store, sid)
+            ended = end(store, sid)
             if ended is not None:
                 self._notify(signals.session_destroyed, id=ended)
 
     def _save(self, copy: WorkingCopy) -> None:
         body = copy.draft.dump()
-        if copy.base is None and self._is_settled:
-            raise SessionError(
-                "A new session cannot be saved once its response has been made: no cookie"
-                " could carry its id. Write to the session before the response starts."
-            )
-        if copy.base is None and not self._request.is_answered():
-            raise SessionError(UNANSWERED)
+        if copy.base is None:
+            self._refuse_a_lost_id()
         is_new = copy.stored_id is None
         if is_new and body == EMPTY and self._fate is Fate.DESTROYED:
             return  # nothing is left to store, and its cookie is removed
         copy.write(body, self._notify)
         copy.draft.note_saved()
+
+    def _refuse_a_lost_id(self) -> None:
+        if self._is_settled:
+            raise SessionError(
+                "A new session cannot be saved once its response has been made: no cookie"
+                " could carry its id. Write to the session before the response starts."
+            )
+        if not self._request.is_answered():
+            raise SessionError(UNANSWERED)
+
+    def _will_be_stored(self, *, keep_data: bool) -> bool:
+        """Return False for a login in a session that others ended or gave a new id.
+
+        :raises SessionError: if the login cannot be stored.
+        """
+        self._refuse_a_lost_id()
+        copy = self._checked_out()
+        if not keep_data or copy.draft.cleared:
+            return True
+        copy.draft.dump()
+        if copy.stored is None:
+            return True
+        sid = copy.stored.id
+        found = self._found(sid, copy.store.load(sid))
+        return found is not None and not found.draft.is_superseded
 
     def _id_to_lock(self) -> str | None:
         self._enter()

@@ -1,22 +1,18 @@
-"""The sessions of a user: found by what their ids begin with, ended, and limited in number."""
+"""The sessions of a user: found by what their ids begin with, and ended."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
-from operator import attrgetter
 from typing import Final
 
 from .. import signals
-from ..errors import ConfigError
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
-from ..errors import SessionLimitReached
 from ..log import logger
 from ..stores.base import ENDED
 from ..stores.base import EPOCH
@@ -26,34 +22,24 @@ from ..stores.base import Record
 from ..stores.base import Store
 from ..stores.base import SupportsEpochs
 from ..stores.base import SupportsUsers
-from ..stores.record_lock import RecordLock
+from ..stores.base import user_of
 from .adoption import forbid
 from .adoption import forbid_all
 from .draft import Draft
 from .draft import tombstone
 from .login import handle_of
+from .login import is_handle
 from .login import Login
 from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Settings
+from .working_copy import end
 
-#: The ``ended_reason`` of a session that had to make room for another.
-LIMIT = "limit"
 #: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
 _ROUNDS = 64
-#: Seconds to wait for the user's other logins, and those that one login may take: fewer, so that
-#: a killed process keeps nobody from logging in.
-_PATIENCE, _TURN = 5.0, 3.0
 #: Characters of an id with a tag, and what is to spare for an epoch and for a longer id.
 _ROOM_FOR_AN_ID: Final = 64
-#: What the session that ends first has least of.
-_FIRST_TO_END: Final = {"end_oldest": "since", "end_idlest": "last_seen"}
-
-_TOO_MANY = (
-    "The user has as many sessions as SESSION_LIMIT_PER_USER allows. Let them end one of the"
-    " others, with manager_of(app).end(), or wait until one has ended."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +53,8 @@ class UserSession:
     created_at: datetime | None
     #: When the user last proved who they are; None for one who was remembered.
     authenticated_at: datetime | None
-    #: When it was last used, as exactly as ``SESSION_TOUCH_INTERVAL`` says.
+    #: When it was last used, as exactly as ``SESSION_TOUCH_INTERVAL`` says. Earlier once
+    #: ``SESSION_ABSOLUTE_TIMEOUT`` is nearer than the idle timeout: use extends it no more then.
     last_seen: datetime | None
     #: None if the store cannot tell.
     expires_at: datetime | None
@@ -93,7 +80,7 @@ class Found:
 
     @classmethod
     def of(cls, settings: Settings, sid: str, record: Record) -> Found | None:
-        """Return the session of a record; None if it has none that somebody is logged in to."""
+        """Return the session of a record; None if nobody is logged in to it, or if it is over."""
         try:
             draft = Draft.of(settings, record)
         except PayloadError:
@@ -124,7 +111,8 @@ class Found:
             return self.since
         ends = (self.record.expires_at - EPOCH) // MILLISECOND
         lifetime = self.draft.cookie.lifetime(self.settings.config.idle_timeout)
-        return max(ends - lifetime, self.since)
+        # SESSION_IDLE_TIMEOUT may have been longer when it was used.
+        return max(min(ends - lifetime, self.settings.clock()), self.since)
 
     def public(self, current: Collection[str]) -> UserSession:
         """Return what an application may show of it."""
@@ -146,20 +134,17 @@ class Found:
     def end(self, store: RequestStore, reason: str | None) -> bool:
         """End it; return False if it had ended. Its browser can be told the reason."""
         left = ENDED if reason is None else tombstone(self.settings, self.record, reason)
-        with store as its_store:
-            is_done = (
-                its_store.delete(self.id)
-                if left is ENDED
-                else its_store.save(self.id, left) is None
-            )
-        if is_done:
-            forbid(store, self.draft)
-            handle, notify = handle_of(self.id), self.settings.notify
-            logger.info("Session %s was ended: %s.", handle, reason or "no reason given")
-            notify(signals.session_destroyed, session=None, id=self.id)
-            values = {"user_id": self.login.user_id, "handle": handle, "reason": reason}
-            notify(signals.session_ended, session=None, **values)
-        return is_done
+        # It may have taken a new id since it was found.
+        sid = end(store, self.id, self.record, leaving=left)
+        if sid is None:
+            return False
+        forbid(store, self.draft)
+        handle, notify = handle_of(sid), self.settings.notify
+        logger.info("Session %s was ended: %s.", handle, reason or "no reason given")
+        notify(signals.session_destroyed, session=None, id=sid)
+        values = {"user_id": self.login.user_id, "handle": handle, "reason": reason}
+        notify(signals.session_ended, session=None, **values)
+        return True
 
 
 def why_not_found(store: Store) -> str | None:
@@ -207,27 +192,40 @@ def find_by_handle(store: RequestStore, handle: str) -> Found | None:
 
     :raises SessionError: if the store cannot find it.
     """
-    tag, dot, _ = handle.partition(".")
-    if not dot:
+    if not is_handle(handle):
         return None
+    tag = user_of(handle)
     return next((f for f in find_tagged(store, tag) if handle_of(f.id) == handle), None)
 
 
 def end_all(
-    store: RequestStore, user_id: str, *, keep: Collection[str] = (), reason: str | None = None
+    store: RequestStore, user_id: str, *, own: Collection[str] = (), reason: str | None = None
 ) -> int | None:
-    """End the sessions of a user, except those with these ids; return how many ended.
+    """End all sessions of a user; return how many ended, or None if that is not known.
+
+    :param own: the ids of a session that the caller ends afterwards. It is not counted.
+    :raises SessionError: if the store can neither find them nor end all of them.
+    :raises SessionConflict: if more and more of them are found.
+    """
+    if not has_epochs(store.settings.store):
+        return end_others(store, user_id, keep=own, reason=reason)
+    forbid_all(store, user_id)
+    _end_epoch(store, user_id, reason)
+    return None
+
+
+def end_others(
+    store: RequestStore, user_id: str, *, keep: Collection[str], reason: str | None = None
+) -> int:
+    """End the sessions of a user, except that with these ids; return how many ended.
 
     Looks again until there is none, because a request may be giving one of them a new id. A
     browser that logs in meanwhile stays logged in.
 
-    :raises SessionError: if the store can neither find them nor end all of them.
+    :raises SessionError: if the store cannot find them.
     :raises SessionConflict: if more and more of them are found.
     """
     forbid_all(store, user_id)
-    if not keep and has_epochs(store.settings.store):
-        _end_epoch(store, user_id, reason)
-        return None
     latest, count, known, quiet = 0, 0, set[str](), 0
     for _ in range(_ROUNDS):
         listed = [
@@ -249,35 +247,6 @@ def end_all(
     raise SessionConflict("The user logged in again and again while their sessions were ended.")
 
 
-@contextmanager
-def room_for_one(store: RequestStore, user_id: str, *, own: Collection[str]) -> Iterator[bool]:
-    """Keep other logins of a user waiting, once there is room for one more session.
-
-    The value tells whether there is a limit: the session must then be stored in the block.
-
-    :param own: the ids of the session that logs in.
-    :raises SessionLimitReached: if there is no room, and none is to be made.
-    """
-    config = store.settings.config
-    limit = None if config.limit_per_user is None else _checked(config.limit_per_user(user_id))
-    if limit is None:
-        yield False
-        return
-    turn = f"{tag_of_user(user_id)}.login"
-    # The lock of a database server would need a connection of its own.
-    lock = RecordLock(store.settings.store, turn, ttl=_TURN)
-    with store.locked(turn, timeout=_PATIENCE, ttl=_TURN, lock=lock):
-        others = [found for found in find(store, user_id) if found.id not in own]
-        surplus = len(others) - limit + 1
-        if surplus > 0:
-            if config.on_limit == "refuse":
-                raise SessionLimitReached(_TOO_MANY)
-            others.sort(key=attrgetter(_FIRST_TO_END[config.on_limit]))
-            for found in others[:surplus]:
-                found.end(store, LIMIT)
-        yield True
-
-
 def _all_ids(store: RequestStore, tag: str | None) -> Iterator[Found]:
     """Yield the sessions under all ids by which they can be read."""
     flaw = why_not_found(store.settings.store)
@@ -296,12 +265,6 @@ def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:
     logger.info("All sessions of a user were ended: %s.", reason or "no reason given")
     notify = store.settings.notify
     notify(signals.session_ended, session=None, user_id=user_id, handle=None, reason=reason)
-
-
-def _checked(limit: object) -> int | None:
-    if limit is None or (type(limit) is int and limit > 0):
-        return limit
-    raise ConfigError("SESSION_LIMIT_PER_USER must return an int above 0, or None for no limit.")
 
 
 def _moment(milliseconds: int) -> datetime | None:

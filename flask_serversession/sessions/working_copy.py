@@ -20,10 +20,13 @@ from ..stores.base import ENDED
 from ..stores.base import Record
 from ..stores.base import same_json
 from ..stores.base import SupportsEpochs
+from ..stores.base import user_of
 from .draft import Draft
+from .draft import is_tombstone
 from .draft import leave_behind
 from .draft import successor_of
 from .login import Login
+from .login import MEMBER
 from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Notify
@@ -60,6 +63,8 @@ class WorkingCopy:
     regenerated: bool = False
     #: ``session.touch()`` was called.
     touched: bool = False
+    #: A write does not move the session's end, because nobody uses the session.
+    keeps_end: bool = False
 
     @property
     def stored(self) -> Stored | None:
@@ -107,6 +112,8 @@ class WorkingCopy:
         if self.base is None:
             self._create(record, notify)
             return
+        if self.keeps_end and self.base.expires_at is not None:
+            record = replace(record, expires_at=self.base.expires_at)
         rebase = partial(self._rebase, notify)
         self.base = self.store.replace(self.id, self.base, record, rebase)
         notify(signals.session_saved)
@@ -172,6 +179,9 @@ class WorkingCopy:
         return True
 
     def _create(self, record: Record, notify: Notify) -> None:
+        may_lack_tag = self.settings.tags_users and MEMBER in self.draft.data
+        if may_lack_tag and user_of(self.id) is None:
+            self.id = self._new_id()  # the login was assigned after the session got its id
         for _ in range(CREATE_ATTEMPTS):
             stored = self._insert(record, notify)
             if stored is not None:
@@ -238,40 +248,48 @@ class WorkingCopy:
         )
 
 
-def end(store: RequestStore, sid: str, known: Record | None = None) -> str | None:
+def end(
+    store: RequestStore, sid: str, known: Record | None = None, *, leaving: Record = ENDED
+) -> str | None:
     """End a session under any of its ids; return the newest, or None if it had ended.
 
     Only the newest record is deleted. Without it, those under older ids cannot be read.
 
     :param known: what the store is known to hold under the id.
+    :param leaving: what to leave under the newest id.
     """
     if not store.settings.config.regenerate_grace:
-        return sid if store.delete(sid) else None
+        with store as its_store:
+            is_deletion = leaving is ENDED
+            done = its_store.delete(sid) if is_deletion else not its_store.save(sid, leaving)
+        return sid if done else None
     seen = set[str]()
     while sid not in seen:
         seen.add(sid)
-        ended = _end_or_find_successor(store, sid, known)
+        ended = _end_or_find_successor(store, sid, known, leaving)
         if ended is None or ended == sid:
             return ended
         sid, known = ended, None
     return None
 
 
-def lives_on(store: RequestStore, superseded: Draft) -> bool:
-    """Return whether a superseded session can be read: its newest id must still be stored."""
+def newest_id(store: RequestStore, superseded: Draft) -> str | None:
+    """Return the newest id of a superseded session; None if it cannot be read any more."""
     if superseded.is_over:
-        return False
-    sid, seen = superseded.successor, set[str]()
-    while sid is not None and sid not in seen:
-        record = store.load(sid)
-        if record is None:
-            return False
-        seen.add(sid)
-        sid = successor_of(record, store.settings)
-    return sid is None and bool(seen)
+        return None
+    newest, successor, seen = None, superseded.successor, set[str]()
+    while successor is not None and successor not in seen:
+        record = store.load(successor)
+        if record is None or is_tombstone(record, store.settings):
+            return None
+        seen.add(successor)
+        newest, successor = successor, successor_of(record, store.settings)
+    return newest if successor is None else None
 
 
-def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) -> str | None:
+def _end_or_find_successor(
+    store: RequestStore, sid: str, known: Record | None, leaving: Record
+) -> str | None:
     """Return this id if the session ended, its successor if it has one, None if it is gone.
 
     Another request may be giving the session a new id. The record is therefore deleted only
@@ -280,20 +298,22 @@ def _end_or_find_successor(store: RequestStore, sid: str, known: Record | None) 
     successors: list[str] = []
 
     def end_unless_superseded(base: bytes, theirs: Record) -> Record:
+        if is_tombstone(theirs, store.settings):
+            raise SessionGone("Others have ended the session.")
         successor = successor_of(theirs, store.settings)
         if successor is None:
-            return ENDED
+            return leaving
         successors.append(successor)
         raise SessionSuperseded("The session has a new id.")
 
     try:
         record = known or store.load(sid)
-        if record is None:
+        if record is None or is_tombstone(record, store.settings):
             return None
         successor = successor_of(record, store.settings)
         if successor is not None:
             return successor
-        store.replace(sid, record, ENDED, end_unless_superseded)
+        store.replace(sid, record, leaving, end_unless_superseded)
     except PayloadError:
         return sid if store.delete(sid) else None
     except SessionGone:

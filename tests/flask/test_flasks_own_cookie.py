@@ -24,6 +24,7 @@ from .browser import browser_of
 from .browser import cookie_lines
 from .browser import serve_browsers
 from .browser import session
+from .browser import signed
 from .browser import View
 from .conftest import MakeApp
 from .counting import CountingStore
@@ -256,6 +257,41 @@ def test_ending_one_session_forbids_its_cookie(after: Flask) -> None:
     manager_of(after).end(browser.see(lambda: session.handle))
 
     assert stolen.see(lambda: session.user_id) is None
+
+
+def test_destroying_a_session_by_its_id_forbids_its_cookie(after: Flask) -> None:
+    browser = visitor(after)
+    stolen = moved(browser, after)
+    browser.run(lambda: str(session.get("cart")))
+
+    assert manager_of(after).destroy(browser.sid or "") is True
+
+    assert stolen.data() == {}
+
+
+def test_ending_a_session_that_a_second_cookie_names_forbids_its_cookie(after: Flask) -> None:
+    browser, other = visitor(after), browser_of(after)
+    stolen = moved(browser, after)
+    browser.run(lambda: str(session.get("cart")))
+    other.run(lambda: session.update(cart="apple"))
+    both = "; ".join(f"session={signed(after, each.sid or '')}" for each in (other, browser))
+
+    stranger = after.test_client(use_cookies=False)
+    assert isinstance(stranger, Browser)
+    stranger.run(lambda: session.destroy(), headers={"Cookie": both})
+
+    assert stolen.data() == {}
+
+
+@pytest.mark.parametrize("sid", ["unknown", "unreadable"])
+def test_destroying_what_is_no_session_forbids_nothing(
+    after: Flask, memory: MemoryStore, sid: str
+) -> None:
+    memory.create("unreadable", Record(b"not JSON", None))
+
+    assert manager_of(after).destroy(sid) is (sid == "unreadable")
+
+    assert memory.count() == (1 if sid == "unknown" else 0)
 
 
 def test_the_note_lasts_as_long_as_the_cookie(make_after: MakeApp, memory: MemoryStore) -> None:

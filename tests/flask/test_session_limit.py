@@ -16,7 +16,9 @@ from flask.typing import ResponseReturnValue
 from flask_serversession import ConfigError
 from flask_serversession import manager_of
 from flask_serversession import ServerSession
+from flask_serversession import SessionError
 from flask_serversession import SessionLimitReached
+from flask_serversession import SessionSerializationError
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -174,6 +176,81 @@ def test_sessions_in_cookies_cannot_be_limited() -> None:
         ServerSession(app)
 
 
+@pytest.mark.parametrize("on_limit", ["end_oldest", "refuse"])
+@pytest.mark.parametrize(("grace", "is_late"), [(0, False), (5, False), (5, True)])
+def test_a_login_form_that_is_sent_twice_ends_no_session(
+    make_limited: MakeApp, on_limit: str, grace: int, is_late: bool
+) -> None:
+    app = make_limited(1, SESSION_ON_LIMIT=on_limit, SESSION_REGENERATE_GRACE=grace)
+    browser = browser_of(app)
+    browser.run(lambda: session.update(csrf_token="a"))
+    twin = browser.twin()
+
+    def log_in_after_the_other() -> None:
+        assert is_late or session["csrf_token"] == "a"
+        browser.run(lambda: session.log_in("ada"))
+        session.log_in("ada")
+
+    assert twin.run(log_in_after_the_other).status_code == 200
+
+    assert see_users(browser) == ["ada"]
+
+
+def test_a_login_that_drops_the_data_of_another_user_needs_room(make_limited: MakeApp) -> None:
+    app = make_limited(1)
+    ada, bob = logged_in(app), logged_in(app, "bob")
+
+    bob.run(lambda: session.log_in("ada"))
+
+    assert see_users(ada, bob) == [None, "ada"]
+
+
+def test_a_login_after_clear_needs_room_whatever_became_of_the_old_session(
+    make_limited: MakeApp,
+) -> None:
+    app = make_limited(1)
+    browser, ada = browser_of(app), logged_in(app)
+    browser.run(lambda: session.update(cart="apple"))
+    twin = browser.twin()
+
+    def log_in_anew() -> None:
+        session.clear()
+        twin.run(lambda: session.destroy())
+        session.log_in("ada")
+
+    browser.run(log_in_anew)
+
+    assert see_users(ada, browser) == [None, "ada"]
+
+
+def test_a_login_that_no_cookie_can_carry_ends_no_other(make_limited: MakeApp) -> None:
+    app = make_limited(1)
+    browser = logged_in(app)
+
+    with pytest.raises(SessionError, match="cannot be saved from a WebSocket"):
+        browser_of(app).run(
+            lambda: session.log_in("ada"), environ_overrides={"HTTP_UPGRADE": "websocket"}
+        )
+
+    assert see_users(browser) == ["ada"]
+
+
+def test_a_login_in_a_session_that_cannot_be_stored_ends_no_other(make_limited: MakeApp) -> None:
+    app = make_limited(1)
+    browser = logged_in(app)
+
+    def log_in() -> None:
+        session["cart"] = object()
+        with pytest.raises(SessionSerializationError):
+            session.log_in("ada")
+        assert session.user_id is None
+        del session["cart"]
+
+    browser_of(app).run(log_in)
+
+    assert see_users(browser) == ["ada"]
+
+
 @pytest.mark.parametrize("on_limit", ["end_oldest", "end_idlest", "refuse"])
 def test_logins_at_once_never_leave_one_too_many(
     make_limited: MakeApp, on_limit: str, memory: MemoryStore
@@ -190,14 +267,22 @@ def test_logins_at_once_never_leave_one_too_many(
     assert statuses.count(200) == (3 if on_limit == "refuse" else 32)
 
 
+class User(flask_login.UserMixin):  # type: ignore[misc] # it has no types
+    id = "ada"
+
+
+def use_flask_login(app: Flask) -> None:
+    users = flask_login.LoginManager(app)
+    users.user_loader(lambda user_id: User())
+
+
+def is_authenticated() -> str:
+    return str(flask_login.current_user.is_authenticated)
+
+
 def test_flask_login_forgets_a_login_that_is_refused(make_limited: MakeApp) -> None:
     app = make_limited(1, SESSION_ON_LIMIT="refuse")
-    users = flask_login.LoginManager(app)
-
-    class User(flask_login.UserMixin):  # type: ignore[misc] # it has no types
-        id = "ada"
-
-    users.user_loader(lambda user_id: User())
+    use_flask_login(app)
     logged_in(app)
     browser = browser_of(app)
 
@@ -205,10 +290,30 @@ def test_flask_login_forgets_a_login_that_is_refused(make_limited: MakeApp) -> N
         try:
             flask_login.login_user(User(), remember=True)
         except SessionLimitReached:
-            return f"{flask_login.current_user.is_authenticated}"
+            return is_authenticated()
         return "logged in"
 
     assert browser.run(log_in).text == "False"
     assert browser.get_cookie("remember_token") is None
     assert browser.see(lambda: dict(session)) == {}
-    assert browser.see(lambda: flask_login.current_user.is_authenticated) is False
+    assert browser.see(is_authenticated) == "False"
+
+
+def test_a_remembered_browser_whose_login_is_refused_still_gets_pages(
+    make_limited: MakeApp,
+) -> None:
+    app = make_limited(1, SESSION_ON_LIMIT="refuse")
+    use_flask_login(app)
+
+    @app.errorhandler(SessionLimitReached)
+    def explain(error: SessionLimitReached) -> ResponseReturnValue:
+        return f"too many, {is_authenticated()}", 403
+
+    browser = browser_of(app)
+    browser.run(lambda: str(flask_login.login_user(User(), remember=True)))
+    browser.delete_cookie("session")
+    manager_of(app).end_all("ada")
+    logged_in(app)
+
+    assert browser.run(is_authenticated).text == "too many, False"
+    assert browser.run(is_authenticated).text == "False"

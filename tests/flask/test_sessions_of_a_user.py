@@ -10,6 +10,7 @@ from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from typing import Any
+from typing import cast
 
 import pytest
 import time_machine
@@ -18,12 +19,14 @@ from flask import Flask
 
 from flask_serversession import ConfigError
 from flask_serversession import manager_of
+from flask_serversession import session_destroyed
 from flask_serversession import session_ended
 from flask_serversession import SessionError
 from flask_serversession import SessionManager
 from flask_serversession import StoreUnavailable
 from flask_serversession import UserSession
 from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import user_of
 from flask_serversession.stores.cachelib import CacheLibStore
 from flask_serversession.stores.memory import MemoryStore
@@ -73,6 +76,25 @@ class StoreOfADirectory(MemoryStore):
                 yield key, record
 
 
+class StoreWithARace(MemoryStore):
+    """Lets another request in between finding a session and ending it."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def delete(self, key: str) -> bool:
+        self._race()
+        return super().delete(key)
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        self._race()
+        return super().save(key, record, replacing=replacing)
+
+    def _race(self) -> None:
+        act, self.meanwhile = self.meanwhile, None
+        if act is not None:
+            act()
+
+
 class TestIds:
     def test_the_id_of_a_logged_in_session_begins_with_the_tag_of_its_user(
         self, app: Flask
@@ -99,6 +121,33 @@ class TestIds:
 
         assert browser.sid is not None
         assert user_of(browser.sid) is None
+
+    def test_data_that_are_put_back_into_a_cleared_session_give_it_the_tag(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = browser_of(app)
+        browser.run(lambda: session.update(cart="apple"))
+        browser.run(lambda: session.log_in("ada"))
+
+        def renew() -> None:
+            data = dict(session)
+            session.clear()
+            session.update(data)
+
+        browser.run(renew)
+
+        assert is_logged_in(browser)
+        assert len(manager.sessions_of("ada")) == 1
+
+    def test_a_login_that_is_copied_to_another_browser_gives_its_session_the_tag(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        data, browser = logged_in(app).data(), browser_of(app)
+
+        browser.run(lambda: session.update(data))
+
+        assert is_logged_in(browser)
+        assert len(manager.sessions_of("ada")) == 2
 
     def test_another_user_gets_another_tag_and_one_signal(self, app: Flask) -> None:
         browser = logged_in(app)
@@ -198,6 +247,18 @@ class TestList:
         assert found.created_at == NOW
         assert found.last_seen == NOW + timedelta(hours=1)
 
+    def test_last_seen_is_past_where_the_idle_timeout_was_longer(
+        self, app: Flask, make_app: MakeApp, memory: MemoryStore
+    ) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            logged_in(app)
+            clock.shift(10)
+            stricter = manager_of(make_app(SESSION_STORE=memory, SESSION_IDLE_TIMEOUT=60))
+
+            [found] = stricter.sessions_of("ada")
+
+        assert found.last_seen == NOW + timedelta(seconds=10)
+
     def test_a_new_login_in_the_same_browser_keeps_created_at_and_label(
         self, app: Flask, manager: SessionManager
     ) -> None:
@@ -228,6 +289,7 @@ class TestList:
             b"not JSON",
             b'{"cookie":{"originalMaxAge":null}}',
             b'{"cookie":{"originalMaxAge":null},"_login":{"user":"eve","at":null,"level":null}}',
+            b'{"cookie":{"originalMaxAge":null},"_login":{"user":""}}',
         ],
     )
     def test_what_is_no_session_of_the_user_is_left_out(
@@ -237,6 +299,7 @@ class TestList:
         memory.create(f"{tag}.forged", Record(payload, NOW + timedelta(days=9999)))
 
         assert len(manager.sessions_of("ada")) == 1
+        assert {each.user_id for each in manager.online(timedelta(days=1))} <= {"ada", "eve"}
 
     def test_one_without_the_times_of_its_login_is_listed_last(
         self, app: Flask, manager: SessionManager, memory: MemoryStore
@@ -311,14 +374,83 @@ class TestEnd:
         assert not is_logged_in(other)
         assert manager.end(handle) is False
 
-    @pytest.mark.parametrize("handle", ["", ".", "nobody", "nobody-nobody-00.nothing-nothing0"])
+    @pytest.mark.parametrize(
+        "handle",
+        ["", ".", "nobody", "nobody-nobody-00.nothing-nothing0", "\0" * 16 + ".a", None, 7],
+    )
     def test_a_handle_of_no_session_ends_none(
-        self, app: Flask, manager: SessionManager, handle: str
+        self, app: Flask, manager: SessionManager, handle: Any
     ) -> None:
         browser = logged_in(app)
 
         assert manager.end(handle) is False
         assert is_logged_in(browser)
+
+    @pytest.mark.parametrize("reason", [None, "logout"])
+    def test_a_session_that_takes_a_new_id_once_it_is_found_ends_too(
+        self, make_app: MakeApp, reason: str | None
+    ) -> None:
+        store, heard = StoreWithARace(), list[object]()
+        app = make_app(SESSION_STORE=store)
+        browser = logged_in(app)
+        handle = browser.see(lambda: session.handle)
+        store.meanwhile = lambda: browser.run(lambda: session.regenerate(keep_data=True))
+
+        def hear(sender: object, **values: object) -> None:
+            heard.append(values["handle"])
+
+        with session_ended.connected_to(hear):
+            assert manager_of(app).end(handle, reason=reason) is True
+
+        assert len(heard) == 1
+        assert heard != [handle]
+        assert not is_logged_in(browser)
+
+    @pytest.mark.parametrize("reason", [None, "logout"])
+    def test_one_that_takes_a_new_id_once_it_is_found_is_counted_once(
+        self, make_app: MakeApp, reason: str | None
+    ) -> None:
+        store = StoreWithARace()
+        app = make_app(SESSION_STORE=store)
+        browser = logged_in(app)
+        store.meanwhile = lambda: browser.run(lambda: session.regenerate(keep_data=True))
+
+        assert manager_of(app).end_all("ada", reason=reason) == 1
+
+        assert not is_logged_in(browser)
+
+    @pytest.mark.parametrize("grace", [0, 5])
+    def test_one_that_takes_a_new_id_once_it_is_found_leaves_room(
+        self, make_app: MakeApp, grace: int
+    ) -> None:
+        store = StoreWithARace()
+        app = make_app(
+            SESSION_STORE=store, SESSION_LIMIT_PER_USER=1, SESSION_REGENERATE_GRACE=grace
+        )
+        one, other = logged_in(app), browser_of(app)
+        store.meanwhile = lambda: one.run(lambda: session.regenerate(keep_data=True))
+
+        other.run(lambda: session.log_in("ada"))
+
+        assert [is_logged_in(each) for each in (one, other)] == [False, True]
+
+    def test_one_that_takes_new_ids_again_and_again_leaves_no_room(
+        self, make_app: MakeApp
+    ) -> None:
+        store = StoreWithARace()
+        app = make_app(SESSION_STORE=store, SESSION_LIMIT_PER_USER=1, SESSION_REGENERATE_GRACE=0)
+        one, other = logged_in(app), browser_of(app)
+
+        def take_a_new_id() -> None:
+            store.meanwhile = None
+            one.run(lambda: session.regenerate(keep_data=True))
+            store.meanwhile = take_a_new_id
+
+        store.meanwhile = take_a_new_id
+
+        assert other.run(lambda: session.log_in("ada")).status_code == 403
+
+        assert [is_logged_in(each) for each in (one, other)] == [True, False]
 
     def test_the_id_is_no_handle(self, app: Flask, manager: SessionManager) -> None:
         browser = logged_in(app)
@@ -349,6 +481,21 @@ class TestEnd:
         assert is_logged_in(here)
         assert not is_logged_in(there)
 
+    def test_others_end_in_a_request_with_the_old_id_of_this_one(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        here, there = logged_in(app), logged_in(app)
+        late = here.twin()
+        here.run(lambda: session.regenerate(keep_data=True))
+        here.run(lambda: session.regenerate(keep_data=True))
+
+        found = late.see(lambda: manager.sessions_of("ada"))
+        assert [each.is_current for each in found].count(True) == 1
+        assert late.see(lambda: manager.end_others("ada")) == 1
+
+        assert is_logged_in(here)
+        assert not is_logged_in(there)
+
     def test_others_cannot_end_without_one_to_keep(
         self, app: Flask, manager: SessionManager
     ) -> None:
@@ -358,6 +505,29 @@ class TestEnd:
             manager.end_others("ada")
         with pytest.raises(SessionError, match="keeps the session of the current request"):
             bob.see(lambda: manager.end_others("ada"))
+
+    def test_a_user_who_is_nobody_ends_no_session_of_a_visitor(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        visitor, nobody = browser_of(app), cast(str, None)
+        visitor.run(lambda: session.update(cart="apple"))
+
+        for end in (manager.end_all, manager.end_others):
+            with pytest.raises(SessionError, match="non-empty str"):
+                visitor.see(lambda end=end: end(nobody))  # type: ignore[misc]
+
+        assert visitor.data() == {"cart": "apple"}
+
+    def test_this_one_does_not_end_if_the_others_cannot(
+        self, make_app: MakeApp, store: CountingStore
+    ) -> None:
+        app = make_app(SESSION_STORE=store)
+        browser = logged_in(app)
+
+        with pytest.raises(SessionError, match="CountingStore cannot find the sessions"):
+            browser.see(lambda: manager_of(app).end_all("ada"))
+
+        assert is_logged_in(browser)
 
     def test_all_sessions_of_a_user_end(self, app: Flask, manager: SessionManager) -> None:
         browsers, bob = [logged_in(app) for _ in range(3)], logged_in(app, "bob")
@@ -416,6 +586,21 @@ class TestEnd:
         assert is_logged_in(here)
         assert not is_logged_in(there)
         assert len(manager.sessions_of("ada")) == 1
+
+    def test_a_session_that_others_end_meanwhile_is_not_counted(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browsers, ended = [logged_in(app), logged_in(app)], list[object]()
+
+        def end_the_rest(sender: object, **values: object) -> None:
+            ended.append(values["handle"])
+            for browser in browsers:
+                manager.destroy(browser.sid or "")
+
+        with session_ended.connected_to(end_the_rest):
+            assert manager.end_all("ada") == 1
+
+        assert len(ended) == 1
 
     def test_a_session_that_takes_a_new_id_meanwhile_ends_too(
         self, app: Flask, make_app: MakeApp, manager: SessionManager
@@ -519,6 +704,49 @@ class TestReason:
 
         assert browser.see(lambda: session.ended_reason) is None
 
+    def test_its_session_cannot_be_read_by_an_old_id(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = logged_in(app)
+        late = browser.twin()
+        browser.run(lambda: session.regenerate(keep_data=True))
+        assert is_logged_in(late)
+
+        manager.end_all("ada", reason="password changed")
+
+        assert not is_logged_in(late)
+
+    def test_its_session_does_not_end_twice(self, app: Flask, manager: SessionManager) -> None:
+        browser = logged_in(app)
+        late, ended = browser.twin(), list[object]()
+        browser.run(lambda: session.regenerate(keep_data=True))
+        newest = browser.sid
+
+        def hear(sender: object, **values: object) -> None:
+            ended.append(values["id"])
+
+        with session_destroyed.connected_to(hear):
+            manager.end_all("ada", reason="password changed")
+            assert [manager.destroy(each.sid or "") for each in (browser, late)] == [False, False]
+            browser.run(lambda: session.log_out())
+
+        assert ended == [newest]
+
+    def test_it_is_still_told_if_the_browser_logs_out_at_the_same_time(
+        self, app: Flask, make_app: MakeApp, manager: SessionManager
+    ) -> None:
+        browser, elsewhere = logged_in(app), manager_of(make_app(SESSION_STORE=manager.store))
+        twin = browser.twin()
+
+        def log_out_while_it_ends() -> None:
+            assert session.user_id == "ada"
+            elsewhere.end_all("ada", reason="password changed")
+            session.log_out()
+
+        browser.run(log_out_while_it_ends)
+
+        assert twin.see(lambda: session.ended_reason) == "password changed"
+
     def test_it_is_kept_for_a_day_at_most(
         self, make_app: MakeApp, memory: MemoryStore, store: CountingStore
     ) -> None:
@@ -573,6 +801,59 @@ class TestUpdate:
 
         assert [browser.data().get("role") for browser in browsers] == ["admin"] * 2
         assert "role" not in bob.data()
+
+    def test_nobody_has_used_them_by_that(self, app: Flask, manager: SessionManager) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            logged_in(app)
+            clock.shift(3600)
+            before = manager.sessions_of("ada")
+
+            manager.update_all("ada", lambda each: each.update(role="admin"))
+
+            assert manager.sessions_of("ada") == before
+
+    def test_one_without_an_end_gets_one(
+        self, app: Flask, manager: SessionManager, memory: MemoryStore
+    ) -> None:
+        tag = user_of(logged_in(app).sid or "")
+        payload = b'{"cookie":{"originalMaxAge":null},"_login":{"user":"ada"}}'
+        memory.create(f"{tag}.old", Record(payload, None))
+
+        assert manager.update_all("ada", lambda each: each.update(role="admin")) == 2
+
+        assert all(each.expires_at for each in manager.sessions_of("ada"))
+
+    @pytest.mark.parametrize("concurrency", ["merge", "reject", "overwrite"])
+    def test_the_session_of_the_request_is_changed_and_keeps_its_own_changes(
+        self, make_app: MakeApp, memory: MemoryStore, concurrency: str
+    ) -> None:
+        app = make_app(SESSION_STORE=memory, SESSION_CONCURRENCY=concurrency)
+        here, there = logged_in(app), logged_in(app)
+
+        def promote() -> None:
+            session["cart"] = "apple"
+            manager_of(app).update_all("ada", lambda each: each.update(role="admin"))
+            assert session["role"] == "admin"
+            session["cart"] = "pear"
+
+        here.run(promote)
+
+        assert (here.data()["role"], here.data()["cart"]) == ("admin", "pear")
+        assert (there.data()["role"], there.data().get("cart")) == ("admin", None)
+
+    def test_a_request_with_the_old_id_of_a_session_changes_the_session(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        browser = logged_in(app)
+        late = browser.twin()
+        browser.run(lambda: session.regenerate(keep_data=True))
+
+        def promote() -> int:
+            assert session.user_id == "ada"
+            return manager.update_all("ada", lambda each: each.update(role="admin"))
+
+        assert late.see(promote) == 1
+        assert browser.data()["role"] == "admin"
 
     def test_one_that_ends_meanwhile_is_not_counted(
         self, app: Flask, manager: SessionManager
