@@ -18,8 +18,10 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from blinker import NamedSignal
 
 import flask_serversession
+from flask_serversession import signals
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -74,6 +76,14 @@ class Reach:
         self.files[path] += 1
         if path == _STORE and name in _STORE_METHODS:
             self.depths[name] = max(sum(self._stack), self.depths.get(name, 0))
+
+
+@pytest.fixture(autouse=True)
+def _nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out receivers that other tests did not disconnect."""
+    for signal in vars(signals).values():
+        if isinstance(signal, NamedSignal):
+            monkeypatch.setattr(signal, "receivers", {})
 
 
 Measure = Callable[[View], Reach]
