@@ -20,7 +20,7 @@ from .stepping import Killed
 from .stepping import run_in_any_order
 from .stepping import SteppedStore
 
-ROUNDS = 300
+ROUNDS = 150
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))]
 #: No actor needs more verbs when nobody else is there.
 LONGEST = 16
