@@ -127,6 +127,33 @@ def test_a_moved_session_needs_no_former_store(member: Browser, new: MemoryStore
     assert user_of(same_browser(member, app_on(new))) == "ada"
 
 
+# While old instances run
+
+
+def test_an_old_instance_that_only_reads_a_moved_session_leaves_its_cookie(
+    member: Browser, former: MemoryStore
+) -> None:
+    member.data()
+    at_an_old_one = same_browser(member, app_on(former))
+
+    assert user_of(at_an_old_one) is None
+
+    assert at_an_old_one.sid == member.sid
+    assert user_of(member) == "ada"
+
+
+def test_instances_with_the_stores_the_other_way_round_move_sessions_back(
+    member: Browser, new: MemoryStore, former: MemoryStore
+) -> None:
+    other = same_browser(member, app_on(former, new))
+
+    for browser in (member, other, member):
+        browser.run(lambda: session.update(count=session.get("count", 0) + 1))
+
+    assert other.data() == member.data()
+    assert other.data()["count"] == 3
+
+
 # What it costs
 
 
@@ -434,3 +461,13 @@ def test_migrate_refuses_one_store_under_two_names(tmp_path: Path) -> None:
 
     assert (result.exit_code, "both are the same store" in result.output) == (1, True)
     assert user_of(same_browser(browser, app)) == "ada"
+
+
+def test_check_asks_both_stores(tmp_path: Path) -> None:
+    app = app_on(f"sqlite:///{tmp_path}/new.db", f"sqlite:///{tmp_path}/former.db")
+
+    result = app.test_cli_runner().invoke(args=["sessions", "check"])
+
+    assert (result.exit_code, "Warning: SESSION_STORE_BEFORE" in result.output) == (0, False)
+    assert "It can: show, destroy, list, count, clear, prune, setup" in result.output
+    manager_of(app).close()
