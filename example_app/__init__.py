@@ -2,6 +2,7 @@
 
 .. code-block:: text
 
+    pip install Flask-Login
     flask --app example_app run
     SESSION_STORE=redis://localhost:6379/0 flask --app example_app run
 """

@@ -85,7 +85,7 @@ def list_(user_id: str | None, full: bool, limit: int, as_json: bool) -> None:
         return
     if full:
         raise click.UsageError("With --user handles are printed, and no ids.")
-    print_sessions_of(current_manager(), user_id, limit, as_json)
+    print_sessions_of(user_id, limit, as_json)
 
 
 def _list_all(full: bool, limit: int, as_json: bool) -> None:
@@ -200,10 +200,13 @@ def _complete(manager: SessionManager, word: str) -> str:
 
 
 def _logged_in(manager: SessionManager, sid: str) -> UserSession | None:
-    """Return the session of a user with this id; None if nobody is logged in to it."""
+    """Return the session of a user with this id; None if nobody is logged in to it.
+
+    None for the old id of a session, too, because it has no handle.
+    """
     record = manager.store.load(sid)
     found = record and Found.of(manager.settings, sid, record)
-    return found.public(()) if found else None
+    return found.public(()) if found and found.is_live else None
 
 
 def _is_there(store: Store, key: str) -> bool:

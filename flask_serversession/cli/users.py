@@ -53,7 +53,7 @@ def end(user_id: str, reason: str | None, yes: bool) -> None:
     """End all sessions of a user, on all servers at once."""
     if not yes:
         click.confirm(f"This logs {escaped(user_id)} out everywhere. Continue?", abort=True)
-    number = current_manager().end_all(user_id, reason=reason)
+    number = _manager().end_all(user_id, reason=reason)
     click.echo(f"{'All' if number is None else number} sessions of the user have ended.")
 
 
@@ -72,7 +72,7 @@ def online(minutes: int, as_json: bool) -> None:
     Reads all sessions of the store.
     """
     with Progress("sessions found") as progress:
-        users = _users_of(current_manager(), timedelta(minutes=minutes), progress)
+        users = _users_of(_manager(), timedelta(minutes=minutes), progress)
     if as_json:
         for user in users:
             click.echo(json.dumps(_plain_values(user._asdict())))
@@ -81,12 +81,12 @@ def online(minutes: int, as_json: bool) -> None:
     _print_table(("USER", "SESSIONS", "LAST SEEN (UTC)"), rows)
 
 
-def print_sessions_of(manager: SessionManager, user_id: str, limit: int, as_json: bool) -> None:
+def print_sessions_of(user_id: str, limit: int, as_json: bool) -> None:
     """Print the sessions of a user, the newest first.
 
     :raises SessionError: if the store cannot find them.
     """
-    found = manager.sessions_of(user_id)
+    found = _manager().sessions_of(user_id)
     shown = found[:limit]
     if as_json:
         for each in shown:
@@ -122,6 +122,13 @@ def lines_of(found: UserSession) -> Iterator[str]:
         "level": found.level,
     }
     yield from (f"{name}: {escaped(text)}" for name, text in texts.items() if text)
+
+
+def _manager() -> SessionManager:
+    manager = current_manager()
+    if manager.config.store == "cookie":
+        manager.ping()  # raises, and says that the browsers keep the sessions
+    return manager
 
 
 def _users_of(manager: SessionManager, since: timedelta, progress: Progress) -> list[_User]:

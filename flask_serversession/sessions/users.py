@@ -40,8 +40,9 @@ LIMIT = "limit"
 #: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
 _ROUNDS = 64
-#: Seconds to wait for the user's other logins, and those that one login may take.
-_PATIENCE, _TURN = 5.0, 30.0
+#: Seconds to wait for the user's other logins, and those that one login may take: fewer, so that
+#: a killed process keeps nobody from logging in.
+_PATIENCE, _TURN = 5.0, 3.0
 #: Characters of an id with a tag, and what is to spare for an epoch and for a longer id.
 _ROOM_FOR_AN_ID: Final = 64
 #: What the session that ends first has least of.
@@ -225,7 +226,7 @@ def end_all(
     if not keep and has_epochs(store.settings.store):
         _end_epoch(store, user_id, reason)
         return None
-    latest, count, known = 0, 0, set[str]()
+    latest, count, known, quiet = 0, 0, set[str](), 0
     for _ in range(_ROUNDS):
         listed = [
             found
@@ -236,8 +237,10 @@ def end_all(
         latest = latest or max([store.settings.clock(), *(found.since for found in listed)])
         others = {found.id: found for found in listed if found.since <= latest}
         live = [found for found in others.values() if found.is_live]
-        # A store that lists while others write may miss a new id and read the old one.
-        if not live and others.keys() <= known:
+        # A store that lists while others write may miss a new id and read the old one. Without
+        # a grace nothing is left of the old one, and a second look is what finds the new one.
+        quiet = 0 if live or not others.keys() <= known else quiet + 1
+        if quiet > (not store.settings.config.regenerate_grace):
             return count
         known.update(others)
         count += sum(found.end(store, reason) for found in live)

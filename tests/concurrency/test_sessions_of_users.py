@@ -38,11 +38,12 @@ def test_logins_at_once_leave_as_many_sessions_as_are_allowed(
 ) -> None:
     config = {"SESSION_LIMIT_PER_USER": LIMIT, "SESSION_ON_LIMIT": on_limit}
     processes = [connected(start_process(**config)) for _ in range(PROCESSES)]
-    slowest = 0.0
+    slowest, again = 0.0, 0
     for number in range(ROUNDS):
         user = f"{user_id} {number}"
         attempts = log_in_at_once(processes, user)
         slowest = max(slowest, *(attempt.seconds for attempt in attempts))
+        again += sum(attempt.tries - 1 for attempt in attempts)
         errors = Counter(attempt.error for attempt in attempts)
         sids = [attempt.sid for attempt in attempts if attempt.sid]
         seen = Counter(do(quick, users.see, sid) for sid in sids)
@@ -54,7 +55,21 @@ def test_logins_at_once_leave_as_many_sessions_as_are_allowed(
         else:
             assert errors == {"": len(attempts)}
             assert seen == {(user, None): LIMIT, (None, "limit"): len(attempts) - LIMIT}
-    report(f"32 logins, {place.name}, {on_limit}", f"{slowest:.2f} s")
+    report(f"32 logins, {place.name}, {on_limit}", f"{slowest:.2f} s, {again} locked out")
+
+
+def test_a_user_can_log_in_after_a_process_was_killed_in_a_login(
+    start_process: StartProcess, quick: Process, user_id: str
+) -> None:
+    victim, other = [connected(start_process(SESSION_LIMIT_PER_USER=LIMIT)) for _ in range(2)]
+    victim.start(users.die_logging_in, user_id)
+    with pytest.raises(EOFError):
+        victim.result()
+
+    [attempt] = do(other, users.log_in_at_once, user_id, 0.0, 1)
+
+    assert (attempt.error, attempt.tries) == ("", 1)
+    assert do(quick, users.see, attempt.sid) == (user_id, None)
 
 
 @pytest.mark.parametrize("end", [users.end_all, users.end_others])

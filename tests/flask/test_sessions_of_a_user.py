@@ -292,6 +292,13 @@ class TestList:
         with pytest.raises(SessionError, match="CountingStore cannot find the sessions of a user"):
             manager.sessions_of("ada")
 
+    def test_sessions_in_cookies_cannot_be_found(self, make_app: MakeApp) -> None:
+        manager = manager_of(make_app(SESSION_STORE="cookie"))
+
+        for ask in (manager.sessions_of, manager.end_all):
+            with pytest.raises(SessionError, match="SESSION_STORE is 'cookie'"):
+                ask("ada")
+
 
 class TestEnd:
     def test_a_session_is_ended_by_its_handle(self, app: Flask, manager: SessionManager) -> None:
@@ -424,12 +431,12 @@ class TestEnd:
         assert not is_logged_in(browser)
         assert manager.sessions_of("ada") == []
 
-    @pytest.mark.parametrize("times", [1, 2, 5])
+    @pytest.mark.parametrize(("times", "grace"), [(1, 5), (2, 5), (5, 5), (1, 0)])
     def test_a_session_that_takes_a_new_id_while_they_are_read_ends_too(
-        self, make_app: MakeApp, times: int
+        self, make_app: MakeApp, times: int, grace: int
     ) -> None:
         store = StoreOfADirectory()
-        app = make_app(SESSION_STORE=store)
+        app = make_app(SESSION_STORE=store, SESSION_REGENERATE_GRACE=grace)
         browser = logged_in(app)
         store.meanwhile = [lambda: browser.run(lambda: session.regenerate(keep_data=True))] * times
 

@@ -41,6 +41,7 @@ from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
+from flask_serversession.testing.users import ADA
 
 from ..servers.base import free_port
 from ..servers.base import hanging
@@ -67,7 +68,10 @@ VERBS = {
     "save replacing": lambda store: store.save("a key", live(), replacing=live()),
     "touch": lambda store: store.touch("a key", in_(60)),
     "delete": lambda store: store.delete("a key"),
+    "save for a user": lambda store: store.save(f"{ADA}.key", live()),
     "keys": lambda store: list(store.keys()),
+    "records": lambda store: list(store.records()),
+    "records of a user": lambda store: list(store.records(ADA)),
     "count": lambda store: store.count(),
     "clear": lambda store: store.clear(),
     "ping": lambda store: store.ping(),

@@ -10,17 +10,22 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import ExitStack
 from contextlib import suppress
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 import pytest
 import redis
+from hypothesis.stateful import run_state_machine_as_test
 
 from flask_serversession.errors import StoreUnavailable
 from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import Record
+from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.redis import RedisStore
+from flask_serversession.testing import store_machine
+from flask_serversession.testing import StoreContract
 from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.contract import expired
 from flask_serversession.testing.contract import in_
@@ -95,6 +100,46 @@ def stored(servers: Servers) -> set[str]:
         with admin(port) as client:
             names.update(client.keys("*"))
     return {name.decode() for name in names}
+
+
+class OfAda:
+    """A store whose keys all belong to one user."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def load(self, key: str) -> Record | None:
+        return self._store.load(f"{ADA}.{key}")
+
+    def create(self, key: str, record: Record) -> bool:
+        return self._store.create(f"{ADA}.{key}", record)
+
+    def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        return self._store.save(f"{ADA}.{key}", record, replacing=replacing)
+
+    def touch(self, key: str, expires_at: datetime) -> bool:
+        return self._store.touch(f"{ADA}.{key}", expires_at)
+
+    def delete(self, key: str) -> bool:
+        return self._store.delete(f"{ADA}.{key}")
+
+
+class TestVerbs(StoreContract):
+    @pytest.fixture
+    def store(self, store: RedisStore) -> Store:
+        return OfAda(store)
+
+    def test_random_programs_behave_as_on_a_dict(self, servers: Servers, store: Store) -> None:
+        opened: list[RedisStore] = []
+
+        def empty_store() -> Store:
+            opened.append(RedisStore.from_url(servers.url, prefix=f"{len(opened)}:"))
+            return OfAda(opened[-1])
+
+        machine = store_machine(empty_store, examples=10)
+        run_state_machine_as_test(machine, settings=machine.TestCase.settings)
+        for each in opened:
+            each.close()
 
 
 ENDINGS: dict[str, Callable[[Store, str], object]] = {
@@ -183,6 +228,24 @@ class TestNothingIsLeft:
         client.delete(f"sess:{KEY}")
 
         assert keys_of(store, ADA) == []
+        assert stored(servers) == set()
+
+    @pytest.mark.parametrize(
+        "ending", ["delete", "save", "save, replacing", "touch into the past"]
+    )
+    def test_a_full_server_still_ends_sessions(
+        self, servers: Servers, store: RedisStore, ending: str
+    ) -> None:
+        store.create(KEY, live())
+        store.save(KEY, live(), replacing=live(OTHER_PAYLOAD))
+        with ExitStack() as stack:
+            for port in servers.ports:
+                client = stack.enter_context(admin(port))
+                client.config_set("maxmemory", 1)
+                stack.callback(client.config_set, "maxmemory", 0)
+
+            ENDINGS[ending](store, KEY)
+
         assert stored(servers) == set()
 
     def test_a_clear_removes_the_indexes_of_its_prefix(

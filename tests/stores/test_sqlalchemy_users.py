@@ -301,6 +301,7 @@ def test_migrations_create_our_index_or_leave_it_alone(
     store.table.to_metadata(sa.MetaData(), schema=None).create(engine)
 
     assert store.check() == []
+    assert any(f"{ours} ON" in one and '(sid COLLATE "C")' in one for one in indexes_of(engine))
     [index] = (one for one in sa.inspect(engine).get_indexes(node.table) if one["name"] == ours)
     assert index["column_names"] == ["sid"]
     [index_object] = (one for one in store.table.indexes if one.name == ours)

@@ -49,7 +49,7 @@ def connect_pg_simple(name: str | None, schema: str | None) -> Layout:
 
 def express_mysql_session(name: str | None, schema: str | None) -> Layout:
     data = MySQLText(f"mediumtext {_BINARY}", bytes.decode, _encoded)
-    layout = node_layout(
+    return node_layout(
         name or "sessions",
         schema,
         Column("id", "session_id", MySQLKey(f"varchar(128) {_BINARY}")),
@@ -57,7 +57,6 @@ def express_mysql_session(name: str | None, schema: str | None) -> Layout:
         Column("payload", "data", data, nullable=True),
         rounded=_nearest_second,
     )
-    return layout._replace(longest_key=128)
 
 
 def knex_on_postgresql(name: str | None, schema: str | None) -> Layout:
@@ -110,7 +109,7 @@ def sequelize_on_sqlite(name: str | None, schema: str | None) -> Layout:
 def _sequelize(
     name: str | None, schema: str | None, key: Stored, data: Stored, moment: Stored
 ) -> Layout:
-    layout = node_layout(
+    return node_layout(
         name or "Sessions",
         schema,
         Column("id", "sid", key),
@@ -119,8 +118,6 @@ def _sequelize(
         Column("createdAt", "createdAt", moment, default=_now),
         Column("updatedAt", "updatedAt", moment, default=_now, onupdate=_now),
     )
-    # Also on SQLite, which does not enforce it, so that an application behaves as elsewhere.
-    return layout._replace(longest_key=36)
 
 
 def _now() -> int:

@@ -95,6 +95,8 @@ class SQLAlchemyStore:
     ) -> None:
         _need_sqlalchemy()
         wanted = Wanted(layout, table, schema, time_zone)
+        #: How many characters a key may have.
+        self.longest_key: int = wanted.longest_key
         #: Whether Express may write the rows, too.
         self.is_shared: bool = layout != "native"
         if isinstance(engine, sa.Engine):
@@ -152,11 +154,6 @@ class SQLAlchemyStore:
     def find_engine_in(self, context: Callable[[], AbstractContextManager[object]]) -> None:
         """Call the function that returns the engine inside this context."""
         self._rows.context = context
-
-    @property
-    def longest_key(self) -> int:
-        """How many characters a key of this layout may have."""
-        return self._rows.layout.longest_key
 
     @cached_property
     def table(self) -> sa.Table:

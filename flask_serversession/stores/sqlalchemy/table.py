@@ -183,8 +183,6 @@ class Layout(NamedTuple):
     local: bool = False
     #: The layout of this package: setup adds a missing index to an existing table.
     native: bool = False
-    #: How many characters a key may have.
-    longest_key: int = LONGEST_KEY
     #: An index of this package in a Node store's table, which setup adds if it may.
     users_index: sa.Index | None = None
 
@@ -240,8 +238,11 @@ def node_layout(
 def with_users_index(layout: Layout) -> Layout:
     """Add the index that finds the keys of a user, for columns in the database's collation."""
     table = layout.table
-    name = f"ix_{table.name}_{table.c.id.name}_c"
-    return layout._replace(users_index=sa.Index(name, byte_by_byte(table.c.id)))
+    name, key = f"ix_{table.name}_{table.c.id.name}_c", table.c.id
+    # In the place of an operator class, because Alembic replaces an index on an expression with
+    # each migration. The index in a migration knows the column by its name.
+    collation = dict.fromkeys((key.key, key.name), 'COLLATE "C"')
+    return layout._replace(users_index=sa.Index(name, key, postgresql_ops=collation))
 
 
 def byte_by_byte(text: Value) -> Value:

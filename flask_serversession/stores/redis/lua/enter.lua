@@ -6,9 +6,12 @@
 -- ARGV     the key, the milliseconds that its record has left
 
 local left = tonumber(ARGV[2])
--- The score, and 0 for a key that is not there yet. ZSCORE would be one more permission.
-local ends_at = tonumber(redis.call('ZADD', KEYS[1], 'INCR', 0, ARGV[1]))
 
-if left <= 0 or ends_at < now() + left then
-  enter(KEYS[1], ARGV[1], left)
+if left > 0 then
+  -- The score, and 0 for a key that is not there yet. ZSCORE would be one more permission.
+  local ends_at = tonumber(redis.call('ZADD', KEYS[1], 'INCR', 0, ARGV[1]))
+  if ends_at > now() + left then
+    return
+  end
 end
+enter(KEYS[1], ARGV[1], left)

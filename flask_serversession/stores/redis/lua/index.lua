@@ -14,7 +14,11 @@ end
 -- as are all keys whose records have ended. The index expires with its longest record.
 local function enter(index, key, left)
   local time = now()
-  redis.call('ZADD', index, whole(time + left), key)
+  if tonumber(left) > 0 then
+    redis.call('ZADD', index, whole(time + left), key)
+  else
+    redis.call('ZREM', index, key)  -- which a full server does, unlike ZADD
+  end
   redis.call('ZREMRANGEBYSCORE', index, '-inf', whole(time))
 
   local longest = redis.call('ZRANGE', index, -1, -1, 'WITHSCORES')[2]
