@@ -24,6 +24,7 @@ from flask_serversession.stores.base import SupportsUsers
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.memory import MemoryStore
 from flask_serversession.stores.moving.mark import Mark
+from flask_serversession.stores.record_lock import RecordLock
 
 from .browser import Browser
 from .browser import browser_of
@@ -415,14 +416,15 @@ def test_migrate_moves_what_is_left(new: MemoryStore, former: MemoryStore) -> No
     old, app = app_on(former), app_on(new, former)
     browsers = [same_browser(member_of(old), app) for _ in range(3)]
     browsers[0].data()
-    former.create("lock-of-a-session:x", Record(b"{}", None))
+    RecordLock(former, "of an old instance", ttl=60).acquire(0)
+    [lock] = set(former.keys()) - {browser.sid for browser in browsers}
 
     dry, result = migrate(app, "--dry-run", "--json"), migrate(app)
 
     assert json.loads(dry.output) == {"moved": 2, "already_there": 0, "expired": 0, "left": 0}
     assert result.output.startswith("2 moved, 0 already there, 0 expired, 0 left")
     assert result.exit_code == 0
-    assert list(former.keys()) == ["lock-of-a-session:x"]
+    assert list(former.keys()) == [lock]
     assert [user_of(browser) for browser in browsers] == ["ada"] * 3
     assert migrate(app).output.startswith("0 moved")
 
