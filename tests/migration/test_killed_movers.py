@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
+import os
+from itertools import count
 from random import Random
+from signal import SIGKILL
 from typing import Any
 
 import pytest
@@ -18,24 +20,48 @@ from .pairs import pair_named
 from .walk import close
 from .walk import Walk
 
-SESSIONS, KILLS = 400, 20
-#: Seconds that a mover lives at most; it could move a tenth of the sessions in that time.
-LIFE = 0.03
+SESSIONS, KILLS = 250, 20
+#: Verbs after which a mover dies at the latest. It takes eight to move a session.
+LONGEST = 60
+VERBS = ("load", "create", "save", "delete")
+
+#: Seconds between requests, so that they do not move everything themselves.
+PAUSE = 0.02
 
 fork = multiprocessing.get_context("fork")
 
 pytestmark = pytest.mark.slow
 
 
-def move_all(app: Flask) -> None:
-    store: Any = manager_of(app).store
+class Deadly:
+    """A store that kills its process instead of executing a verb."""
+
+    def __init__(self, store: Any, calls: count[int], last: int) -> None:
+        self._store, self._calls, self._last = store, calls, last
+
+    def __getattr__(self, name: str) -> Any:
+        if name in VERBS and next(self._calls) == self._last:
+            os.kill(os.getpid(), SIGKILL)
+        return getattr(self._store, name)
+
+
+def move_until_killed(config: dict[str, Any], last: int) -> None:
+    """Move sessions, and die before the verb with this number."""
+    # An application of its own: pymongo's client should not be used after a fork.
+    store, calls = moving_store_of(make_app(config)), count()
+    store._store = Deadly(store._store, calls, last)
+    store._before = Deadly(store._before, calls, last)
     for _ in store.migrate():
         pass
 
 
-def interrupted_moves(app: Flask) -> int:
+def moving_store_of(app: Flask) -> Any:
+    return manager_of(app).store
+
+
+def marks(app: Flask) -> int:
     """Return how many marks the two stores of an application hold."""
-    moving: Any = manager_of(app).store
+    moving = moving_store_of(app)
     stores: list[Any] = [moving._store, moving._before]
     records = [store.load(key) for store in stores for key in list(store.keys())]
     return sum(Mark.of(record) is not None for record in records)
@@ -49,25 +75,26 @@ def test_a_killed_mover_loses_no_session_and_brings_none_back(
     old, new = make_app(pair.former_config()), make_app(pair.config())
     walk = Walk(old, new, random, visitors=SESSIONS)
     walk.log_everybody_in()
-    interrupted = 0
+    found = []
 
     for _ in range(KILLS):
-        mover = fork.Process(target=move_all, args=(new,))
+        mover = fork.Process(
+            target=move_until_killed, args=(pair.config(), random.randrange(LONGEST))
+        )
         mover.start()
-        end = time.monotonic() + random.uniform(0.002, LIFE)
-        while time.monotonic() < end:
+        while mover.is_alive():
             walk.step(new_share=1.0)
-        mover.kill()
-        mover.join()
-        interrupted += interrupted_moves(new)
+            mover.join(PAUSE)
+        assert mover.exitcode == -SIGKILL
+        found.append(marks(new))
         walk.step(new_share=1.0)
     left = len(list(manager_of(old).keys()))
-    move_all(new)
+    outcomes = set(moving_store_of(new).migrate())
     walk.check_everything()
     rest = list(manager_of(old).keys())
     close(old, new)
 
     assert walk.wrong == []
-    assert rest == []
-    assert 0 < left < SESSIONS
-    assert interrupted > 0
+    assert (rest, "left" in outcomes) == ([], False)
+    assert left > 0
+    assert any(found)
