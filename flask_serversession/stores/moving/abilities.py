@@ -27,6 +27,7 @@ from .mark import Mark
 from .overlap import refuse_overlap
 from .store import ATTEMPTS
 from .store import has_epochs
+from .store import LOST
 from .store import MovingStore
 from .store import too_busy
 
@@ -88,15 +89,25 @@ class _Listing(MovingStore):
             yield outcome
 
     def _migrated(self, key: str) -> str:
+        there = self._store.load(key)
+        mark = Mark.of(there)
+        if there is not None and mark is None:
+            self._tidy(key)
+            return "already there"
+        found = self._move(key, there, mark)
+        if found is LOST:
+            found = self.load(key)
+        if found is not None:
+            return "moved"
+        if Mark.of(self._before.load(key)) is not None:
+            self._tidy(key)
+        return "expired"
+
+    def _tidy(self, key: str) -> None:
+        """Remove what the former store still has of a session that is not there any more."""
         former = self._before.load(key)
-        found = self.load(key)
-        if former is None:
-            return "expired" if found is None else "already there"
-        # What is there still is not live, because load() would have moved it.
-        is_leftover = self._before.save(key, ENDED, replacing=former) is None
-        if found is None:
-            return "expired"
-        return "already there" if is_leftover else "moved"
+        if former is not None:
+            self._before.save(key, ENDED, replacing=former)
 
     def _outcome(self, key: str) -> str:
         former, there = self._before.load(key), self._store.load(key)

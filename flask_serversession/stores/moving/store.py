@@ -35,7 +35,7 @@ class _Move(Enum):
     LOST = 0
 
 
-_LOST: Final = _Move.LOST
+LOST: Final = _Move.LOST
 
 
 class MovingStore:
@@ -68,7 +68,7 @@ class MovingStore:
             if there is not None and mark is None:
                 return there
             found = self._move(key, there, mark)
-            if found is not _LOST:
+            if found is not LOST:
                 return found
         raise too_busy()
 
@@ -132,7 +132,7 @@ class MovingStore:
         if there is not None and mark is not None and mark.payload is not None:
             # An application that has the two stores the other way round moves it back.
             _finish(there, mark, key, self._store, self._before)
-            return _LOST
+            return LOST
         former: Record | None = self._before.load(key)
         claim = Mark.of(former)
         if former is None or (claim is not None and not claim.is_claim_of(mark)):
@@ -141,21 +141,21 @@ class MovingStore:
             mark = Mark.new()
             is_noted = self._store.create(key, mark.record(former.expires_at))
             if not is_noted or has_epochs(self._before):
-                return _LOST  # a claim may not notice that an epoch has ended, as a load does
+                return LOST  # a claim may not notice that an epoch has ended, as a load does
         if claim is None:
             claim = Mark(mark.token, self.convert(former.payload))
             unclaimed, former = former, claim.record(former.expires_at)
             if self._before.save(key, former, replacing=unclaimed) is not None:
-                return _LOST
-        return _finish(former, claim, key, self._before, self._store) or _LOST
+                return LOST
+        return _finish(former, claim, key, self._before, self._store) or LOST
 
     def _absent(self, key: str, note: Record | None) -> _Move | None:
         """Return None if neither store has the session, and remove its dead note."""
         if note is None:
             # It may have been moved after the new store was read and before the former was.
-            return None if self._store.load(key) is None else _LOST
+            return None if self._store.load(key) is None else LOST
         refusal = self._store.save(key, ENDED, replacing=note)
-        return None if refusal is None or refusal.current is None else _LOST
+        return None if refusal is None or refusal.current is None else LOST
 
 
 def _finish(claimed: Record, claim: Mark, key: str, source: Any, target: Any) -> Record | None:
