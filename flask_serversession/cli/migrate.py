@@ -23,7 +23,7 @@ def migrate(dry_run: bool, as_json: bool) -> None:
     something could not be moved.
     """
     manager = current_manager()
-    if manager.config.store_before is None:
+    if manager.config.store_before is None and manager.config.store != "cookie":
         raise click.ClickException("SESSION_STORE_BEFORE names no store to move sessions from.")
     step = getattr(manager.store, "migrate", None)
     if step is None:
