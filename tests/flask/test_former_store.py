@@ -374,6 +374,10 @@ def test_markup_that_express_stored_is_no_markup_after_the_move(tmp_path: Path) 
         ({"SESSION_STORE_BEFORE_OPTIONS": {"prefixx": ""}}, "SESSION_STORE_BEFORE_OPTIONS has"),
         ({"SESSION_STORE": "memcached://localhost"}, "moved to MemcachedStore"),
         (
+            {"SESSION_STORE_OPTIONS": {"layout": "connect-session-sequelize"}},
+            "whose ids have at most 36 characters",
+        ),
+        (
             {
                 "SESSION_STORE": "redis://localhost",
                 "SESSION_STORE_OPTIONS": {"prefix": "sess:new:"},

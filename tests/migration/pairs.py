@@ -79,6 +79,10 @@ def _files(request: pytest.FixtureRequest, name: str) -> Place:
     return Place(f"file://{path}/{name}")
 
 
+def _sqlite_table(request: pytest.FixtureRequest, name: str) -> Place:
+    return Place(f"sqlite:///{request.getfixturevalue('tmp_path')}/one.db", {"table": name})
+
+
 Make = Callable[[pytest.FixtureRequest, str], Place]
 
 PAIRS: dict[str, tuple[Make, Make]] = {
@@ -86,6 +90,7 @@ PAIRS: dict[str, tuple[Make, Make]] = {
     "postgresql to redis": (_postgresql, _redis),
     "files to sqlite": (_files, _sqlite),
     "sqlite to mongodb": (_sqlite, _mongodb),
+    "sqlite to another table": (_sqlite_table, _sqlite_table),
     "redis to another prefix": (_redis, _redis),
     "native to connect-pg-simple in postgresql": (_postgresql, _pg_simple),
     "connect-pg-simple to native in postgresql": (_pg_simple, _postgresql),
