@@ -30,6 +30,7 @@ from .browser import Browser
 from .browser import browser_of
 from .browser import serve_browsers
 from .browser import session
+from .browser import View
 from .counting import CountingStore
 
 SECRET = "keyboard cat"
@@ -173,6 +174,31 @@ def test_a_session_in_the_new_store_costs_no_call_of_the_former(
     browser.run(lambda: session.update(cart=[]))
 
     assert (store.calls, before.calls) == (["load", "save"], [])
+
+
+def test_a_logout_costs_nothing_more(counted: tuple[CountingStore, CountingStore]) -> None:
+    store, before = counted
+    browser = member_of(app_on(store, before))
+    store.calls.clear()
+
+    browser.run(lambda: session.log_out())
+
+    assert (store.calls, before.calls) == (["load", "save"], [])
+
+
+@pytest.mark.parametrize(
+    "view", [lambda: session.update(cart=[]), lambda: session.log_out()], ids=["write", "logout"]
+)
+def test_with_overwrite_a_change_costs_one_more_call(
+    counted: tuple[CountingStore, CountingStore], view: View
+) -> None:
+    store, before = counted
+    browser = member_of(app_on(store, before, SESSION_CONCURRENCY="overwrite"))
+    store.calls.clear()
+
+    browser.run(view)
+
+    assert (store.calls, before.calls) == (["load", "load", "save"], [])
 
 
 def test_a_request_without_a_cookie_costs_nothing(
