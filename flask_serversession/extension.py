@@ -49,6 +49,8 @@ from .sessions.users import why_not_found
 from .stores import open_store
 from .stores.base import Store
 from .stores.memory import MemoryStore
+from .stores.moving.pair import open_pair
+from .stores.moving.pair import Place
 
 #: Seconds after which a browser may try again that was kept from a session's lock.
 RETRY_AFTER = 1
@@ -100,6 +102,11 @@ class ServerSession:
         config = _read(app.config)
         secrets = _secrets_of(app, config)
         in_the_cookie = config.store == IN_THE_COOKIE
+        if in_the_cookie and config.store_before is not None:
+            raise ConfigError(
+                "SESSION_STORE_BEFORE cannot be used with SESSION_STORE 'cookie': the sessions of"
+                " a store do not fit into cookies."
+            )
         manager = SessionManager(
             config,
             NoStore() if in_the_cookie else _open_store(config, app),
@@ -130,7 +137,11 @@ class ServerSession:
 
 def _open_store(config: Config, app: Flask) -> Store:
     shared, context = config.profile == "express", partial(_context_of, app)
-    return open_store(config.store, config.store_options, shared=shared, context=context)
+    open_one = partial(open_store, shared=shared, context=context)
+    place = Place(config.store, config.store_options)
+    if config.store_before is None:
+        return open_one(*place)
+    return open_pair(place, Place(config.store_before, config.store_before_options), open_one)
 
 
 def _context_of(app: Flask) -> AbstractContextManager[object]:

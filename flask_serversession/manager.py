@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from functools import partial
 from typing import Any
 from typing import cast
 
@@ -27,6 +28,7 @@ from .cookies.signing import CookieSigner
 from .errors import SessionError
 from .errors import SessionGone
 from .format.seals import Seal
+from .format.serializer import converted
 from .format.serializer import TypedJSON
 from .sessions.adoption import forbid_of
 from .sessions.base import Session
@@ -51,6 +53,7 @@ from .stores.base import SupportsPrune
 from .stores.base import SupportsSetup
 from .stores.forking import notice_a_fork
 from .stores.forking import process
+from .stores.moving.store import MovingStore
 
 
 class SessionManager:
@@ -78,13 +81,18 @@ class SessionManager:
         self._secrets = secrets
         #: The application's store.
         self.store = store
-        is_shared = config.profile == "express" or getattr(store, "is_shared", False)
+        is_express = config.profile == "express"
+        is_shared = is_express or getattr(store, "is_shared", False)
+        serializer = TypedJSON(self._seal() if is_shared else None, config.types)
+        if isinstance(store, MovingStore) and not is_express and store.was_shared != is_shared:
+            former = TypedJSON(self._seal() if store.was_shared else None, config.types)
+            store.convert = partial(converted, former, serializer)
         #: What all sessions of the application share.
         self.settings: Settings = Settings(
             config=config,
             store=store,
             signer=self._make_signer(),
-            serializer=TypedJSON(self._seal() if is_shared else None, config.types),
+            serializer=serializer,
             sender=sender,
             formers=formers,
             tags_users=can_tag(store),

@@ -1,5 +1,6 @@
 """``flask sessions …``: inspect, end, prune and set up an application's sessions."""
 
+from . import migrate as migrate
 from . import records as records
 from . import upkeep as upkeep
 from . import users as users

@@ -62,6 +62,9 @@ class Config:
     profile: Profile
     store: Any = field(repr=False)
     store_options: Mapping[str, Any] = field(repr=False)
+    #: ``SESSION_STORE_BEFORE``: the former store, whose sessions are moved.
+    store_before: Any = field(repr=False)
+    store_before_options: Mapping[str, Any] = field(repr=False)
     #: ``SESSION_SECRET``; None uses Flask's ``SECRET_KEY``.
     secret: Secrets | None = field(repr=False)
     cookie_name: str

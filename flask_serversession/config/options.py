@@ -31,6 +31,7 @@ from .parsers import DOMAIN
 from .parsers import FLAG
 from .parsers import FLAG_OR_NONE
 from .parsers import FOLLOWED_LOGINS
+from .parsers import FORMER_STORE
 from .parsers import function
 from .parsers import LIMIT
 from .parsers import NAME
@@ -127,6 +128,10 @@ OPTIONS: Final = (
     PROFILE,
     Option("SESSION_STORE", "store", STORE, "memory", is_private=True),
     Option("SESSION_STORE_OPTIONS", "store_options", STORE_OPTIONS, {}, is_private=True),
+    Option("SESSION_STORE_BEFORE", "store_before", FORMER_STORE, None, is_private=True),
+    Option(
+        "SESSION_STORE_BEFORE_OPTIONS", "store_before_options", STORE_OPTIONS, {}, is_private=True
+    ),
     Option("SESSION_SECRET", "secret", SECRETS, None, is_private=True),
     Option(
         "SESSION_GENID",

@@ -188,6 +188,9 @@ PRIORITY = Parser("'low', 'medium' or 'high' in any case, or None", _attribute(c
 STORE = Parser(
     "a URL, a name, a store, or a client that the application made", lambda value: value
 )
+FORMER_STORE = Parser(
+    "a URL, a name, a store, a client that the application made, or None", lambda value: value
+)
 STORE_OPTIONS = Parser(
     "a dict of the store's keyword arguments",
     _checked(lambda value: isinstance(value, Mapping)),

@@ -53,6 +53,7 @@ class NoStore:
     clear: Any = _refuse
     prune: Any = _refuse
     setup: Any = _refuse
+    migrate: Any = _refuse
     ping: Any = _refuse
 
 

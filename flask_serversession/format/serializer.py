@@ -145,6 +145,17 @@ class TypedJSON:
         return f"session[{next(deepest)!r}]"
 
 
+def converted(former: TypedJSON, new: TypedJSON, payload: bytes) -> bytes:
+    """Return a document that one serializer reads as another one writes it.
+
+    :raises PayloadError: if the first cannot read it.
+    """
+    if not _find_tag(payload):
+        return payload
+    cookie, data = former.decompose(payload)
+    return new.compose(cookie, new.dumps(data))
+
+
 def ends_with(document: bytes, body: bytes) -> bool:
     """Return whether the last members of a document are those of this body.
 

@@ -18,6 +18,11 @@ _LONGEST_PAUSE = 0.05
 _PREFIX = "lock-of-session:"
 
 
+def is_lock(key: str) -> bool:
+    """Tell whether a key is that of a lock, and not of a session."""
+    return key.startswith(_PREFIX)
+
+
 class RecordLock:
     """Holds a key as long as the lock's own record, stored beside it, exists.
 

@@ -44,6 +44,7 @@ COMMANDS = [
     "destroy",
     "end",
     "list",
+    "migrate",
     "online",
     "prune",
     "setup",

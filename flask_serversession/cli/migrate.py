@@ -1,0 +1,57 @@
+"""``flask sessions migrate``: moves the sessions of SESSION_STORE_BEFORE."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import click
+
+from .group import AS_JSON
+from .group import current_manager
+from .group import Progress
+from .group import sessions
+
+
+@sessions.command("migrate", short_help="Move the sessions of SESSION_STORE_BEFORE.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and move none.")
+@AS_JSON
+def migrate(dry_run: bool, as_json: bool) -> None:
+    """Move the sessions of SESSION_STORE_BEFORE to SESSION_STORE.
+
+    The application may run meanwhile. Run it again if it was interrupted. It exits with 1 if
+    something could not be moved.
+    """
+    manager = current_manager()
+    if manager.config.store_before is None and manager.config.store != "cookie":
+        raise click.ClickException("SESSION_STORE_BEFORE names no store to move sessions from.")
+    step = getattr(manager.store, "migrate", None)
+    if step is None:
+        raise click.ClickException(
+            "One of the two stores cannot list its sessions. Those that are used are moved all the"
+            " same: leave SESSION_STORE_BEFORE set until the others have expired."
+        )
+    counts = Counter[str]()
+    with Progress("sessions looked at", hidden=as_json) as progress:
+        for outcome in step(dry_run=dry_run):
+            counts[outcome] += 1
+            progress.add(1)
+    click.echo(json.dumps(_numbers(counts)) if as_json else _sentence(counts, dry_run))
+    if counts["left"]:
+        raise click.exceptions.Exit(1)
+
+
+def _numbers(counts: Counter[str]) -> dict[str, int]:
+    return {
+        outcome.replace(" ", "_"): counts[outcome]
+        for outcome in ("moved", "already there", "expired", "left")
+    }
+
+
+def _sentence(counts: Counter[str], dry_run: bool) -> str:
+    moved, left = ("would be moved", "would be left") if dry_run else ("moved", "left")
+    return (
+        f"{counts['moved']} {moved}, {counts['already there']} already there,"
+        f" {counts['expired']} expired, {counts['left']} {left}: unreadable, or refused by the new"
+        " store."
+    )

@@ -1,0 +1,85 @@
+"""Opens the stores of SESSION_STORE and SESSION_STORE_BEFORE as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
+
+from ...errors import ConfigError
+from ..base import Store
+from ..base import SupportsUsers
+from .abilities import moving_store
+from .store import has_epochs
+
+#: The user's tag, a dot and a random id.
+_LENGTH_OF_A_TAGGED_ID = 49
+
+
+class Place(NamedTuple):
+    """Where sessions are kept, as the configuration says it."""
+
+    store: Any
+    options: Mapping[str, Any]
+
+
+def open_pair(new: Place, before: Place, open_store: Callable[..., Store]) -> Store:
+    """Return a store that moves sessions from the former place to the new one.
+
+    :param open_store: takes what is in a place.
+    :raises ConfigError: if they cannot be moved; the message names the key to change.
+    """
+    _refuse_impossible(new, before)
+    store = open_store(*new)
+    try:
+        former = open_store(*before)
+    except ConfigError as error:
+        named = str(error).replace("SESSION_STORE", "SESSION_STORE_BEFORE")
+        raise ConfigError(named) from error
+    _refuse_unfit(store, former)
+    return moving_store(store, former)
+
+
+def _refuse_impossible(new: Place, before: Place) -> None:
+    if new.store == "memory" or before.store == "memory":
+        key = "SESSION_STORE" if new.store == "memory" else "SESSION_STORE_BEFORE"
+        raise ConfigError(
+            f"{key} is 'memory', whose sessions end with the process: none can be moved"
+            " there or from there."
+        )
+    if before.store == "cookie":
+        raise ConfigError(
+            "SESSION_STORE_BEFORE is 'cookie', and sessions in cookies are in no store. Leave the"
+            " key out."
+        )
+    if new.store is not before.store and new.store != before.store:
+        return
+    if dict(new.options) == dict(before.options):
+        raise ConfigError(
+            "SESSION_STORE_BEFORE is the store that SESSION_STORE is, with the same options."
+            " Leave the key out once no session is left in the former store."
+        )
+    prefixes = [place.options.get("prefix") for place in (new, before)]
+    ours, theirs = (prefix if isinstance(prefix, str) else "sess:" for prefix in prefixes)
+    if ours != theirs and (ours.startswith(theirs) or theirs.startswith(ours)):
+        raise ConfigError(
+            f"SESSION_STORE has the prefix {ours!r} and SESSION_STORE_BEFORE {theirs!r}. One must"
+            " not begin with the other, because a store lists all that begins with its prefix."
+        )
+
+
+def _refuse_unfit(store: Store, former: Store) -> None:
+    if has_epochs(store):
+        raise ConfigError(
+            f"Sessions cannot be moved to {type(store).__name__}: there the id of a logged-in"
+            " session has a part that ends all sessions of its user, which ids in the former"
+            " store do not have. Leave SESSION_STORE_BEFORE out; everybody has to log in again."
+        )
+    room = getattr(store, "longest_key", _LENGTH_OF_A_TAGGED_ID)
+    if room < _LENGTH_OF_A_TAGGED_ID and isinstance(former, SupportsUsers):
+        raise ConfigError(
+            f"Sessions cannot be moved to this layout of {type(store).__name__}, whose ids have"
+            f" at most {room} characters. Those of logged-in sessions have"
+            f" {_LENGTH_OF_A_TAGGED_ID}."
+        )
