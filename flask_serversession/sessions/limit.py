@@ -11,6 +11,7 @@ from typing import Final
 
 from ..errors import ConfigError
 from ..errors import SessionLimitReached
+from ..stores.record_lock import RecordLock
 from .login import tag_of_user
 from .request_store import RequestStore
 from .users import find
@@ -51,7 +52,9 @@ def room_for_one(
         yield False
         return
     turn = f"{tag_of_user(user_id)}.login"
-    with store.locked(turn, timeout=_PATIENCE, ttl=_TURN):
+    # The lock of a database server would need a connection of its own.
+    lock = RecordLock(store.settings.store, turn, ttl=_TURN)
+    with store.locked(turn, timeout=_PATIENCE, ttl=_TURN, lock=lock):
         if is_needed():
             _make_room(store, user_id, limit, own)
             yield True

@@ -57,8 +57,8 @@ class Former:
     """A session of another kind, as its browser's cookie names it."""
 
     #: Tells it from every other. A secret.
-    name: str
-    data: dict[str, Any]
+    name: str = field(repr=False)
+    data: dict[str, Any] = field(repr=False)
     #: When it was last written, in ms since 1970.
     began: int
     #: When its cookie or its record ends, in ms since 1970. It can be taken over until then.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
@@ -71,8 +72,8 @@ class UserSession:
 class Found:
     """A session of a user as the store has it."""
 
-    settings: Settings
-    id: str
+    settings: Settings = field(repr=False)
+    id: str = field(repr=False)
     record: Record
     draft: Draft
     login: Login
