@@ -82,9 +82,9 @@ class Config:
     permanent_lifetime: int
     absolute_timeout: int | None
     timeout_header: bool
-    #: A function returns the id of a user; True uses Flask-Login's.
     #: The kinds of sessions to take over, by name.
     adopt: tuple[str, ...]
+    #: A function returns the id of a user; True uses Flask-Login's.
     flask_login: bool | Callable[[Any], Any]
     #: ``SESSION_LIMIT_PER_USER``: returns how many sessions a user may have; None for no limit.
     limit_per_user: Callable[[str], Any] | None
@@ -104,11 +104,11 @@ class Config:
         :raises ConfigError: naming the key, its value and what is allowed.
         """
         profile = PROFILE.read(config, "flask")
-        warn_about_unknown_keys(config)
         values: dict[str, Any] = {"policy.cookie_counts": profile == "flask"}
         for option in (*OPTIONS, *FLASKS_OPTIONS):
             if values.get(option.field) is None:
                 values[option.field] = option.read(config, profile)
+        warn_about_unknown_keys(config, values["adopt"])
         _check_grace(values, config)
         cookie = CookieOptions(**_take(values, "cookie."))
         is_renewed = profile == "flask" and values["cookie_per_request"] is None
