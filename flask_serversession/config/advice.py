@@ -29,7 +29,8 @@ _ALIKE = 0.75
 
 #: Each key of Flask-Session, with what to use here.
 _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
-    "SESSION_TYPE": "SESSION_STORE, with a URL such as 'redis://localhost:6379/0'",
+    "SESSION_TYPE": "SESSION_STORE, with a URL such as 'redis://localhost:6379/0';"
+    " SESSION_ADOPT = ['flask-session'] takes its sessions over",
     "SESSION_PERMANENT": "SESSION_COOKIE_MAX_AGE = PERMANENT_SESSION_LIFETIME for True, its"
     " default, and nothing for False",
     "SESSION_USE_SIGNER": "nothing: ids are always signed",

@@ -31,7 +31,9 @@ _CLIENTS: Final = {
     "cachelib": ("SESSION_CACHELIB", "cachelib.FileSystemCache('flask_session', threshold=0)"),
 }
 _PICKLED = ("cachelib", "filesystem")
+#: What starts a file of cachelib, and the hashes that named it since 0.16 and before.
 _EXPIRY = struct.Struct("I")
+_HASHES = ("sha256", "md5")
 
 
 class Place(NamedTuple):
@@ -76,28 +78,31 @@ def place_of(config: Mapping[str, Any], *, unpickles: bool) -> Place:
             f"SESSION_TYPE is {kind!r} and {key} is not set. Set it to the client that"
             f" Flask-Session used, which without this key was {default}."
         )
-    find = {"mongodb": _mongodb, "sqlalchemy": _sqlalchemy, "cachelib": _cachelib}
-    return find.get(kind, _named)(client, config)
+    return _FIND[kind](client, config)
 
 
-def _named(client: Any, config: Mapping[str, Any]) -> Place:
-    """Return the place of a Redis or memcached client."""
-    kind = config["SESSION_TYPE"].lower()
-    if kind == "memcached" and not type(client).__module__.startswith("pymemcache."):
-        raise ConfigError(
-            f"SESSION_MEMCACHED is a {type(client).__module__}.{type(client).__qualname__}, which"
-            " may unpickle what it reads. Set it to a pymemcache.PooledClient, or to a"
-            " HashClient with use_pooling=True, of the same servers. Flask-Session works with"
-            " those, too."
-        )
-
+def _redis(client: Any, config: Mapping[str, Any]) -> Place:
     def read(name: str) -> bytes | None:
         value = client.get(name)
-        # A Redis client with decode_responses=True returns text.
+        # A client with decode_responses=True returns text.
         return value.encode() if isinstance(value, str) else cast("bytes | None", value)
 
-    written = f"app.config[{_CLIENTS[kind][0]!r}]"
-    return Place(read, client.delete, client, _PREFIX, written)
+    return Place(read, client.delete, client, _PREFIX, "app.config['SESSION_REDIS']")
+
+
+def _memcached(client: Any, config: Mapping[str, Any]) -> Place:
+    from ..stores.memcached.clients import passes_bytes_through
+
+    servers = getattr(client, "clients", {None: client}).values()
+    serdes = [getattr(server, "serde", None) for server in servers]
+    if not all(map(passes_bytes_through, serdes)):
+        raise ConfigError(
+            f"SESSION_MEMCACHED is a {type(client).__module__}.{type(client).__qualname__}, which"
+            " may unpickle what it reads. Set it to a pymemcache.PooledClient without a serde, or"
+            " to a HashClient with use_pooling=True, of the same servers. Flask-Session works"
+            " with those, too."
+        )
+    return Place(client.get, client.delete, client, _PREFIX, "app.config['SESSION_MEMCACHED']")
 
 
 def _mongodb(client: Any, config: Mapping[str, Any]) -> Place:
@@ -106,7 +111,9 @@ def _mongodb(client: Any, config: Mapping[str, Any]) -> Place:
 
     def read(name: str) -> bytes | None:
         found = records.find_one({"id": name})
-        return bytes(found["val"]) if found and _is_live(found.get("expiration")) else None
+        if found is None or not _is_live(found.get("expiration")):
+            return None
+        return bytes(found.get("val") or b"")
 
     def delete(name: str) -> None:
         records.delete_many({"id": name})
@@ -135,7 +142,7 @@ def _sqlalchemy(db: Any, config: Mapping[str, Any]) -> Place:
         # MySQL compares without case and trailing spaces.
         if found is None or found.session_id != name or not _is_live(found.expiry):
             return None
-        return bytes(found.data)
+        return bytes(found.data or b"")
 
     def delete(name: str) -> None:
         with engine().begin() as connection:
@@ -154,6 +161,12 @@ def _sqlalchemy(db: Any, config: Mapping[str, Any]) -> Place:
 def _cachelib(cache: Any, config: Mapping[str, Any]) -> Place:
     from ..stores.cachelib import with_bytes
 
+    if not hasattr(cache, "serializer"):
+        raise ConfigError(
+            f"SESSION_CACHELIB is a {type(cache).__name__}, which unpickles what it reads without"
+            " a serializer that could be replaced. Its sessions cannot be taken over: remove"
+            " SESSION_ADOPT and set SESSION_STORE, and everybody logs in once more."
+        )
     records = with_bytes(cache)
     return Place(records.get, cache.delete, cache, _PREFIX, "app.config['SESSION_CACHELIB']")
 
@@ -162,13 +175,12 @@ def _files(config: Mapping[str, Any]) -> Place:
     folder = Path(config.get("SESSION_FILE_DIR") or os.path.join(os.getcwd(), "flask_session"))
 
     def files(name: str) -> list[Path]:
-        # cachelib names files by SHA-256 since 0.16, by MD5 before.
         hashed = (hashlib.new(kind, name.encode(), usedforsecurity=False) for kind in _HASHES)
         return [folder / each.hexdigest() for each in hashed]
 
     def read(name: str) -> bytes | None:
         for file in files(name):
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, struct.error):
                 content = file.read_bytes()
                 [ends] = _EXPIRY.unpack_from(content)
                 if ends == 0 or ends >= time.time():
@@ -183,12 +195,18 @@ def _files(config: Mapping[str, Any]) -> Place:
     return Place(read, delete, store, {}, repr(store))
 
 
-_HASHES = ("sha256", "md5")
-
-
 def _is_live(ends: datetime | None) -> bool:
     """Return whether this moment, in UTC, is still to come. Without one a session has ended."""
     if ends is None:
         return False
     moment = ends if ends.tzinfo else ends.replace(tzinfo=timezone.utc)
     return moment > datetime.now(timezone.utc)
+
+
+_FIND: Final[dict[str, Callable[[Any, Mapping[str, Any]], Place]]] = {
+    "redis": _redis,
+    "memcached": _memcached,
+    "mongodb": _mongodb,
+    "sqlalchemy": _sqlalchemy,
+    "cachelib": _cachelib,
+}

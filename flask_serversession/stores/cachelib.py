@@ -201,6 +201,7 @@ class CacheLibStore:
 
 
 def with_bytes(cache: Any) -> Any:
+    """Return a copy of a cache that returns values as they are stored, without unpickling them."""
     ours = copy.copy(cache)
     ours.serializer = _Bytes()
     return ours

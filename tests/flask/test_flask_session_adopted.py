@@ -20,8 +20,11 @@ import pymongo
 import pytest
 import redis
 import time_machine
+from cachelib import NullCache
 from flask import Flask
 from itsdangerous import Signer
+from pymemcache import PooledClient
+from pymemcache.serde import pickle_serde
 
 from flask_serversession import ConfigError
 from flask_serversession import manager_of
@@ -154,12 +157,13 @@ def test_a_record_that_has_expired_is_no_session(after: Flask, visitor: Visitor)
     assert visitor(after, lasting=timedelta(seconds=-1)).data() == {}
 
 
-def test_a_row_without_an_expiry_is_no_session(
-    after: Flask, visitor: Visitor, tmp_path: Path
+@pytest.mark.parametrize("column", ["expiry", "data"])
+def test_a_row_without_an_expiry_or_without_data_is_no_session(
+    after: Flask, visitor: Visitor, tmp_path: Path, column: str
 ) -> None:
     browser = visitor(after)
     with closing(sqlite3.connect(tmp_path / "app.db")) as database, database:
-        database.execute("UPDATE sessions SET expiry = NULL")
+        database.execute(f"UPDATE sessions SET {column} = NULL")
 
     assert browser.data() == {}
 
@@ -500,6 +504,21 @@ def test_text_of_a_redis_client_that_decodes_is_read(redis_url: str, memory: Mem
         ({"SESSION_TYPE": "redis"}, r"SESSION_REDIS is not set.*redis\.Redis\(\)"),
         ({"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": None}, "SESSION_SQLALCHEMY is not"),
         ({"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": object()}, "pymemcache.PooledClient"),
+        (
+            {
+                "SESSION_TYPE": "memcached",
+                "SESSION_MEMCACHED": PooledClient("localhost", serde=pickle_serde),
+            },
+            "PooledClient, which may unpickle",
+        ),
+        (
+            {
+                "SESSION_ADOPT": ["flask-session-pickle"],
+                "SESSION_TYPE": "cachelib",
+                "SESSION_CACHELIB": NullCache(),
+            },
+            "SESSION_CACHELIB is a NullCache.*everybody logs in once more",
+        ),
     ],
 )
 def test_what_cannot_be_taken_over_is_refused_with_a_remedy(

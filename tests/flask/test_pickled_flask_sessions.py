@@ -138,6 +138,16 @@ def test_a_file_that_has_expired_is_no_session(app: Flask, records: Records) -> 
     assert browser.data() == {}
 
 
+def test_a_file_that_was_cut_off_is_no_session(app: Flask, tmp_path: Path) -> None:
+    sid = secrets.token_urlsafe(32)
+    file = tmp_path / "flask_session" / md5(f"session:{sid}".encode()).hexdigest()
+    file.write_bytes(b"\0\0")
+    browser = browser_of(app)
+    browser.set_cookie("session", sid)
+
+    assert browser.data() == {}
+
+
 class Attack:
     """Runs a function when it is unpickled."""
 
