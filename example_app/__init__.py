@@ -1,7 +1,8 @@
-"""A small shop with server-side sessions.
+"""A small shop with server-side sessions and Flask-Login.
 
 .. code-block:: text
 
+    pip install Flask-Login
     flask --app example_app run
     SESSION_STORE=redis://localhost:6379/0 flask --app example_app run
 """
@@ -17,7 +18,9 @@ from flask import Flask
 from flask_serversession import ServerSession
 from flask_serversession import session_timeout
 
+from . import account
 from . import csrf
+from . import devices
 from . import errors
 from . import shop
 from .secret import persisted_secret
@@ -40,13 +43,20 @@ def create_app(instance_path: str | None = None) -> Flask:
         SESSION_COOKIE_SECURE="auto",
         SESSION_IDLE_TIMEOUT=timedelta(hours=1),
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        # A fourth login of a user ends the first.
+        SESSION_LIMIT_PER_USER=3,
+        SESSION_ON_LIMIT="end_oldest",
         # Express, which may share the sessions, would write to the records of old ids.
         SESSION_REGENERATE_GRACE=0,
+        # Express logs users in without the hash of the browser that Flask-Login would compare.
+        SESSION_PROTECTION=None,
         TWIN_URL=os.environ.get("TWIN_URL"),
     )
     ServerSession(app)
     csrf.protect(app)
     errors.register(app)
+    account.register(app)
+    app.register_blueprint(devices.blueprint)
     app.register_blueprint(shop.blueprint)
     app.register_blueprint(session_timeout())
     return app

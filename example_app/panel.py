@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from datetime import datetime
-from datetime import timezone
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,6 +14,7 @@ from flask_serversession import SessionCookie
 from flask_serversession import SessionManager
 
 from . import csrf
+from . import moments
 
 _HIDDEN = "…"
 
@@ -40,15 +38,21 @@ def describe(session: Session) -> Panel:
     record = manager.store.load(session.id)
     ends = session.cookie.expires or (record and record.expires_at)
     return Panel(
-        short_id=session.id[:8] + _HIDDEN,
+        short_id=_shortened(session.id),
         is_new=session.new,
         permanent=session.permanent,
         store=_name(manager),
-        expires_in=_time_until(ends) if ends else None,
+        expires_in=moments.until(ends) if ends else None,
         cookie_name=manager.config.cookie_name,
         attributes=_attributes(session.cookie),
         data={key: _shown(key, value) for key, value in session.items()},
     )
+
+
+def _shortened(sid: str) -> str:
+    # The id of a user's session begins with a tag of the user, which is no secret, and a dot.
+    tag, dot, secret = sid.rpartition(".")
+    return f"{tag}{dot}{secret[:8]}{_HIDDEN}"
 
 
 def _shown(key: str, value: object) -> str:
@@ -69,11 +73,3 @@ def _attributes(cookie: SessionCookie) -> list[str]:
         f"Path={cookie.path}": cookie.path,
     }
     return [text for text, applies in shown.items() if applies]
-
-
-def _time_until(moment: datetime) -> str:
-    minutes = math.ceil((moment - datetime.now(timezone.utc)).total_seconds() / 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = {"d": days, "h": hours, "min": minutes}
-    return " ".join(f"{number} {unit}" for unit, number in parts.items() if number)

@@ -1,4 +1,4 @@
-"""The shop's pages and forms."""
+"""The products and the cart."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from functools import partial
 
 from flask import abort
 from flask import Blueprint
-from flask import flash
 from flask import redirect
 from flask import render_template
 from flask import request
@@ -16,7 +15,6 @@ from werkzeug.wrappers import Response
 from flask_serversession import session
 
 from . import cart
-from . import csrf
 from .catalogue import GLAZES
 from .catalogue import PRODUCTS
 from .panel import describe
@@ -34,33 +32,6 @@ def index() -> str:
         lines=cart.lines(),
         describe=partial(describe, session),
     )
-
-
-@blueprint.get("/login")
-def login_form() -> str:
-    return render_template("login.html")
-
-
-@blueprint.post("/login")
-def login() -> Response:
-    name = request.form.get("name", "").strip()
-    if not name:
-        flash("Please enter a name.")
-        return redirect(url_for(".login_form"))
-    # A new id prevents session fixation. The visitor's cart is kept, another user's is not.
-    session.log_in(name[:40])
-    csrf.renew()
-    session["name"] = name[:40]
-    session.permanent = "remember" in request.form
-    flash(f"Welcome, {session['name']}.")
-    return redirect(url_for(".index"))
-
-
-@blueprint.post("/logout")
-def logout() -> Response:
-    session.log_out()
-    flash("Bye")
-    return redirect(url_for(".index"))
 
 
 @blueprint.post("/cart/<slug>")

@@ -188,6 +188,8 @@ def _too_many_sessions() -> HTTPException:
 
 def _refuse_an_impossible_limit(store: Store) -> None:
     flaw = why_not_found(store)
+    if isinstance(store, NoStore):
+        flaw = "SESSION_STORE is 'cookie', so the server does not know of other sessions."
     if flaw is not None:
         raise ConfigError(f"SESSION_LIMIT_PER_USER cannot be used: {flaw}")
 

@@ -9,9 +9,11 @@ import express from 'express'
 import session from 'express-session'
 import { createClient } from 'redis'
 import { protect } from './csrf.js'
+import { devices, tellWhyEnded } from './devices.js'
 import { takeMessages } from './messages.js'
 import { describe } from './panel.js'
 import { shop } from './shop.js'
+import { enter, generateId } from './users.js'
 
 const HOUR = 3600
 
@@ -25,6 +27,7 @@ const sessions = session({
   // SESSION_IDLE_TIMEOUT and other SESSION_COOKIE_… keys.
   name: 'session',
   secret: SECRET_KEY,
+  genid: generateId,
   store: new RedisStore({ client, prefix: 'sess:', ttl: HOUR }),
   cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto' },
   // Flask's defaults.
@@ -38,14 +41,15 @@ app.set('views', join(import.meta.dirname, 'views'))
 app.locals.twin = '/'
 app.locals.here = '/express'
 app.use('/express/static', express.static(join(import.meta.dirname, '..', 'static')))
-app.use(sessions, express.urlencoded(), protect)
-app.use((req, res, next) => {
+app.use(sessions, tellWhyEnded, express.urlencoded(), protect)
+app.use(async (req, res, next) => {
+  await enter(req)
   res.locals.session = req.session
   res.locals.takeMessages = () => takeMessages(req.session)
   res.locals.describe = () => describe(req)
   next()
 })
-app.use('/express', shop)
+app.use('/express', shop, devices)
 app.use((req, res) => explain(res, 404, 'The shop has nothing like that.'))
 app.use((error, req, res, next) => {
   if (error.status < 500) return explain(res, error.status, error.message)

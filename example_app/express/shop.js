@@ -1,11 +1,12 @@
 // The shop's pages and forms.
 
-import { promisify } from 'node:util'
 import { Router } from 'express'
 import * as cart from './cart.js'
 import { GLAZES, PRODUCTS } from './catalogue.js'
 import { renew } from './csrf.js'
 import { flash } from './messages.js'
+import { redirect, regenerate } from './session.js'
+import { logIn } from './users.js'
 
 const MONTH = 30 * 24 * 3600 * 1000
 
@@ -19,25 +20,22 @@ shop.get('/', (req, res) => {
 shop.get('/login', (req, res) => res.render('login'))
 
 shop.post('/login', async (req, res) => {
-  const name = String(req.body.name ?? '').trim()
+  const name = String(req.body.name ?? '').trim().slice(0, 40)
   if (!name) {
     flash(req.session, 'Please enter a name.')
     return redirect(req, res, '/login')
   }
-  // A new id prevents session fixation. The cart is kept.
-  const { cookie, ...kept } = req.session
-  await call(req.session, 'regenerate')
-  Object.assign(req.session, kept)
+  await logIn(req, name)
   renew(req.session)
-  req.session.name = name.slice(0, 40)
+  req.session.name = name
   if (req.body.remember) req.session.cookie.maxAge = MONTH
-  flash(req.session, `Welcome, ${req.session.name}.`)
+  flash(req.session, `Welcome, ${name}.`)
   return redirect(req, res, '/')
 })
 
 shop.post('/logout', async (req, res) => {
   // This destroys the old session. The message goes into the new one.
-  await call(req.session, 'regenerate')
+  await regenerate(req)
   flash(req.session, 'Bye')
   return redirect(req, res, '/')
 })
@@ -59,14 +57,4 @@ shop.post('/cart/:slug/:glaze', (req, res, next) => {
 
 function isSold (slug, glaze) {
   return Object.hasOwn(PRODUCTS, slug) && Object.hasOwn(GLAZES, glaze)
-}
-
-// Saves first: Express would redirect before it saves, and the next page may be Flask's.
-async function redirect (req, res, path) {
-  await call(req.session, 'save')
-  res.redirect(req.baseUrl + path)
-}
-
-function call (session, verb) {
-  return promisify(session[verb].bind(session))()
 }

@@ -1,6 +1,8 @@
 // Warns two minutes before the session ends. Asking does not extend it; "Stay" does.
 
 const WARNING = 120
+// Browsers run a timer of more than 24 days at once.
+const LONGEST_WAIT = 3600
 const note = document.getElementById('timeout')
 
 async function ask (method) {
@@ -13,7 +15,8 @@ async function ask (method) {
     return
   }
   note.querySelector('span').textContent = `You will be logged out in ${left} seconds.`
-  setTimeout(ask, Math.max(5, left - WARNING) * 1000, 'GET')
+  const wait = Math.min(Math.max(5, left - WARNING), LONGEST_WAIT)
+  setTimeout(ask, wait * 1000, 'GET')
 }
 
 note.querySelector('button').addEventListener('click', () => ask('POST'))

@@ -48,6 +48,7 @@ class NoStore:
     touch: Any = _refuse
     delete: Any = _refuse
     keys: Any = _refuse
+    records: Any = _refuse
     count: Any = _refuse
     clear: Any = _refuse
     prune: Any = _refuse

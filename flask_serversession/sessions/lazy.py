@@ -32,6 +32,7 @@ from .settings import Settings
 from .working_copy import lives_on
 from .working_copy import WorkingCopy
 
+_NOTED_BY_FLASK_LOGIN = "_remember"
 _UNREADABLE = "A stored session is unreadable and is treated as absent: %s"
 
 
@@ -56,6 +57,12 @@ class LazySession(Session):
         self._request = request
         if sid is not None:
             self._sent = SentIds({sid: 0}, sid)
+
+    def __contains__(self, key: object) -> bool:
+        if key == _NOTED_BY_FLASK_LOGIN and self._copy is None:
+            # Flask-Login asks after every request for what it noted in it. Nobody else sets it.
+            return False
+        return super().__contains__(key)
 
     @property
     def id(self) -> str:

@@ -37,11 +37,12 @@ from .settings import Settings
 
 #: The ``ended_reason`` of a session that had to make room for another.
 LIMIT = "limit"
-#: How often the sessions of a user are looked for again. A login that takes place meanwhile adds
+#: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
 _ROUNDS = 64
-#: Seconds to wait for the user's other logins, and those that one login may take.
-_PATIENCE, _TURN = 5.0, 30.0
+#: Seconds to wait for the user's other logins, and those that one login may take: fewer, so that
+#: a killed process keeps nobody from logging in.
+_PATIENCE, _TURN = 5.0, 3.0
 #: Characters of an id with a tag, and what is to spare for an epoch and for a longer id.
 _ROOM_FOR_AN_ID: Final = 64
 #: What the session that ends first has least of.
@@ -80,7 +81,7 @@ class UserSession:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A live session of a user as the store has it."""
+    """A session of a user as the store has it."""
 
     settings: Settings
     id: str
@@ -90,15 +91,20 @@ class Found:
 
     @classmethod
     def of(cls, settings: Settings, sid: str, record: Record) -> Found | None:
-        """Return the session of a record; None if nobody is logged in to it."""
+        """Return the session of a record; None if it has none that somebody is logged in to."""
         try:
             draft = Draft.of(settings, record)
         except PayloadError:
             return None
         login = Login.of(draft.data)
-        if login is None or draft.is_superseded or draft.is_over:
+        if login is None or draft.is_over:
             return None
         return cls(settings, sid, record, draft, login)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this is its newest id."""
+        return not self.draft.is_superseded
 
     @property
     def since(self) -> int:
@@ -182,14 +188,7 @@ def find_tagged(store: RequestStore, tag: str | None = None) -> Iterator[Found]:
 
     :raises SessionError: if the store cannot find them.
     """
-    flaw = why_not_found(store.settings.store)
-    if flaw is not None:
-        raise SessionError(flaw)
-    with store as its_store:
-        for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
-            found = Found.of(store.settings, sid, record)
-            if found is not None:
-                yield found
+    return (found for found in _all_ids(store, tag) if found.is_live)
 
 
 def find(store: RequestStore, user_id: str) -> Iterator[Found]:
@@ -217,21 +216,34 @@ def end_all(
 ) -> int | None:
     """End the sessions of a user, except those with these ids; return how many ended.
 
-    Looks again until there is none, because a request may be giving one of them a new id.
+    Looks again until there is none, because a request may be giving one of them a new id. A
+    browser that logs in meanwhile stays logged in.
 
     :raises SessionError: if the store can neither find them nor end all of them.
-    :raises SessionConflict: if the user keeps logging in.
+    :raises SessionConflict: if more and more of them are found.
     """
     forbid_all(store, user_id)
     if not keep and has_epochs(store.settings.store):
         _end_epoch(store, user_id, reason)
         return None
-    count = 0
+    latest, count, known, quiet = 0, 0, set[str](), 0
     for _ in range(_ROUNDS):
-        others = [found for found in find(store, user_id) if found.id not in keep]
-        if not others:
+        listed = [
+            found
+            for found in _all_ids(store, tag_of_user(user_id))
+            if found.login.user_id == user_id and found.id not in keep
+        ]
+        # Whatever is found first ends, even if the clock of its server is ahead.
+        latest = latest or max([store.settings.clock(), *(found.since for found in listed)])
+        others = {found.id: found for found in listed if found.since <= latest}
+        live = [found for found in others.values() if found.is_live]
+        # A store that lists while others write may miss a new id and read the old one. Without
+        # a grace nothing is left of the old one, and a second look is what finds the new one.
+        quiet = 0 if live or not others.keys() <= known else quiet + 1
+        if quiet > (not store.settings.config.regenerate_grace):
             return count
-        count += sum(found.end(store, reason) for found in others)
+        known.update(others)
+        count += sum(found.end(store, reason) for found in live)
     raise SessionConflict("The user logged in again and again while their sessions were ended.")
 
 
@@ -260,6 +272,18 @@ def room_for_one(store: RequestStore, user_id: str, *, own: Collection[str]) -> 
             for found in others[:surplus]:
                 found.end(store, LIMIT)
         yield True
+
+
+def _all_ids(store: RequestStore, tag: str | None) -> Iterator[Found]:
+    """Yield the sessions under all ids by which they can be read."""
+    flaw = why_not_found(store.settings.store)
+    if flaw is not None:
+        raise SessionError(flaw)
+    with store as its_store:
+        for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
+            found = Found.of(store.settings, sid, record)
+            if found is not None:
+                yield found
 
 
 def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:

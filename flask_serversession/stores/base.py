@@ -136,6 +136,7 @@ class SupportsUsers(Store, Protocol):
     """**Optional.** Finds the records of a user: those whose keys begin with the user's tag.
 
     The tag is part of the key, so it comes and goes with the record, whatever ends that.
+    A store whose keys have fewer than 255 characters has an attribute ``longest_key``.
     """
 
     def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:

@@ -14,8 +14,8 @@ from .base import utc_now
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.05
-#: So long that user_of() is None for every lock: a lock does not end with its user's records.
-_PREFIX = "lock-of-a-session:"
+#: As long as a tag, so that user_of() takes no lock for a record of its user.
+_PREFIX = "lock-of-session:"
 
 
 class RecordLock:

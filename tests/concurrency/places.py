@@ -22,6 +22,9 @@ SHARED: dict[str, tuple[str, str | None]] = {
     "files": ("files_url", None),
 }
 
+#: Those of them that can find the sessions of a user.
+FINDING_USERS = [name for name in SHARED if name != "memcached"]
+
 
 @dataclass(frozen=True)
 class Place:

@@ -107,12 +107,13 @@ def program(node: str, script: str, folder: Path, **environment: str) -> Iterato
 class Visitor:
     """A browser that does not follow redirects by itself."""
 
-    def __init__(self, url: str, cookies: Iterable[Cookie] = ()) -> None:
+    def __init__(self, url: str, cookies: Iterable[Cookie] = (), agent: str = "") -> None:
         self._url = url
         self._cookies = CookieJar()
         for cookie in cookies:
             self._cookies.set_cookie(cookie)
         self._opener = build_opener(HTTPCookieProcessor(self._cookies), AnyStatus)
+        self._opener.addheaders = [("User-Agent", agent)]
 
     def copy(self) -> Visitor:
         """Return another browser with a copy of the current cookies."""
@@ -123,9 +124,9 @@ class Visitor:
         [cookie] = self._cookies
         return cookie.value
 
-    def look(self, path: str) -> str:
+    def look(self, path: str, *, expected: int = 200) -> str:
         """Return the page at a path."""
-        return self._open(path, None, expected=200)
+        return self._open(path, None, expected=expected)
 
     def send(self, path: str, *, seen_at: str, expected: int = 302, **fields: str) -> None:
         """Send a form with the CSRF token of a page."""
@@ -150,8 +151,8 @@ def visitor(shops: str) -> Visitor:
     return Visitor(shops)
 
 
-def log_in(visitor: Visitor, side: str) -> None:
-    visitor.send(f"{side}/login", seen_at=f"{side}/login", name="Ada")
+def log_in(visitor: Visitor, side: str, name: str = "Ada") -> None:
+    visitor.send(f"{side}/login", seen_at=f"{side}/login", name=name)
 
 
 def add(visitor: Visitor, side: str, slug: str, glaze: str) -> None:
@@ -168,6 +169,21 @@ def cart_on(page: str) -> dict[str, int]:
     """Return the contents of the cart, as shown on a page."""
     lines = re.findall(r'"One ([^"]+) less">.</button>\s*<span>(\d+)</span>', page)
     return {name: int(quantity) for name, quantity in lines}
+
+
+def devices_on(page: str) -> list[tuple[str, str]]:
+    """Return the name and the time of each device on a page, the current one with an asterisk."""
+    page = page.replace(' <small class="mark">This device</small>', "*")
+    items = page.split("<li>")[1:]
+    return [
+        (re.findall(r"<h2>(.+?)</h2>", item)[0], " ".join(re.findall(r"<dd>(.+?)</dd>", item)))
+        for item in items
+    ]
+
+
+def handles_on(page: str) -> list[str]:
+    """Return the handles of the devices that a page can end."""
+    return re.findall(r'name="handle" value="([^"]+)"', page)
 
 
 both_ways = pytest.mark.parametrize(("here", "there"), [(FLASK, EXPRESS), (EXPRESS, FLASK)])
@@ -273,3 +289,93 @@ def test_a_form_without_a_valid_csrf_token_is_refused(visitor: Visitor, side: st
     visitor.send(f"{side}/logout", seen_at=f"{side}/", csrf_token="another", expected=400)
 
     assert cart_on(visitor.look(f"{side}/")) == {}
+
+
+@both_ways
+def test_both_sides_show_the_same_devices(shops: str, here: str, there: str) -> None:
+    name = f"Eve of{here}"
+    one, other = Visitor(shops, agent="Firefox/143.0 (Android)"), Visitor(shops, agent="Edg Linux")
+    log_in(one, here, name)
+    log_in(other, there, name)
+
+    page, twin = one.look(f"{here}/devices"), one.look(f"{there}/devices")
+
+    times = "127.0.0.1 just now just now in 1 h"
+    assert devices_on(page) == [("Edge on Linux", times), ("Firefox on Android*", times)]
+    assert devices_on(twin) == devices_on(page)
+    assert handles_on(twin) == handles_on(page)
+
+
+@both_ways
+@pytest.mark.parametrize("kind", ["end", "end-others"])
+def test_a_device_that_logged_in_on_one_side_can_be_ended_on_the_other(
+    shops: str, here: str, there: str, kind: str
+) -> None:
+    one, other, name = Visitor(shops), Visitor(shops), f"Eve {kind} of{here}"
+    log_in(one, here, name)
+    log_in(other, there, name)
+    [handle] = handles_on(one.look(f"{here}/devices"))
+
+    one.send(f"{here}/devices/{kind}", seen_at=f"{here}/devices", handle=handle)
+
+    assert len(devices_on(one.look(f"{there}/devices"))) == 1
+    for side in (here, there):
+        assert name_on(one.look(f"{side}/")) == name
+        assert name_on(other.look(f"{side}/")) is None
+
+
+@pytest.mark.parametrize("side", [FLASK, EXPRESS])
+def test_a_device_that_flask_ended_is_told_why_by_either_side(shops: str, side: str) -> None:
+    one, other, name = Visitor(shops), Visitor(shops), f"Eve told by{side}"
+    log_in(one, FLASK, name)
+    log_in(other, side, name)
+    one.send("/devices/end-others", seen_at="/devices")
+
+    for expected in (True, False):
+        page = other.look(f"{side}/login")
+        assert ("You logged this device out from another one." in page) is expected
+
+
+@pytest.mark.parametrize("side", [FLASK, EXPRESS])
+def test_a_device_of_another_user_cannot_be_ended(shops: str, side: str) -> None:
+    ada, bob = Visitor(shops), Visitor(shops)
+    log_in(ada, side, "Another user")
+    log_in(bob, side, f"Bob of{side}")
+    bob_again = Visitor(shops)
+    log_in(bob_again, side, f"Bob of{side}")
+    [handle] = handles_on(bob_again.look(f"{side}/devices"))
+
+    path = f"{side}/devices"
+    ada.send(f"{path}/end", seen_at=path, handle=handle, expected=404)
+
+    assert name_on(bob.look(f"{side}/")) == f"Bob of{side}"
+
+
+@both_ways
+def test_the_limit_counts_the_logins_of_both_sides(shops: str, here: str, there: str) -> None:
+    name = f"Eve the fourth of{here}"
+    visitors = [Visitor(shops) for _ in range(4)]
+    for visitor, side in zip(visitors, [here, there, here, FLASK], strict=True):
+        log_in(visitor, side, name)
+
+    assert name_on(visitors[0].look(f"{here}/")) is None
+    assert name_on(visitors[1].look(f"{here}/")) == name
+
+
+@pytest.mark.parametrize("side", [FLASK, EXPRESS])
+def test_another_user_finds_nothing_of_the_first_ones_cart(visitor: Visitor, side: str) -> None:
+    log_in(visitor, side)
+    add(visitor, side, "cup", "iron")
+    log_in(visitor, side, "Bob")
+
+    assert cart_on(visitor.look(f"{side}/")) == {}
+
+
+@pytest.mark.parametrize("side", [FLASK, EXPRESS])
+def test_a_visitor_is_asked_to_log_in_before_devices_are_shown(
+    visitor: Visitor, side: str
+) -> None:
+    assert "/devices" not in visitor.look(f"{side}/")
+    visitor.look(f"{side}/devices", expected=302)
+
+    assert "Please log in first." in visitor.look(f"{side}/login")

@@ -37,7 +37,18 @@ from .browser import session
 from .conftest import MakeApp
 
 Run = Callable[..., Result]
-COMMANDS = ["check", "setup", "count", "list", "show", "destroy", "clear", "prune"]
+COMMANDS = [
+    "check",
+    "clear",
+    "count",
+    "destroy",
+    "end",
+    "list",
+    "online",
+    "prune",
+    "setup",
+    "show",
+]
 ONE = "aaaa1111-the-rest-is-secret-0001"
 OTHER = "aaaa2222-the-rest-is-secret-0002"
 PAYLOAD = (
@@ -127,7 +138,10 @@ class TestCheck:
         result = run("check")
 
         assert result.exit_code == 0
-        assert result.output.endswith("\nIt can: show, destroy, list, count, clear, prune.\n")
+        assert result.output.endswith(
+            "\nIt can: show, destroy, list, count, clear, prune,"
+            " list the sessions of a user, end all sessions of a user.\n"
+        )
 
     def test_check_reads_and_writes_a_probe_and_leaves_nothing(
         self, run: Run, memory: MemoryStore
@@ -247,7 +261,7 @@ class TestCheck:
         app.extensions["serversession"].close()
 
         assert "SQLAlchemyStore answers.\n" in result.output
-        assert result.output.endswith(", setup.\n")
+        assert ", prune, setup, list the sessions of a user" in result.output
 
 
 class TestSetup:
@@ -380,7 +394,7 @@ class TestShow:
     def test_show_prints_keys_as_json_on_request(self, run: Run) -> None:
         shown = json.loads(run("show", ONE, "--json").output)
 
-        assert shown == {"permanent": False, "keys": ["user", "cart"]}
+        assert shown == {"permanent": False, "login": None, "keys": ["user", "cart"]}
 
     def test_show_prints_values_as_the_stored_json_on_request(
         self, run: Run, memory: MemoryStore
@@ -391,7 +405,7 @@ class TestShow:
 
         shown = json.loads(run("show", ONE, "--json", "--values").output)
 
-        assert shown == {"permanent": False, "data": {"on": {" date": "2030-01-02"}}}
+        assert shown["data"] == {"on": {" date": "2030-01-02"}}
 
     @pytest.mark.parametrize("words", [[], ["--values"]])
     def test_the_control_characters_of_a_key_are_escaped(
@@ -440,7 +454,7 @@ class TestShow:
         result = run("show", sid)
 
         assert result.exit_code == 1
-        assert result.output == "Error: No live session has this id.\n"
+        assert result.output == "Error: No live session has this id or handle.\n"
 
     def test_a_store_that_cannot_list_accepts_only_whole_ids(self, make_app: MakeApp) -> None:
         app = make_app()
@@ -502,7 +516,7 @@ class TestDestroy:
         result = run("destroy", "nothing-here")
 
         assert result.exit_code == 1
-        assert result.output == "Error: No live session has this id.\n"
+        assert result.output == "Error: No live session has this id or handle.\n"
 
     def test_a_session_that_ends_before_the_answer_is_an_error(self, make_app: MakeApp) -> None:
         class Late(MemoryStore):

@@ -699,9 +699,22 @@ class TestTheApplication:
     def test_every_command_says_that_the_browsers_keep_the_sessions(
         self, browser: Browser, command: str
     ) -> None:
-        words = {"show": ["an-id"], "destroy": ["--yes", "a-long-id"], "clear": ["--yes"]}
+        words = {
+            "show": ["an-id"],
+            "destroy": ["--yes", "a-long-id"],
+            "clear": ["--yes"],
+            "end": ["--yes", "--user", "ada"],
+        }
         result = browser.application.test_cli_runner().invoke(
             args=["sessions", command, *words.get(command, [])]
+        )
+
+        assert result.exit_code == 1
+        assert "SESSION_STORE is 'cookie'" in result.output
+
+    def test_a_list_of_a_users_sessions_says_so_too(self, browser: Browser) -> None:
+        result = browser.application.test_cli_runner().invoke(
+            args=["sessions", "list", "--user", "ada"]
         )
 
         assert result.exit_code == 1

@@ -6,6 +6,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -179,7 +180,10 @@ def test_an_invalid_order_changes_nothing(
     assert "cart" not in data_of(visitor)
 
 
-@pytest.mark.parametrize("path", ["/login", "/logout", "/cart/cup", "/cart/cup/iron"])
+@pytest.mark.parametrize(
+    "path",
+    ["/login", "/logout", "/cart/cup", "/cart/cup/iron", "/devices/end", "/devices/end-others"],
+)
 @pytest.mark.parametrize("fields", [{}, {"csrf_token": ""}, {"csrf_token": "gue\u00dfed"}])
 def test_a_form_without_a_valid_csrf_token_is_refused(
     visitor: FlaskClient, path: str, fields: dict[str, str]
@@ -277,7 +281,8 @@ def test_the_panel_shows_neither_the_whole_id_nor_the_csrf_token(
 
     sid = id_of(visitor)
     token = data_of(visitor)["csrf_token"]
-    assert f"session=s%3A{sid[:8]}…" in panel
+    tag, secret = sid.split(".")
+    assert f"session=s%3A{tag}.{secret[:8]}…" in panel
     assert sid not in page
     assert isinstance(token, str)
     assert token not in panel
@@ -331,11 +336,9 @@ def test_a_name_is_escaped(visitor: FlaskClient) -> None:
     assert "&lt;b&gt;Ada" in page
 
 
-def test_static_files_and_missing_pages_open_no_session(visitor: FlaskClient) -> None:
+def test_static_files_and_missing_pages_start_no_session(visitor: FlaskClient) -> None:
     for path in ("/static/style.css", "/static/vessels.svg", "/nowhere"):
-        answer = visitor.get(path)
-        assert "Cookie" not in answer.vary
-        answer.close()
+        visitor.get(path).close()
 
     assert visitor.get_cookie("session") is None
 
@@ -350,3 +353,163 @@ def test_an_unreachable_store_gives_an_explaining_503_page(
 
     assert answer.status_code == 503
     assert "Our store room does not answer" in answer.text
+
+
+@dataclass
+class Device:
+    """A browser in which a user is logged in."""
+
+    browser: FlaskClient
+
+    @property
+    def is_logged_in(self) -> bool:
+        return "_user_id" in data_of(self.browser)
+
+    @property
+    def handle(self) -> str:
+        with self.browser.session_transaction() as session:
+            assert isinstance(session, Session)
+            return session.handle
+
+
+LogIn = Callable[..., Device]
+
+
+@pytest.fixture
+def log_in(shop: Flask) -> LogIn:
+    """Log a user in with another browser."""
+
+    def log_in(name: str = "Ada", agent: str = "") -> Device:
+        browser = shop.test_client()
+        browser.environ_base["HTTP_USER_AGENT"] = agent
+        submit(browser, "/login", name=name)
+        return Device(browser)
+
+    return log_in
+
+
+def devices_on(page: str) -> list[str]:
+    """Return the names of the devices on a page, with an asterisk for the current one."""
+    names = re.findall(r"<h2>(.+?)</h2>", page)
+    return [name.replace(' <small class="mark">This device</small>', "*") for name in names]
+
+
+WINDOWS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/140.0.0.0 Safari/537.36"
+)
+EDGE = f"{WINDOWS} Edg/140.0.0.0"
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15"
+    " (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1"
+)
+ANDROID = "Mozilla/5.0 (Android 15; Mobile; rv:143.0) Gecko/143.0 Firefox/143.0"
+
+
+def test_a_user_sees_the_own_devices_and_which_is_this_one(log_in: LogIn) -> None:
+    log_in("Ada", IPHONE)
+    log_in("Bob", EDGE)
+    here = log_in("Ada", ANDROID)
+
+    page = here.browser.get("/devices").text
+
+    assert devices_on(page) == ["Firefox on Android*", "Safari on iPhone"]
+    assert page.count("127.0.0.1") == 2
+    assert page.count("just now") == 4
+    assert page.count("in 1 h") == 2
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [(WINDOWS, "Chrome on Windows"), (EDGE, "Edge on Windows"), ("curl/8.5", "Unknown browser")],
+)
+def test_a_device_has_a_readable_name(log_in: LogIn, agent: str, name: str) -> None:
+    assert devices_on(log_in(agent=agent).browser.get("/devices").text) == [f"{name}*"]
+
+
+def test_a_label_is_shown_instead_of_the_browser(log_in: LogIn) -> None:
+    here = log_in(agent=EDGE)
+    with here.browser.session_transaction() as session:
+        assert isinstance(session, Session)
+        session.log_in("Ada", label="The till")
+
+    assert devices_on(here.browser.get("/devices").text) == ["The till*"]
+
+
+def test_the_devices_are_linked_and_shown_to_users_only(visitor: FlaskClient) -> None:
+    assert 'href="/devices"' not in visitor.get("/").text
+    assert "Please log in first." in visitor.get("/devices", follow_redirects=True).text
+    assert 'href="/devices"' in submit(visitor, "/login", name="Ada")
+
+
+def test_a_user_ends_another_device_which_is_told_why(log_in: LogIn) -> None:
+    here, other, third = log_in(), log_in(), log_in()
+
+    page = submit(here.browser, "/devices/end", handle=other.handle)
+
+    assert "The device is logged out." in page
+    assert [here.is_logged_in, other.is_logged_in, third.is_logged_in] == [True, False, True]
+    assert "You logged this device out from another one." in other.browser.get("/").text
+    assert "from another one" not in other.browser.get("/").text
+
+
+def test_an_ended_device_is_told_why_also_where_a_login_is_asked_for(log_in: LogIn) -> None:
+    here, other = log_in(), log_in()
+    submit(here.browser, "/devices/end", handle=other.handle)
+
+    page = other.browser.get("/devices", follow_redirects=True).text
+
+    assert "You logged this device out from another one." in page
+    assert "Please log in first." in page
+
+
+def test_a_user_logs_out_everywhere_else(log_in: LogIn) -> None:
+    here, other, third, bob = log_in(), log_in(), log_in(), log_in("Bob")
+
+    page = submit(here.browser, "/devices/end-others")
+
+    assert "Your other devices are logged out." in page
+    assert "Log out everywhere else" not in page
+    assert here.is_logged_in
+    assert bob.is_logged_in
+    for ended in (other, third):
+        assert "You logged this device out from another one." in ended.browser.get("/").text
+
+
+def test_a_remembered_device_does_not_come_back_after_its_end(log_in: LogIn) -> None:
+    here, other = log_in(), log_in()
+    submit(other.browser, "/login", name="Ada", remember="on")
+    submit(here.browser, "/devices/end-others")
+
+    assert "Log in" in other.browser.get("/").text
+    assert not other.is_logged_in
+
+
+def test_a_fourth_login_ends_the_first_which_is_told_why(log_in: LogIn) -> None:
+    first, *others = [log_in() for _ in range(4)]
+
+    assert not first.is_logged_in
+    assert all(device.is_logged_in for device in others)
+    told = "This device was logged out because you logged in on another one."
+    assert told in first.browser.get("/").text
+
+
+def test_the_device_of_another_user_cannot_be_ended(log_in: LogIn) -> None:
+    ada, bob = log_in("Ada"), log_in("Bob")
+
+    for handle in (bob.handle, ada.handle, "nonsense", ""):
+        token = data_of(ada.browser)["csrf_token"]
+        answer = ada.browser.post("/devices/end", data={"csrf_token": token, "handle": handle})
+        assert answer.status_code == 404
+
+    assert bob.is_logged_in
+    assert ada.is_logged_in
+
+
+def test_an_ended_session_with_an_unknown_reason_is_called_a_logout(
+    shop: Flask, log_in: LogIn
+) -> None:
+    device = log_in()
+    shop.extensions["serversession"].end_all("Ada", reason="password changed")
+
+    assert "You were logged out." in device.browser.get("/").text

@@ -170,7 +170,7 @@ def test_sessions_in_cookies_cannot_be_limited() -> None:
     app = Flask(__name__)
     app.config.update(SECRET_KEY="k" * 32, SESSION_STORE="cookie", SESSION_LIMIT_PER_USER=3)
 
-    with pytest.raises(ConfigError, match="SESSION_LIMIT_PER_USER cannot be used"):
+    with pytest.raises(ConfigError, match="cannot be used: SESSION_STORE is 'cookie'"):
         ServerSession(app)
 
 

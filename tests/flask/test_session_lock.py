@@ -257,7 +257,7 @@ def test_a_lost_lock_raises_and_stores_nothing(browser: Browser, memory: MemoryS
 
     def lose_it() -> None:
         count()
-        memory.delete(f"lock-of-a-session:{sid}")
+        memory.delete(f"lock-of-session:{sid}")
 
     with pytest.raises(SessionConflict, match="ttl"):
         browser.run(locked(lose_it))
@@ -272,7 +272,7 @@ def test_a_lost_lock_does_not_hide_the_exception_of_the_view(
 
     def lose_it_and_fail() -> None:
         count()
-        memory.delete(f"lock-of-a-session:{sid}")
+        memory.delete(f"lock-of-session:{sid}")
         raise LookupError("the view's own")
 
     with pytest.raises(LookupError, match="the view's own"):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -52,6 +55,22 @@ def logged_in(app: Flask, user_id: str = "ada", **options: Any) -> Browser:
 
 def is_logged_in(browser: Browser) -> bool:
     return browser.see(lambda: session.user_id) is not None
+
+
+class StoreOfADirectory(MemoryStore):
+    """Lists the keys first and then reads one record after the other, as the file store does."""
+
+    #: Requests that other browsers send, one before each read.
+    meanwhile: Sequence[Callable[[], object]] = ()
+
+    def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
+        for key in [key for key, _ in super().records(user)]:
+            for act in self.meanwhile[:1]:
+                self.meanwhile = self.meanwhile[1:]
+                act()
+            record = self.load(key)
+            if record is not None:
+                yield key, record
 
 
 class TestIds:
@@ -273,6 +292,13 @@ class TestList:
         with pytest.raises(SessionError, match="CountingStore cannot find the sessions of a user"):
             manager.sessions_of("ada")
 
+    def test_sessions_in_cookies_cannot_be_found(self, make_app: MakeApp) -> None:
+        manager = manager_of(make_app(SESSION_STORE="cookie"))
+
+        for ask in (manager.sessions_of, manager.end_all):
+            with pytest.raises(SessionError, match="SESSION_STORE is 'cookie'"):
+                ask("ada")
+
 
 class TestEnd:
     def test_a_session_is_ended_by_its_handle(self, app: Flask, manager: SessionManager) -> None:
@@ -405,6 +431,19 @@ class TestEnd:
         assert not is_logged_in(browser)
         assert manager.sessions_of("ada") == []
 
+    @pytest.mark.parametrize(("times", "grace"), [(1, 5), (2, 5), (5, 5), (1, 0)])
+    def test_a_session_that_takes_a_new_id_while_they_are_read_ends_too(
+        self, make_app: MakeApp, times: int, grace: int
+    ) -> None:
+        store = StoreOfADirectory()
+        app = make_app(SESSION_STORE=store, SESSION_REGENERATE_GRACE=grace)
+        browser = logged_in(app)
+        store.meanwhile = [lambda: browser.run(lambda: session.regenerate(keep_data=True))] * times
+
+        assert manager_of(app).end_all("ada") == 1
+
+        assert not is_logged_in(browser)
+
     @pytest.mark.parametrize("concurrency", ["merge", "reject", "overwrite"])
     def test_a_request_that_is_under_way_cannot_bring_it_back(
         self, make_app: MakeApp, memory: MemoryStore, concurrency: str
@@ -422,17 +461,44 @@ class TestEnd:
         assert not is_logged_in(browser)
         assert manager_of(app).sessions_of("ada") == []
 
-    def test_a_user_who_keeps_logging_in_is_reported(
+    def test_a_browser_that_logs_in_meanwhile_stays_logged_in(
         self, app: Flask, manager: SessionManager
     ) -> None:
-        logged_in(app)
+        later: list[Browser] = []
+        with time_machine.travel(NOW, tick=False) as clock:
+            earlier = [logged_in(app) for _ in range(2)]
 
+            def log_in_again(sender: object, **extra: object) -> None:
+                clock.shift(1)
+                later.append(logged_in(app))
+
+            with session_ended.connected_to(log_in_again):
+                assert manager.end_all("ada") == 2
+
+            assert not any(map(is_logged_in, earlier))
+            assert all(map(is_logged_in, later))
+
+    def test_a_session_from_a_server_whose_clock_is_ahead_ends_too(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        with time_machine.travel(NOW + timedelta(seconds=60), tick=False):
+            browser = logged_in(app)
+
+        with time_machine.travel(NOW, tick=False):
+            assert manager.end_all("ada") == 1
+            assert not is_logged_in(browser)
+
+    def test_a_user_who_logs_in_again_and_again_at_once_is_reported(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
         def log_in_again(sender: object, **extra: object) -> None:
             logged_in(app)
 
         keeps_on = session_ended.connected_to(log_in_again)
-        with keeps_on, pytest.raises(SessionError, match="again and again"):
-            manager.end_all("ada")
+        with time_machine.travel(NOW, tick=False), keeps_on:
+            logged_in(app)
+            with pytest.raises(SessionError, match="again and again"):
+                manager.end_all("ada")
 
 
 class TestReason:

@@ -24,6 +24,7 @@ from .browser import Browser
 from .browser import browser_of
 from .browser import session
 from .conftest import MakeApp
+from .counting import CountingStore
 
 
 class User(UserMixin):  # type: ignore[misc] # Flask-Login has no annotations
@@ -67,6 +68,20 @@ def test_a_login_takes_a_new_id_and_names_the_user(browser: Browser) -> None:
     assert browser.run(who).text == "ada ada"
     assert browser.see(lambda: session["cart"]) == "apple"
     assert browser.run(fresh_login_required(lambda: "paid")).text == "paid"
+
+
+def test_a_request_that_uses_neither_user_nor_session_costs_no_call(
+    make_member_app: MakeApp, store: CountingStore
+) -> None:
+    browser = browser_of(make_member_app(SESSION_STORE=store))
+    browser.run(lambda: log_in(remember=True))
+    store.calls.clear()
+
+    browser.run(lambda: None)
+    browser.get("/static/conftest.py").close()
+    browser.get("/no")
+
+    assert store.calls == []
 
 
 def test_another_user_finds_nothing_of_the_first(browser: Browser) -> None:

@@ -23,6 +23,7 @@ from redis.cluster import RedisCluster
 from flask_serversession import ServerSession
 from flask_serversession.errors import PayloadError
 from flask_serversession.stores.base import Store
+from flask_serversession.stores.base import SupportsUsers
 from flask_serversession.stores.cachelib import CacheLibStore
 from flask_serversession.stores.filesystem import FileSystemStore
 from flask_serversession.stores.memcached import MemcachedStore
@@ -280,6 +281,17 @@ def test_a_verb_fails_with_a_payload_error_if_at_all(
 
     with suppress(PayloadError):
         VERBS[verb](store)
+
+
+def test_its_neighbours_are_listed(store: Store, plant: Plant) -> None:
+    if not isinstance(store, SupportsUsers):
+        pytest.skip("this backend cannot list")
+    for key in ("key", "other"):
+        store.create(key, live())
+    plant("key")
+
+    for _ in range(2):
+        assert "other" in dict(store.records())
 
 
 def test_its_deletion_leaves_nothing_to_load(

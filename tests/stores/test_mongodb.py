@@ -12,10 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import bson
 import pytest
 from bson import DatetimeMS
 from bson import ObjectId
 from bson import Regex
+from bson.raw_bson import RawBSONDocument
 from hypothesis.stateful import run_state_machine_as_test
 from pymongo import MongoClient
 from pymongo.errors import WaitQueueTimeoutError
@@ -33,6 +35,7 @@ from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import SupportsLock
 from flask_serversession.stores.mongodb import MongoDBStore
+from flask_serversession.stores.mongodb.clients import decoded
 from flask_serversession.testing import KeysContract
 from flask_serversession.testing import LeaseContract
 from flask_serversession.testing import LockContract
@@ -49,6 +52,8 @@ from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
+from flask_serversession.testing.users import ADA
+from flask_serversession.testing.users import keys_of
 
 from ..servers.base import free_port
 from ..servers.base import hanging
@@ -439,6 +444,35 @@ def test_a_document_whose_id_is_no_text_is_not_listed(
     store.create("key", live())
 
     assert list(store.keys()) == ["key"]
+    assert [key for key, _ in store.records()] == ["key"]
+
+
+def test_an_odd_document_does_not_hide_the_records_around_it(
+    store: MongoDBStore, client: Client, collection: str
+) -> None:
+    keys = [f"{ADA}.{number:03}" for number in range(250)]
+    for key in keys:
+        store.create(key, live())
+    odd: list[dict[str, Any]] = [
+        {"session": 5},
+        {"session": None},
+        {},
+        {"session": "{}", "expires": "tomorrow"},
+        {"session": {"views": 1}, "expires": in_(60)},
+    ]
+    client[DATABASE][collection].insert_many(
+        [{"_id": f"{ADA}.odd{number}", **fields} for number, fields in enumerate(odd)]
+    )
+
+    assert keys_of(store, ADA) == keys
+    assert keys_of(store) == keys
+
+
+def test_a_document_that_is_not_valid_bson_does_not_hide_those_around_it() -> None:
+    valid, invalid = bson.encode({"_id": "one"}), bson.encode({"_id": "two"})
+    raw = [RawBSONDocument(one) for one in (invalid.replace(b"two", b"\xff\xff\xff"), valid)]
+
+    assert list(decoded(raw, bson.DEFAULT_CODEC_OPTIONS)) == [{"_id": "one"}]
 
 
 @pytest.mark.parametrize("session", [{"views": 1}, None, ObjectId()])

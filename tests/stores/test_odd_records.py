@@ -138,9 +138,12 @@ class Table:
         self.columns = self.store.table.columns
         self.rows = sqlite3.connect(path, isolation_level=None)
 
-    def set(self, key: str, value: object, cast: str = "?") -> None:
-        column = self.columns[key].name
-        self.rows.execute(f'UPDATE "{self.store.table.name}" SET "{column}" = {cast}', [value])
+    def set(self, column: str, value: object, cast: str = "?", key: str = "key") -> None:
+        name, id_ = self.columns[column].name, self.columns["id"].name
+        self.rows.execute(
+            f'UPDATE "{self.store.table.name}" SET "{name}" = {cast} WHERE "{id_}" = ?',
+            [value, key],
+        )
 
 
 LAYOUTS = ["native", "connect-session-knex", "connect-session-sequelize"]
@@ -159,7 +162,9 @@ _in_sqlite = columns.filter(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None
+)
 @given(payload=_in_sqlite, expiry=_in_sqlite)
 def test_any_row_is_a_record_or_a_payload_error(
     table: Table, payload: object, expiry: object
@@ -171,6 +176,10 @@ def test_any_row_is_a_record_or_a_payload_error(
         assert_is_record(table.store.load("key"))
 
     assert set(table.store.keys()) <= {"key", "other"}
+    records = dict(table.store.records())
+    assert "other" in records
+    for record in records.values():
+        assert_is_record(record)
     table.store.delete("other")
 
 
@@ -196,6 +205,59 @@ def test_an_odd_value_in_a_row_is_a_payload_error_however_often_it_is_read(
 
     table.store.create("other", live(PAYLOAD))
     assert table.store.load("other") is not None
+
+
+@pytest.mark.parametrize("user", [None, "Ada-_Ada-_Ada-_0"])
+@pytest.mark.parametrize(
+    ("key", "value", "cast"),
+    [
+        ("expires_at", "tomorrow", "?"),
+        ("expires_at", b"9", "?"),
+        ("payload", 5, "?"),
+        ("payload", b"\xff", "CAST(? AS TEXT)"),
+    ],
+)
+def test_an_odd_row_does_not_hide_the_records_around_it(
+    table: Table, user: str | None, key: str, value: object, cast: str
+) -> None:
+    keys = [f"Ada-_Ada-_Ada-_0.{number:04}" for number in range(0, 1200, 2)]
+    for each in keys:
+        table.store.create(each, live())
+    table.store.delete("key")
+    odd = "Ada-_Ada-_Ada-_0.0001"
+    table.store.create(odd, live())
+    table.set(key, value, cast, odd)
+    for _ in range(2):
+        found = [each for each, _ in table.store.records(user)]
+
+        assert [each for each in found if each != odd] == keys
+
+
+def test_a_row_whose_id_is_not_text_is_no_record(table: Table) -> None:
+    name = "Ada-_Ada-_Ada-_0"
+    table.store.create(f"{name}.one", live())
+    for odd in (b"\xff", f"{name}.two".encode(), b""):
+        table.store.create("odd", live())
+        table.set("id", odd, key="odd")
+    table.store.create("odd", live())
+    table.set("id", f"{name}.".encode() + b"\xff", "CAST(? AS TEXT)", "odd")
+
+    assert sorted(key for key, _ in table.store.records()) == [f"{name}.one", "key"]
+    assert [key for key, _ in table.store.records(name)] == [f"{name}.one"]
+    assert sorted(table.store.keys()) == [f"{name}.one", "key"]
+
+
+@pytest.mark.parametrize("table", ["connect-session-sequelize"], indirect=True)
+def test_a_row_without_a_payload_or_an_expiry_hides_no_other(table: Table) -> None:
+    for key in ("without a payload", "without an expiry", "other"):
+        table.store.create(key, live())
+    table.set("payload", None, key="without a payload")
+    table.set("expires_at", None, key="without an expiry")
+
+    records = dict(table.store.records())
+
+    assert sorted(records) == ["key", "other", "without a payload"]
+    assert records["without a payload"].payload == b""
 
 
 _OF_SERVERS = [

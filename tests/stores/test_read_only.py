@@ -23,6 +23,8 @@ from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
+from flask_serversession.testing.users import ADA
+from flask_serversession.testing.users import keys_of
 
 from ..servers.base import free_port
 from ..servers.redis import one_server
@@ -34,6 +36,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "save": lambda store: store.save("key", live(OTHER_PAYLOAD)),
     "compare and set": lambda store: store.save("key", live(), replacing=live(OTHER_PAYLOAD)),
     "touch": lambda store: store.touch("key", in_(60)),
+    "create for a user": lambda store: store.create(f"{ADA}.key", live()),
 }
 
 
@@ -104,6 +107,15 @@ def test_a_redis_replica_can_be_read(on_redis: RedisStore, admin: Any, server: S
         assert_only_readable(on_redis, f"Redis at .*:{server.ports[0]}")
 
     assert on_redis.save("key", live(OTHER_PAYLOAD)) is None
+
+
+def test_a_redis_replica_finds_the_records_of_a_user(on_redis: RedisStore, admin: Any) -> None:
+    for key in ("one", "gone"):
+        on_redis.create(f"{ADA}.{key}", live())
+    admin.delete(f"sess:{ADA}.gone")
+
+    with a_replica(admin):
+        assert keys_of(on_redis, ADA) == [f"{ADA}.one"]
 
 
 def test_a_redis_that_misses_its_replicas_can_be_read(on_redis: RedisStore, admin: Any) -> None:

@@ -33,6 +33,7 @@ from flask_serversession.testing import LockContract
 from flask_serversession.testing import PingContract
 from flask_serversession.testing import store_machine
 from flask_serversession.testing import StoreContract
+from flask_serversession.testing import UsersContract
 from flask_serversession.testing.contract import assert_payload
 from flask_serversession.testing.contract import at_the_same_time
 from flask_serversession.testing.contract import expired
@@ -40,6 +41,7 @@ from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
 from flask_serversession.testing.contract import PAYLOAD
+from flask_serversession.testing.users import ADA
 
 from ..servers.base import free_port
 from ..servers.base import hanging
@@ -66,7 +68,10 @@ VERBS = {
     "save replacing": lambda store: store.save("a key", live(), replacing=live()),
     "touch": lambda store: store.touch("a key", in_(60)),
     "delete": lambda store: store.delete("a key"),
+    "save for a user": lambda store: store.save(f"{ADA}.key", live()),
     "keys": lambda store: list(store.keys()),
+    "records": lambda store: list(store.records()),
+    "records of a user": lambda store: list(store.records(ADA)),
     "count": lambda store: store.count(),
     "clear": lambda store: store.clear(),
     "ping": lambda store: store.ping(),
@@ -79,7 +84,9 @@ def prefix() -> str:
     return f"test:{uuid.uuid4().hex}:"
 
 
-class RedisContract(StoreContract, KeysContract, PingContract, LockContract, LeaseContract):
+class RedisContract(
+    StoreContract, KeysContract, PingContract, LockContract, LeaseContract, UsersContract
+):
     """Tests for every kind of Redis server. Needs ``url``."""
 
     @pytest.fixture

@@ -17,10 +17,13 @@ from flask_serversession import ServerSession
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import StoreError
 from flask_serversession.errors import StoreUnavailable
+from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.redis import RedisStore
 from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 from flask_serversession.testing.contract import OTHER_PAYLOAD
+from flask_serversession.testing.users import ADA
+from flask_serversession.testing.users import keys_of
 
 from ..servers.redis import one_server
 from ..servers.redis import Servers
@@ -110,8 +113,9 @@ class TestMemory:
 
 #: The rules that the documentation lists.
 PERMISSIONS = (
-    "~sess:* ~lock:* ~wake:* +ping +get +pttl +set +exists +pexpire +del +evalsha +eval"
-    " +scan +unlink +blpop +rpush"
+    "~sess:* ~lock:* ~wake:* ~by-user:sess:* +ping +get +pttl +set +exists +pexpire +del"
+    " +evalsha +eval +scan +unlink +blpop +rpush"
+    " +mget +time +zadd +zrange +zrem +zremrangebyscore"
 )
 OF_A_CLUSTER = " +cluster|slots +command"
 HOW_TO = Path(__file__).parents[2] / "docs" / "howto" / "redis.rst"
@@ -153,6 +157,7 @@ class TestPermissions:
             holder.release()
             assert store.count() == store.clear() == 1
             assert store.delete("key") is False
+            finds_users(store)
             store.close()
 
     @pytest.mark.parametrize(
@@ -171,7 +176,11 @@ class TestPermissions:
             ("-scan -unlink", r"list, count and clear sessions.* \+scan \+unlink$"),
             ("-rpush", r"lock sessions.* \+rpush$"),
             ("-blpop", r"lock sessions.* \+blpop$"),
-            ("resetkeys ~sess:*", r"lock sessions.* ~lock:\* ~wake:\*$"),
+            ("resetkeys ~sess:* ~by-user:*", r"lock sessions.* ~lock:\* ~wake:\*$"),
+            ("-mget -time", r"log users in.* \+mget \+time$"),
+            ("-zadd -zrem", r"log users in.* \+zadd \+zrem$"),
+            ("-zrange -zremrangebyscore", r"log users in.* \+zrange \+zremrangebyscore$"),
+            ("resetkeys ~sess:* ~lock:* ~wake:*", r"log users in.* ~by-user:sess:\*$"),
         ],
     )
     def test_one_that_sessions_can_do_without_is_a_warning(
@@ -247,6 +256,20 @@ def test_records_of_flask_session_under_our_prefix_are_a_warning(
 def create_and_change(store: RedisStore) -> None:
     store.create("key", live())
     store.save("key", live(), replacing=live(OTHER_PAYLOAD))
+
+
+def finds_users(store: RedisStore) -> None:
+    """Assert that a store can do everything with the records of a user."""
+    key = f"{ADA}.key"
+    assert store.create(key, live()) is True
+    assert store.save(key, live(), replacing=live()) is None
+    assert store.touch(key, in_(60)) is True
+    assert keys_of(store, ADA) == keys_of(store) == [key]
+    assert store.save(key, ENDED) is None
+    assert store.touch(key, in_(60)) is False
+    assert store.create(key, live()) is True
+    assert store.clear() == 1
+    assert keys_of(store, ADA) == []
 
 
 def lock_and_release(store: RedisStore) -> None:

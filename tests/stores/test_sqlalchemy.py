@@ -240,6 +240,7 @@ VERBS: dict[str, tuple[Callable[[SQLAlchemyStore], object], list[str]]] = {
     "ping": (lambda store: store.ping(), ["SELECT"]),
     "count": (lambda store: store.count(), ["SELECT"]),
     "keys": (lambda store: list(store.keys()), ["SELECT"]),
+    "records of a user": (lambda store: list(store.records("Ada-_Ada-_Ada-_0")), ["SELECT"]),
     "prune": (lambda store: store.prune(), ["SELECT"]),
     "clear": (lambda store: store.clear(), ["SELECT", "DELETE", "DELETE"]),
 }

@@ -191,7 +191,8 @@ class FileSystemStore:
     def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
         """Yield the keys and the live records of a user, or of everybody.
 
-        Looks at the name of every file, and reads those of the user.
+        Looks at the name of every file, which takes longer in a larger directory, and reads
+        those of the user.
         """
         start = "" if user is None else f"{user}."
         for key in self.keys(start):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timezone
 from typing import Any
 from typing import TYPE_CHECKING
@@ -50,6 +54,28 @@ def sessions_of(
             " w=0."
         )
     return sessions
+
+
+def found_in(
+    sessions: Collection[dict[str, Any]],
+    wanted: Mapping[str, Any],
+    fields: Mapping[str, Any] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield the documents of a query, without those that are not valid BSON."""
+    from bson.raw_bson import RawBSONDocument
+
+    # Otherwise the driver decodes a whole batch at once, and one document hides the others.
+    options = sessions.codec_options.with_options(document_class=RawBSONDocument)
+    raw = sessions.with_options(codec_options=options).find(wanted, fields)
+    return decoded(raw, sessions.codec_options)
+
+
+def decoded(raw: Iterable[Any], options: Any) -> Iterator[dict[str, Any]]:
+    import bson
+
+    for document in raw:
+        with suppress(bson.errors.InvalidBSON, RecursionError):
+            yield bson.decode(document.raw, options)
 
 
 def place(client: MongoClient[Any]) -> str:

@@ -29,6 +29,7 @@ from .checks import foreign_documents
 from .checks import KEY
 from .checks import NAME
 from .clients import driver
+from .clients import found_in
 from .clients import place
 from .clients import sessions_of
 from .layouts import layout_named
@@ -196,18 +197,22 @@ class MongoDBStore:
 
     def keys(self) -> Iterator[str]:
         with self._errors:
-            for document in self._sessions.find(_live(), {"_id": True}):
+            for document in found_in(self._sessions, _live(), {"_id": True}):
                 if isinstance(document["_id"], str):
                     yield document["_id"]
 
     def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
-        # A slash follows the dot in every order of MongoDB's.
-        fields = {} if user is None else {"_id": {"$gte": f"{user}.", "$lt": f"{user}/"}}
+        """Yield the keys and the live records of a user, by the index of the keys, or of all."""
+        start, fields = "", {}
+        if user is not None:
+            # A slash follows the dot. If the collection has a collation, others may lie between.
+            start, fields = f"{user}.", {"_id": {"$gte": f"{user}.", "$lt": f"{user}/"}}
         with self._errors:
-            for document in self._sessions.find(_live(**fields)):
+            for document in found_in(self._sessions, _live(**fields)):
+                key = document["_id"]
                 with suppress(PayloadError):
-                    if isinstance(document["_id"], str):
-                        yield document["_id"], self._record(document)
+                    if isinstance(key, str) and key.startswith(start):
+                        yield key, self._record(document)
 
     def count(self) -> int:
         with self._errors:

@@ -12,6 +12,7 @@ from .answers import names_a_key
 from .commands import Command
 from .commands import Commands
 from .lock import beside
+from .users import index_of
 
 _SAFE_POLICY = "noeviction"
 #: The digest of no script.
@@ -28,6 +29,7 @@ def flaws_of_permissions(commands: Commands, refused: type[Exception], prefix: b
     """
     name = prefix + b"check-" + secrets.token_urlsafe(16).encode()
     lock, wakes = beside(name)
+    index = index_of(prefix)
     for_sessions: list[Command] = [
         *(("GET", name), ("PTTL", name), ("EXISTS", name)),
         *(("SET", name, b"", "XX", "PX", 1), ("PEXPIRE", name, 1), ("DEL", name)),
@@ -39,7 +41,15 @@ def flaws_of_permissions(commands: Commands, refused: type[Exception], prefix: b
         ("GET", lock),
         *(("RPUSH", wakes, b""), ("PEXPIRE", wakes, 1000), ("BLPOP", wakes, 0.001)),
     ]
-    patterns: dict[object, bytes] = {name: prefix + b"*", lock: b"lock:*", wakes: b"wake:*"}
+    # ZADD XX adds nothing.
+    for_users: list[Command] = [
+        *(("MGET", name), ("TIME",), ("ZADD", index, "XX", 0, b""), ("ZRANGE", index, 0, 0)),
+        *(("ZREM", index, b""), ("ZREMRANGEBYSCORE", index, 0, 0), ("PEXPIRE", index, 1)),
+    ]
+    patterns: dict[object, bytes] = {
+        **{name: prefix + b"*", lock: b"lock:*", wakes: b"wake:*"},
+        index: index + b"*",
+    }
 
     def lacking(probes: Iterable[Command]) -> str:
         rules = (_lacking_rule(commands, refused, probe, patterns) for probe in probes)
@@ -50,6 +60,7 @@ def flaws_of_permissions(commands: Commands, refused: type[Exception], prefix: b
     wanted = {
         "list, count and clear sessions": lacking(for_commands),
         "lock sessions": lacking(for_locks),
+        "log users in and list their sessions": lacking(for_users),
     }
     return [_flaw(what, rules) for what, rules in wanted.items() if rules]
 

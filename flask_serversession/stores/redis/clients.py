@@ -127,6 +127,9 @@ class _LazyCluster:
     def execute_command(self, *args: Any) -> Any:
         return self._cluster().execute_command(*args)
 
+    def pipeline(self) -> Any:
+        return self._cluster().pipeline()
+
     def unlink(self, *names: Any) -> Any:
         return self._cluster().unlink(*names)
 

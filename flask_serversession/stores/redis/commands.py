@@ -165,10 +165,14 @@ def _disconnect_idle(pool: Any) -> None:
 
 
 class Script:
-    """A Lua script, sent as its digest, or as its text if the server does not know it."""
+    """A Lua script, sent as its digest, or as its text if the server does not know it.
 
-    def __init__(self, name: str) -> None:
-        self._text = files(__package__).joinpath("lua", name).read_text(encoding="utf-8")
+    :param names: files that are joined to one script, functions first.
+    """
+
+    def __init__(self, *names: str) -> None:
+        folder = files(__package__) / "lua"
+        self._text = "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
         self._digest = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def run(

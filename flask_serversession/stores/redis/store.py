@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
-from datetime import timedelta
-from datetime import timezone
 from itertools import islice
 from typing import Any
 from typing import Protocol
@@ -19,7 +17,7 @@ from ..base import Lock
 from ..base import milliseconds_left
 from ..base import Record
 from ..base import Refusal
-from ..base import utc_now
+from ..base import user_of
 from .answers import answers_of
 from .checks import flaws_of_memory
 from .checks import flaws_of_permissions
@@ -27,15 +25,18 @@ from .clients import commands_of
 from .clients import open_clients
 from .commands import ClientCommands
 from .commands import Commands
-from .commands import Script
 from .lock import RedisLock
+from .replies import NEVER
+from .replies import record_of
+from .replies import refusal_of
+from .replies import text_of
+from .users import BATCH
+from .users import ClusterIndexes
+from .users import REPLACE
+from .users import UserIndexes
 
-_REPLACE = Script("replace.lua")
 #: Seconds assumed as the timeout of an application's client that has none.
 _PATIENCE = 5.0
-
-_NAMES_A_TRIP = 500
-_NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 
 
 class Client(Protocol):
@@ -59,8 +60,16 @@ class RedisStore:
     key of its own, ``lock:{…}``. Waiters sleep in Redis, and the lock of a killed holder ends
     after its ``ttl``.
 
-    A server that evicts keys when its memory is full ends sessions early, and one that fails
-    over may lose the last writes. Both depend on how Redis is configured.
+    The keys of a user's records are also in a sorted set, ``by-user:<prefix><user>``, which
+    expires with the longest of them. A script changes both in one step, and another reads the
+    records of a user in one round trip. In a Cluster they are on different nodes, so a change
+    of such a record takes two trips, or three if it is new, and reading them takes several. A
+    process that is killed between the steps leaves at most a key without a record, which the
+    next read removes.
+
+    A server that evicts keys when its memory is full ends sessions early, or forgets whose
+    they are, and one that fails over may lose the last writes. Both depend on how Redis is
+    configured.
 
     :param client: a ``Redis`` or ``RedisCluster`` of redis-py, a client made by its
         ``Sentinel``, or the same of valkey-py. The application owns it: the store never
@@ -71,7 +80,6 @@ class RedisStore:
 
     def __init__(self, client: Client, *, prefix: str = "sess:") -> None:
         _refuse_unfit(client)
-        self._commands: Commands = ClientCommands(client)
         self._unlink = client.unlink
         self._scan_iter = client.scan_iter
         # A cluster cannot send two commands in one trip, so a script replaces them.
@@ -82,6 +90,7 @@ class RedisStore:
         self._errors, self._refused, self._unknown_script = answers_of(client)
         self._prefix = prefix.encode()
         self._opened: list[Any] = []
+        self._send_with(ClientCommands(client), client)
 
     @classmethod
     def from_url(
@@ -105,48 +114,52 @@ class RedisStore:
         client, opened = open_clients(url, timeout, client_options)
         store = cls(client, prefix=prefix)
         store._opened = opened
-        store._commands = commands_of(client, client_options)
+        store._send_with(commands_of(client, client_options), client)
         return store
 
     def load(self, key: str) -> Record | None:
         name = self._prefix + key.encode()
         with self._errors:
             if self._is_cluster:
-                found = self._run(_REPLACE, [name])
+                found = self._run(name)
             else:
                 found = self._commands.send(("GET", name), ("PTTL", name))
-        return _record(*found)
+        return record_of(*found)
 
     def create(self, key: str, record: Record) -> bool:
         name = self._prefix + key.encode()
-        left = milliseconds_left(record.expires_at or _NEVER)
+        left = milliseconds_left(record.expires_at or NEVER)
         with self._errors:
             if left <= 0:
                 return not self._send("EXISTS", name)
-            return bool(self._send("SET", name, record.payload, "NX", "PX", left))
+            command = ("SET", name, record.payload, "NX", "PX", left)
+            if user_of(key) is None:
+                return bool(self._send(*command))
+            return bool(self._users.create(key, left, command))
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
         name = self._prefix + key.encode()
-        left = milliseconds_left(record.expires_at or _NEVER)
+        left = milliseconds_left(record.expires_at or NEVER)
         with self._errors:
             if replacing is not None:
-                return self._replace(name, record.payload, left, replacing.payload)
+                return self._replace(key, name, replacing.payload, record.payload, left)
             if left <= 0:
-                saved = self._send("DEL", name)
+                saved = self._change(key, 0, "DEL", name)
             else:
-                saved = self._send("SET", name, record.payload, "XX", "PX", left)
+                saved = self._change(key, left, "SET", name, record.payload, "XX", "PX", left)
         return None if saved else GONE
 
     def touch(self, key: str, expires_at: datetime) -> bool:
         name = self._prefix + key.encode()
+        left = milliseconds_left(expires_at)
         with self._errors:
             # PEXPIRE with no time left removes the key.
-            return bool(self._send("PEXPIRE", name, milliseconds_left(expires_at)))
+            return bool(self._change(key, left, "PEXPIRE", name, left))
 
     def delete(self, key: str) -> bool:
         name = self._prefix + key.encode()
         with self._errors:
-            return bool(self._send("DEL", name))
+            return bool(self._change(key, 0, "DEL", name))
 
     def lock(self, key: str, *, ttl: float) -> Lock:
         return RedisLock(
@@ -162,10 +175,15 @@ class RedisStore:
         seen: set[bytes] = set()  # SCAN may name a key twice.
         with self._errors:
             for name in self._names():
-                key = _text(name[len(self._prefix) :])
+                key = text_of(name[len(self._prefix) :])
                 if key is not None and name not in seen:
                     seen.add(name)
                     yield key
+
+    def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
+        """Yield keys and live records: those of a user by their index, or all in batches."""
+        with self._errors:
+            yield from self._users.read(self.keys()) if user is None else self._users.find(user)
 
     def count(self) -> int:
         return sum(1 for _ in self.keys())
@@ -183,10 +201,15 @@ class RedisStore:
         names = self._names()
         while True:
             with self._errors:
-                batch = list(islice(names, _NAMES_A_TRIP))
+                batch = list(islice(names, BATCH))
                 if not batch:
                     return
-                number = self._unlink(*batch) if self._is_cluster else self._send("UNLINK", *batch)
+                removals = self._users.removals(batch)
+                if self._is_cluster:
+                    number = self._unlink(*batch)
+                    self._commands.send(*removals)
+                else:
+                    number, *_ = self._commands.send(("UNLINK", *batch), *removals)
             yield number
 
     def ping(self) -> None:
@@ -206,28 +229,49 @@ class RedisStore:
             client.close()
 
     def _names(self) -> Iterator[bytes]:
+        # A prefix such as "b" starts the names of the indexes, too.
+        return (name for name in self._scan() if not name.startswith(self._users.start))
+
+    def _scan(self) -> Iterator[bytes]:
         pattern = re.sub(rb"([*?\[\]\\])", rb"\\\1", self._prefix) + b"*"
         if self._is_cluster:
-            yield from self._scan_iter(match=pattern, count=_NAMES_A_TRIP)
+            yield from self._scan_iter(match=pattern, count=BATCH)
             return
         cursor: int | None = None
         while cursor != 0:
             # Not scan_iter: it would check out one more connection than the idle ones.
-            reply = self._send("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _NAMES_A_TRIP)
+            reply = self._send("SCAN", cursor or 0, "MATCH", pattern, "COUNT", BATCH)
             cursor = int(reply[0])
             yield from reply[1]
+
+    def _send_with(self, commands: Commands, client: Client) -> None:
+        self._commands = commands
+        if self._is_cluster:
+            self._users: UserIndexes = ClusterIndexes(
+                commands, self._unknown_script, self._prefix, client.pipeline
+            )
+        else:
+            self._users = UserIndexes(commands, self._unknown_script, self._prefix)
 
     def _send(self, *command: str | bytes | int) -> Any:
         [reply] = self._commands.send(command)
         return reply
 
-    def _run(self, script: Script, names: list[bytes], *arguments: bytes | int) -> Any:
-        return script.run(self._commands, self._unknown_script, names, *arguments)
+    def _change(self, key: str, left: int, *command: str | bytes | int) -> Any:
+        """Send a command that fails only if the record is gone; ``left`` is its new TTL."""
+        if user_of(key) is None:
+            return self._send(*command)
+        return self._users.change(key, left, command)
 
-    def _replace(self, name: bytes, new: bytes, left: int, old: bytes) -> Refusal | None:
+    def _replace(self, key: str, name: bytes, old: bytes, new: bytes, left: int) -> Refusal | None:
+        if user_of(key) is not None:
+            return refusal_of(self._users.replace(key, name, old, new, left))
         if left > 0 and self._set_if_equal(name, new, left, old):
             return None
-        return _refusal(self._run(_REPLACE, [name], old, new, left))
+        return refusal_of(self._run(name, old, new, left))
+
+    def _run(self, name: bytes, *arguments: bytes | int) -> Any:
+        return REPLACE.run(self._commands, self._unknown_script, [name], *arguments)
 
     def _set_if_equal(self, name: bytes, new: bytes, left: int, old: bytes) -> bool:
         """Compare and set without Lua, which is several times slower for a long payload."""
@@ -240,32 +284,6 @@ class RedisStore:
                 raise
             self._has_ifeq = False
             return False
-
-
-def _text(name: bytes) -> str | None:
-    """Return a key as text; None if it is not UTF-8, which no key of a store can be."""
-    try:
-        return name.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _record(payload: bytes | None, left: int) -> Record | None:
-    # PTTL is -1 for a key without a TTL and -2 for one that is gone.
-    if payload is None or left in (0, -2):
-        return None
-    if left == -1:
-        return Record(payload, None)
-    # A TTL may end after the last of Python's years.
-    left = min(left, milliseconds_left(_NEVER))
-    return Record(payload, utc_now() + timedelta(milliseconds=left))
-
-
-def _refusal(reply: Any) -> Refusal | None:
-    if reply == 1:
-        return None
-    current = _record(*reply)
-    return Refusal(current) if current else GONE
 
 
 def _refuse_unfit(client: Client) -> None:

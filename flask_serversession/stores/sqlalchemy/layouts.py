@@ -10,6 +10,7 @@ from . import node_layouts as node
 from .engine import Database
 from .engine import MYSQL
 from .table import Layout
+from .table import LONGEST_KEY
 from .table import native_layout
 from .table import TIME_ZONE_OF_OTHERS
 
@@ -37,6 +38,11 @@ _LAYOUTS: dict[str, dict[str, _Make]] = {
 }
 
 
+#: How many characters a key may have where that is less than usual. The database is not asked:
+#: SQLite, which enforces none, has them too, so that an application behaves as elsewhere.
+_LONGEST_KEYS = {"connect-session-sequelize": 36, "express-mysql-session": 128, "express": 128}
+
+
 class Wanted:
     """The application's choice of layout and table; the layout depends on the dialect.
 
@@ -51,6 +57,7 @@ class Wanted:
                 f"layout is {layout!r}, which the SQL store does not have. It has"
                 f" {_listed(_LAYOUTS)}."
             )
+        self.longest_key: int = _LONGEST_KEYS.get(layout, LONGEST_KEY)
         self._layout = layout
         self._table = table
         self._schema = schema

@@ -23,6 +23,7 @@ from .table import MySQLText
 from .table import node_layout
 from .table import Stored
 from .table import Timestamp
+from .table import with_users_index
 
 #: Where Node does not name a collation, the database's may ignore case and refuse emoji.
 _BINARY = "COLLATE utf8mb4_bin"
@@ -33,7 +34,7 @@ _LAST_SECOND = 2**32 - 1
 
 def connect_pg_simple(name: str | None, schema: str | None) -> Layout:
     name = name or "session"
-    return node_layout(
+    layout = node_layout(
         name,
         schema,
         Column("id", "sid", Stored("varchar")),
@@ -43,6 +44,7 @@ def connect_pg_simple(name: str | None, schema: str | None) -> Layout:
         rounded=_second_after,
         local=True,
     )
+    return with_users_index(layout)
 
 
 def express_mysql_session(name: str | None, schema: str | None) -> Layout:
@@ -59,7 +61,7 @@ def express_mysql_session(name: str | None, schema: str | None) -> Layout:
 
 def knex_on_postgresql(name: str | None, schema: str | None) -> Layout:
     key, payload = Stored("varchar(255)"), JsonText("json", bytes.decode, _encoded)
-    return _knex(name, schema, key, payload, Timestamp("timestamptz"))
+    return with_users_index(_knex(name, schema, key, payload, Timestamp("timestamptz")))
 
 
 def knex_on_mysql(name: str | None, schema: str | None) -> Layout:

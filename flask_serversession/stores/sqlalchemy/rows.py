@@ -33,10 +33,10 @@ from .engine import Database
 from .engine import MYSQL
 from .fast_path import Outcome
 from .layouts import Wanted
+from .setup import check_table
+from .setup import make_missing
 from .statements import Statements
-from .table import check_table
 from .table import Layout
-from .table import make_missing
 
 #: What a column's type may raise for a value that is not of that type. SQLite allows any.
 _ODD_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -87,7 +87,7 @@ class Rows:
         return Statements(self.layout.table, self._dialect())
 
     def setup(self) -> None:
-        """Create the table and its index if they are missing."""
+        """Create the table and its indexes if they are missing."""
         with self.database.errors:
             self.database.healed(self._make_missing)
         self._setup_due = False
@@ -97,7 +97,7 @@ class Rows:
         if self._setup_due:
             self.setup()
         with self.database.errors, self.database.connect() as connection:
-            return check_table(connection, self.layout.table)
+            return check_table(connection, self.layout)
 
     def _make_missing(self) -> None:
         with self.database.connect() as connection:

@@ -6,10 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .table import byte_by_byte
 from .table import ListedKey
 
 #: How many rows one statement lists or prunes; an older SQLite takes 999 parameters.
 BATCH = 500
+_NO_BYTES: sa.ColumnElement[Any] = sa.literal_column("x''")
 
 
 class Statements:
@@ -46,14 +48,18 @@ class Statements:
         self.count_dead: sa.Select[Any] = sa.select(sa.func.count()).select_from(table).where(dead)
         self.clear: sa.Delete = sa.delete(table)
         listed = sa.type_coerce(table.c.id, ListedKey()) if dialect == "sqlite" else table.c.id
+        # SQLite sorts bytes behind all text, and no key finds them.
+        is_text = table.c.id < _NO_BYTES if dialect == "sqlite" else sa.true()
         keys = sa.select(listed).limit(BATCH)
-        after = listed > sa.bindparam("after", type_=listed.type)
-        self.keys: sa.Select[Any] = keys.where(live, after).order_by(table.c.id)
         records = sa.select(listed, table.c.payload, table.c.expires_at).limit(BATCH)
-        records = records.where(live, after).order_by(table.c.id)
-        self.records: sa.Select[Any] = records
-        before = listed < sa.bindparam("before", type_=listed.type)
-        self.records_of_user: sa.Select[Any] = records.where(before)
+        after, before = (sa.bindparam(name, type_=listed.type) for name in ("after", "before"))
+        all_after = sa.and_(live, listed > after, is_text)
+        self.keys: sa.Select[Any] = keys.where(all_after).order_by(table.c.id)
+        self.records: sa.Select[Any] = records.where(all_after).order_by(table.c.id)
+        by_byte = byte_by_byte(table.c.id) if dialect == "postgresql" else listed
+        of_user = sa.and_(live, by_byte > after, by_byte < before)
+        self.keys_of_user: sa.Select[Any] = keys.where(of_user).order_by(by_byte)
+        self.records_of_user: sa.Select[Any] = records.where(of_user).order_by(by_byte)
         self.any_keys: sa.Select[Any] = keys
         self.dead_keys: sa.Select[Any] = keys.where(dead).order_by(table.c.expires_at)
         any_key: sa.BindParameter[str] = sa.bindparam("keys", expanding=True)

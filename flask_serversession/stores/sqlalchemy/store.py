@@ -6,14 +6,11 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from typing import cast
 
 from ...errors import ConfigError
-from ...errors import PayloadError
 from ..base import from_epoch_milliseconds
 from ..base import GONE
 from ..base import Lock
@@ -29,6 +26,8 @@ try:
 
     from .engine import Database
     from .layouts import Wanted
+    from .listing import listed_keys
+    from .listing import listed_records
     from .lock import CONNECTION_LOCKS
     from .migrations import belongs_to
     from .migrations import plain_table
@@ -96,6 +95,8 @@ class SQLAlchemyStore:
     ) -> None:
         _need_sqlalchemy()
         wanted = Wanted(layout, table, schema, time_zone)
+        #: How many characters a key may have.
+        self.longest_key: int = wanted.longest_key
         #: Whether Express may write the rows, too.
         self.is_shared: bool = layout != "native"
         if isinstance(engine, sa.Engine):
@@ -163,7 +164,7 @@ class SQLAlchemyStore:
         return plain_table(self._rows.layout.table)
 
     def include_object(self, item: Any, *_others: Any) -> bool:
-        """Return False for this store's table, its index and the table of its locks.
+        """Return False for this store's table, its indexes and the table of its locks.
 
         This is an ``include_object`` for Alembic, whose ``autogenerate`` then leaves tables
         alone that the store creates.
@@ -238,34 +239,17 @@ class SQLAlchemyStore:
     def keys(self) -> Iterator[str]:
         """Yield the live keys in batches; no connection stays checked out in between.
 
-        Another program's row whose id is not UTF-8 is passed over.
+        Another program's row whose id is not UTF-8 text is passed over.
         """
-        last = ""
-        while True:
-            after = last
-            rows = self._rows.run(self._rows.sql.keys, now=now(), after=after).rows
-            for (last,) in rows:
-                if _is_utf8(last):
-                    yield last
-            # SQLite sorts ids that are not text behind all others, and lists them again.
-            if len(rows) < BATCH or last == after:
-                return
+        return listed_keys(self._rows)
 
     def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
-        """Yield keys and live records in batches; those of a user by the index of the keys."""
-        last, sql = "", self._rows.sql
-        statement, bounds = sql.records, {}
-        if user is not None:
-            last, statement, bounds = f"{user}.", sql.records_of_user, {"before": f"{user}/"}
-        while True:
-            after = last
-            rows = self._rows.run(statement, now=now(), after=after, **bounds).rows
-            for last, *columns in rows:
-                if _is_utf8(last):
-                    with suppress(PayloadError):
-                        yield last, cast(Record, first_record([columns]))
-            if len(rows) < BATCH or last == after:
-                return
+        """Yield keys and live records in batches; those of a user by an index on the keys.
+
+        In a table of ``connect-pg-simple`` or ``connect-session-knex`` on PostgreSQL that is
+        an index of this store's, which :meth:`setup` creates. Without it every row is read.
+        """
+        return listed_records(self._rows, user)
 
     def count(self) -> int:
         ((number,),) = self._rows.run(self._rows.sql.count, now=now()).rows
@@ -291,7 +275,10 @@ class SQLAlchemyStore:
             yield from self._removing(sql.dead_keys, sql.delete_dead_keys, now=moment)
 
     def setup(self) -> None:
-        """Create the table and its index if they are missing."""
+        """Create the table and its indexes if they are missing.
+
+        A table of Node's gets at most one more index, that of ``records``.
+        """
         self._rows.setup()
 
     def ping(self) -> None:
@@ -333,14 +320,6 @@ class SQLAlchemyStore:
         locks._rows.use(rows.database)
         locks.prune()  # removes the locks of killed holders
         return locks
-
-
-def _is_utf8(key: str) -> bool:
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _need_sqlalchemy() -> None:

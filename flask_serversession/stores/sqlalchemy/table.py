@@ -9,10 +9,8 @@ from typing import Any
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.dialects import mysql
 
-from ...errors import ConfigError
 from ..base import epoch_milliseconds
 from .engine import MYSQL
 
@@ -185,6 +183,8 @@ class Layout(NamedTuple):
     local: bool = False
     #: The layout of this package: setup adds a missing index to an existing table.
     native: bool = False
+    #: An index of this package in a Node store's table, which setup adds if it may.
+    users_index: sa.Index | None = None
 
 
 def native_layout(name: str | None, schema: str | None) -> Layout:
@@ -235,6 +235,21 @@ def node_layout(
     return Layout(table, rounded, local)
 
 
+def with_users_index(layout: Layout) -> Layout:
+    """Add the index that finds the keys of a user, for columns in the database's collation."""
+    table = layout.table
+    name, key = f"ix_{table.name}_{table.c.id.name}_c", table.c.id
+    # In the place of an operator class, because Alembic replaces an index on an expression with
+    # each migration. The index in a migration knows the column by its name.
+    collation = dict.fromkeys((key.key, key.name), 'COLLATE "C"')
+    return layout._replace(users_index=sa.Index(name, key, postgresql_ops=collation))
+
+
+def byte_by_byte(text: Value) -> Value:
+    """Return a text of PostgreSQL that is ordered and compared byte by byte."""
+    return sa.collate(text, "C")
+
+
 def _column(column: Column) -> sa.Column[Any]:
     return sa.Column(
         column.name,
@@ -262,49 +277,3 @@ TIME_ZONE_OF_OTHERS = sa.text(
     FROM pg_settings WHERE name = 'TimeZone'
     """
 )
-
-
-def make_missing(connection: sa.Connection, layout: Layout) -> None:
-    """Create the table and its index if they are missing; other processes may be faster."""
-    _refuse_another_table(connection, layout.table)
-    parts: list[sa.Table | sa.Index] = [layout.table]
-    if layout.native:
-        parts += layout.table.indexes
-    for part in parts:
-        try:
-            part.create(connection, checkfirst=True)
-        except exc.DBAPIError as error:
-            if error.connection_invalidated:
-                raise
-            # Another process may have created it after the check: check again.
-            part.create(connection, checkfirst=True)
-
-
-def check_table(connection: sa.Connection, table: sa.Table) -> list[str]:
-    """Return what makes the table slow; raise ConfigError if it is missing or another's."""
-    inspector = sa.inspect(connection)
-    if not inspector.has_table(table.name, schema=table.schema):
-        raise ConfigError(
-            f"The table {table.name!r} does not exist: run flask sessions setup, or the"
-            " application's migrations."
-        )
-    _refuse_another_table(connection, table)
-    expiry = table.c.expires_at.name
-    indexes = inspector.get_indexes(table.name, schema=table.schema)
-    if any(index["column_names"][:1] == [expiry] for index in indexes):
-        return []
-    return [f"The table {table.name!r} has no index on {expiry}, so prune reads every row."]
-
-
-def _refuse_another_table(connection: sa.Connection, table: sa.Table) -> None:
-    inspector = sa.inspect(connection)
-    if not inspector.has_table(table.name, schema=table.schema):
-        return
-    there = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
-    missing = [column.name for column in table.columns if column.name not in there]
-    if missing:
-        raise ConfigError(
-            f"The table {table.name!r} exists and is not one of this store: it has no"
-            f" {' and no '.join(missing)}. Name another table with the option table, or the"
-            " layout of this one with the option layout."
-        )

@@ -1,0 +1,82 @@
+"""``flask sessions check``, ``setup`` and ``prune``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+from flask import current_app
+
+from ..check import findings
+from ..sessions.users import can_tag
+from ..sessions.users import why_not_found
+from ..stores.base import Store
+from ..stores.base import SupportsKeys
+from ..stores.base import SupportsPrune
+from ..stores.base import SupportsPruning
+from ..stores.base import SupportsSetup
+from .group import current_manager
+from .group import name_of
+from .group import one_step
+from .group import Progress
+from .group import sessions
+
+
+@sessions.command("check")
+def check() -> None:
+    """Check the secret and the cookie, read and write a probe, and print what is amiss."""
+    manager = current_manager()
+    for line in findings(manager, current_app.config):
+        click.echo(line)
+    if manager.config.store != "cookie":
+        click.echo("It can: " + ", ".join(_abilities(manager.store)) + ".")
+
+
+@sessions.command("setup")
+def setup() -> None:
+    """Create the table, the index or the directory that the store needs."""
+    store = current_manager().store
+    if not isinstance(store, SupportsSetup):
+        click.echo(f"{name_of(store)} needs no setup.")
+        return
+    store.setup()
+    click.echo(f"{name_of(store)} is ready.")
+
+
+@sessions.command("prune", short_help="Remove expired sessions.")
+@click.option("--dry-run", is_flag=True, help="Print their number, and remove none.")
+def prune(dry_run: bool) -> None:
+    """Remove expired sessions. Run it from a timer if the backend does not remove them."""
+    store = current_manager().store
+    if not isinstance(store, SupportsPrune):
+        click.echo(f"{name_of(store)} removes expired sessions by itself.")
+        return
+    if dry_run:
+        click.echo(f"{_count_expired(store)} expired sessions would be removed.")
+        return
+    click.echo("Removing expired sessions …", err=True)
+    with Progress("expired sessions removed") as progress:
+        number = progress.add_all(
+            store.pruning() if isinstance(store, SupportsPruning) else one_step(store.prune)
+        )
+    click.echo(f"{number} expired sessions removed.")
+
+
+def _count_expired(store: SupportsPrune) -> int:
+    if isinstance(store, SupportsPruning):
+        return sum(store.pruning(dry_run=True))
+    raise click.ClickException(f"{name_of(store)} cannot count its expired sessions.")
+
+
+def _abilities(store: Store) -> Iterator[str]:
+    yield from ("show", "destroy")
+    if isinstance(store, SupportsKeys):
+        yield from ("list", "count", "clear")
+    if isinstance(store, SupportsPrune):
+        yield "prune"
+    if isinstance(store, SupportsSetup):
+        yield "setup"
+    if why_not_found(store) is None:
+        yield "list the sessions of a user"
+    if can_tag(store):
+        yield "end all sessions of a user"
