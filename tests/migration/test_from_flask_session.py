@@ -12,10 +12,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import field
 from http.cookies import SimpleCookie
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -317,3 +319,26 @@ def test_what_a_browser_finds_that_goes_back_to_flask_session_and_returns(
     visitor.ask(before, "/login/bob")
     found = json.loads(visitor.ask(after, "/see"))["user"]
     assert found == ("ada" if takes_the_cookie else "bob")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if case[0] == "0.8.0" and not case[2]],
+    ids=named,
+    indirect=True,
+)
+def test_requests_at_the_same_time_get_one_session(before: Ask, after: Ask) -> None:
+    for number in range(5):
+        visitor = Visitor()
+        visitor.log_in(before, f"user{number}")
+        together = Barrier(8)
+
+        def ask(together: Barrier = together, cookie: str | None = visitor.cookie) -> Answer:
+            together.wait(30)
+            return after("/see", cookie)
+
+        with ThreadPoolExecutor(8) as threads:
+            answers = [each.result() for each in [threads.submit(ask) for _ in range(8)]]
+
+        assert [json.loads(page)["user"] for _, page, _ in answers] == [visitor.user] * 8
+        assert len({line.partition(";")[0] for _, _, lines in answers for line in lines}) == 1
