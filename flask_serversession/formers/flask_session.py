@@ -59,9 +59,13 @@ class FlaskSession:
             self._configure_a_store()
 
     def __call__(self, cookie_header: str) -> Former | None:
-        names = self._names(cookie_header)
-        formers = [self._read(name) for name in names]
-        return next((former for former in formers if former.data), next(iter(formers), None))
+        first = None
+        for name in self._names(cookie_header):
+            former = self._read(name)
+            if former.data:
+                return former
+            first = first or former
+        return first
 
     def decode(self, stored: bytes) -> Any:
         """Return what a record holds: MessagePack or JSON.
