@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -46,6 +47,8 @@ from .stores.base import SupportsKeys
 from .stores.base import SupportsPing
 from .stores.base import SupportsPrune
 from .stores.base import SupportsSetup
+from .stores.forking import notice_a_fork
+from .stores.forking import process
 
 
 class SessionManager:
@@ -263,6 +266,8 @@ class SessionManager:
             self.store.close()
 
     def _calls(self) -> RequestStore:
+        if os.getpid() != process.id:
+            notice_a_fork()
         return RequestStore(self.settings)
 
     def _current(self) -> StoredSession | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from functools import lru_cache
 
 from flask import Request
@@ -31,7 +32,7 @@ class FlaskRequest:
 
     request: Request
     config: Config
-    cookie_header: str
+    cookie_header: str = field(repr=False)
     _options: CookieOptions | None = None
 
     @property

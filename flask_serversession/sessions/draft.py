@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 from typing import cast
@@ -64,14 +65,14 @@ class Draft:
     """The data and the cookie of one session. Made by :meth:`new` or :meth:`of`."""
 
     settings: Settings
-    data: dict[str, Any]
+    data: dict[str, Any] = field(repr=False)
     cookie: SessionCookie
     #: The cookie's attributes as they were found.
     cookie_found: tuple[object, ...]
     #: The cookie's attributes as the store has them; None if it has to be stored in any case.
     cookie_stored: tuple[object, ...] | None
     #: The payload that was read; None for a new session.
-    found: bytes | None = None
+    found: bytes | None = field(default=None, repr=False)
     #: How many members the data had then.
     size: int = 0
     #: When the session began, in ms since 1970.
@@ -79,7 +80,7 @@ class Draft:
     #: When a read-only record ends, in ms since 1970; None for any other.
     superseded_until: int | None = None
     #: The new id of a superseded session.
-    successor: str | None = None
+    successor: str | None = field(default=None, repr=False)
     #: The session of another kind that it was taken over from.
     origin: Origin | None = None
     #: Why others ended the session, which is superseded and has no successor.
@@ -91,7 +92,7 @@ class Draft:
     #: ``session.clear()`` was called, which ends the session as found.
     cleared: bool = False
     #: The data that ``session.save()`` stored; None if it was not called.
-    saved: bytes | None = None
+    saved: bytes | None = field(default=None, repr=False)
     #: An earlier draft of this request stored data that differ from what it found.
     had_changed: bool = False
 

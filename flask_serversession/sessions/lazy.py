@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import Any
 from typing import cast
@@ -17,6 +18,8 @@ from ..log import QuietLog
 from ..stores.base import EPOCH
 from ..stores.base import MILLISECOND
 from ..stores.base import Record
+from ..stores.forking import notice_a_fork
+from ..stores.forking import process
 from .adoption import adopt
 from .base import ExpiresIn
 from .base import Session
@@ -179,6 +182,8 @@ class LazySession(Session):
     def _enter(self) -> RequestStore:
         """Return the request's store. The first call looks for the cookies; none loads."""
         if self._store is None:
+            if os.getpid() != process.id:
+                notice_a_fork()
             settings = self._settings
             if not self._sent.secrets:
                 header, name = self._request.cookie_header, settings.config.cookie_name

@@ -145,17 +145,21 @@ class RequestStore:
         return self._insist(attempt, known, record, rebase)
 
     @contextmanager
-    def locked(self, key: str, *, timeout: float, ttl: float) -> Iterator[Callable[[], bool]]:
+    def locked(
+        self, key: str, *, timeout: float, ttl: float, lock: Lock | None = None
+    ) -> Iterator[Callable[[], bool]]:
         """Hold a key's lock; the value renews it, and returns False once it was lost.
 
         Requests of this process wait for each other, and one at a time for other processes.
 
+        :param lock: instead of the store's own.
         :raises SessionLocked: if others kept it for longer than ``timeout``, or too many of
             this process wait for it.
         """
         deadline = time.monotonic() + timeout
-        with self:
-            lock = self._lock_of(key, ttl)
+        if lock is None:
+            with self:
+                lock = self._lock_of(key, ttl)
         turn = self.settings.locks.turn(key, ttl=ttl)
         if not turn.acquire(timeout):
             raise _locked_out(timeout)

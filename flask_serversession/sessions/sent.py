@@ -22,11 +22,11 @@ class SentIds:
     """The verified ids in the cookies of one request: four at most, usually one."""
 
     #: Each id, and the index of the secret that signed it: 0 is the newest.
-    secrets: dict[str, int] = field(default_factory=dict)
+    secrets: dict[str, int] = field(default_factory=dict, repr=False)
     #: The session's id. It is the first one until the store tells which one is stored.
-    used: str | None = None
+    used: str | None = field(default=None, repr=False)
     #: The id whose record could not be read.
-    unreadable: str | None = None
+    unreadable: str | None = field(default=None, repr=False)
     #: Why others ended the session of one of the ids.
     ended_reason: str | None = None
 

@@ -57,9 +57,9 @@ class Former:
     """A session of another kind, as its browser's cookie names it."""
 
     #: Tells it from every other. A secret.
-    name: str
+    name: str = field(repr=False)
     #: None if it has ended, as it does when another request takes it over.
-    data: dict[str, Any] | None
+    data: dict[str, Any] | None = field(repr=False)
     #: When it was last written, in ms since 1970; 0 if that is not known.
     began: int
     #: When its cookie or its record ends, in ms since 1970. It can be taken over until then.

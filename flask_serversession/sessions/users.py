@@ -6,6 +6,7 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
@@ -25,6 +26,7 @@ from ..stores.base import Record
 from ..stores.base import Store
 from ..stores.base import SupportsEpochs
 from ..stores.base import SupportsUsers
+from ..stores.record_lock import RecordLock
 from .adoption import forbid
 from .adoption import forbid_all
 from .draft import Draft
@@ -83,8 +85,8 @@ class UserSession:
 class Found:
     """A session of a user as the store has it."""
 
-    settings: Settings
-    id: str
+    settings: Settings = field(repr=False)
+    id: str = field(repr=False)
     record: Record
     draft: Draft
     login: Login
@@ -262,7 +264,9 @@ def room_for_one(store: RequestStore, user_id: str, *, own: Collection[str]) -> 
         yield False
         return
     turn = f"{tag_of_user(user_id)}.login"
-    with store.locked(turn, timeout=_PATIENCE, ttl=_TURN):
+    # The lock of a database server would need a connection of its own.
+    lock = RecordLock(store.settings.store, turn, ttl=_TURN)
+    with store.locked(turn, timeout=_PATIENCE, ttl=_TURN, lock=lock):
         others = [found for found in find(store, user_id) if found.id not in own]
         surplus = len(others) - limit + 1
         if surplus > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -49,12 +50,12 @@ class WorkingCopy:
     settings: Settings
     store: RequestStore
     generate_id: Callable[[], str]
-    id: str
+    id: str = field(repr=False)
     draft: Draft
     #: What the store is known to hold under the id; None for a session not stored yet.
     base: Record | None = None
     #: What is stored under the id that this one replaces. It ends once this is stored.
-    predecessor: Stored | None = None
+    predecessor: Stored | None = field(default=None, repr=False)
     #: It got its id in this request, by ``regenerate()`` or ``clear()``.
     regenerated: bool = False
     #: ``session.touch()`` was called.

@@ -16,6 +16,17 @@ T = TypeVar("T")
 #: Held during a fork.
 _fork = threading.RLock()
 
+
+class _Process:
+    """The process that the connections and locks of all stores belong to."""
+
+    id = os.getpid()
+
+
+#: Each request compares its id with ``os.getpid()``: a server written in C, such as uWSGI, forks
+#: without Python's knowledge.
+process = _Process()
+
 _leavers: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
 #: Kept until the process ends: once collected, some drivers close their server's session, and
 #: it is the parent's.
@@ -36,11 +47,25 @@ def leave_in_child(owner: T, leave: Callable[[T], object]) -> None:
         _leavers[owner] = leave
 
 
+def notice_a_fork() -> None:
+    """Leave the parent's connections and locks alone, in a child that Python did not fork."""
+    global _fork
+    _fork = threading.RLock()  # a thread of the parent may have held the other one
+    _leave_all()
+
+
 def _leave_all() -> None:
+    process.id = os.getpid()
     with ExitStack() as stack:  # which calls all of them, even if some raise
-        stack.callback(_fork.release)
         for owner, leave in list(_leavers.items()):
             stack.callback(_leave, owner, leave)
+
+
+def _begin_child() -> None:
+    try:
+        _leave_all()
+    finally:
+        _fork.release()
 
 
 def _leave(owner: Any, leave: Callable[[Any], object]) -> None:
@@ -51,7 +76,7 @@ def _leave(owner: Any, leave: Callable[[Any], object]) -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(
-        before=_fork.acquire,
-        after_in_parent=_fork.release,
-        after_in_child=_leave_all,
+        before=lambda: _fork.acquire(),
+        after_in_parent=lambda: _fork.release(),
+        after_in_child=_begin_child,
     )

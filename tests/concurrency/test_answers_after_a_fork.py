@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import pytest
+
 from .forking import use_beside_children
 from .process import Process
 
@@ -11,10 +15,13 @@ PROCESSES = 4
 TIMES = 60
 
 
-def test_parent_and_children_with_one_client_get_their_own_answers(quick: Process) -> None:
+@pytest.mark.parametrize("unnoticed", [False, True], ids=["os.fork", "as uWSGI forks"])
+def test_parent_and_children_with_one_client_get_their_own_answers(
+    quick: Process, unnoticed: bool
+) -> None:
     sids = [_session_that_names_itself(quick) for _ in range(PROCESSES)]
 
-    quick.start(use_beside_children, sids, TIMES)
+    quick.start(partial(use_beside_children, unnoticed=unnoticed), sids, TIMES)
 
     assert quick.result() == [""] * PROCESSES
     assert [quick.data(sid)["count"] for sid in sids] == [TIMES] * PROCESSES

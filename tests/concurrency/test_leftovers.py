@@ -28,9 +28,9 @@ pytestmark = pytest.mark.parametrize("place", FINDING_USERS, indirect=True, scop
 
 PROCESSES = 4
 #: Endings in each process.
-ENDINGS = 25
+ENDINGS = 12
 #: Processes that are killed meanwhile.
-KILLS = 5
+KILLS = 3
 #: Seconds that a session lasts without a request, and under an old id.
 IDLE, GRACE = 2, 1
 #: Seconds after which nothing may be left.

@@ -16,6 +16,7 @@ from flask import abort
 from flask_serversession import ConfigError
 from flask_serversession import fresh_login_required
 from flask_serversession import LoginTooOld
+from flask_serversession import manager_of
 from flask_serversession import session_peek
 from flask_serversession import session_read_only
 from flask_serversession import session_timeout
@@ -369,3 +370,21 @@ class TestTheBlueprint:
 
         assert response.json == {"expires_in": None, "limit": None}
         assert cookie_lines(response) == []
+
+
+def test_saving_without_a_request_extends_a_session(
+    make_member: MakeBrowser, memory: MemoryStore, go: Go
+) -> None:
+    browser = make_member(SESSION_STORE=memory, SESSION_IDLE_TIMEOUT=HOUR)
+    browser.run(lambda: session.log_in("ada"))
+    manager = manager_of(browser.application)
+
+    for minutes in range(40, 400, 80):
+        go(timedelta(minutes=minutes))
+        assert manager.update_all("ada", lambda each: each.update(news=True)) == 1
+        go(timedelta(minutes=minutes + 40))
+        loaded = manager.load(str(browser.sid))
+        assert loaded is not None
+        loaded.save()
+
+    assert browser.data()["news"]

@@ -32,7 +32,7 @@ from flask_serversession.stores.base import Store
 from flask_serversession.stores.cachelib import CacheLibStore
 from flask_serversession.stores.filesystem import FileSystemStore
 from flask_serversession.stores.mongodb.layouts import layout_named
-from flask_serversession.stores.redis.store import _record
+from flask_serversession.stores.redis.replies import record_of
 from flask_serversession.stores.sqlalchemy import node_layouts
 from flask_serversession.stores.sqlalchemy import SQLAlchemyStore
 from flask_serversession.stores.sqlalchemy.rows import _DECODING
@@ -370,7 +370,7 @@ def test_any_file_is_a_record_or_a_payload_error(
 
 @pytest.mark.parametrize("left", [-1, 1, 10**12, 2**63 - 1])
 def test_any_ttl_of_redis_is_an_expiry(left: int) -> None:
-    assert_is_record(_record(PAYLOAD, left))
+    assert_is_record(record_of(PAYLOAD, left))
 
 
 @pytest.mark.parametrize("value", [None, 5, "text", b"", b"\0\0" + b"\xff" * 6 + PAYLOAD, {}])

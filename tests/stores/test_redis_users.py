@@ -407,12 +407,16 @@ class TestNoRecordIsLost:
         self, servers: Servers, store: RedisStore
     ) -> None:
         for seed in range(15):
+            began, begins = os.pipe()
             child = os.fork()
             if child == 0:
                 with suppress(BaseException):
-                    run_verbs(servers.url, seed)
+                    run_verbs(servers.url, seed, begins)
                 os._exit(1)
-            time.sleep(0.05 + random.Random(seed).random() / 20)
+            os.close(begins)
+            assert os.read(began, 1), "the process did nothing"
+            os.close(began)
+            time.sleep(random.Random(seed).random() / 20)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
 
@@ -483,12 +487,17 @@ def finds_and_clears(store: RedisStore) -> None:
     assert keys_of(store, ADA) == []
 
 
-def run_verbs(url: str, seed: int) -> None:
-    """Change the records of two users until the process is killed."""
+def run_verbs(url: str, seed: int, begins: int) -> None:
+    """Change the records of two users until the process is killed.
+
+    :param begins: a file that is written to after the first one.
+    """
     chance = random.Random(seed)
     with ExitStack() as stack:
         store = RedisStore.from_url(url)
         stack.callback(store.close)
+        store.create(f"{ADA}.first", live())
+        os.write(begins, b".")
         while True:
             key = f"{chance.choice([ADA, BOB])}.{chance.randrange(30)}"
             verb = chance.choice(["create", "create", "save", "replace", "touch", "delete"])

@@ -45,7 +45,7 @@ ON_MYSQL = pytest.mark.parametrize(
     "node", [name for name in NODES if name.endswith("mysql")], indirect=True
 )
 #: How many sessions of others a plan is made for.
-MANY = 20_000
+MANY = 5_000
 
 
 @pytest.fixture(params=NODES)

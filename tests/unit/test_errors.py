@@ -262,6 +262,8 @@ def test_a_session_shows_neither_its_id_nor_its_data() -> None:
 
     assert SECRET not in repr(session)
     assert SECRET not in str(session)
+    # Programs that report errors send the repr of every local variable.
+    assert SECRET not in repr(vars(session))
 
 
 @pytest.mark.parametrize(

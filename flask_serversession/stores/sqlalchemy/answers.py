@@ -14,6 +14,7 @@ from ..driver_errors import exhausted
 from ..driver_errors import read_only
 
 _READ_ONLY = ("25006", 1290, 1792, 1836, "attempt to write a readonly database")
+_DEADLOCK = ("40P01", 1213)
 _MISSING_TABLE = ("42P01", 1146)
 _TOO_MANY_CONNECTIONS = ("53300", 1040, 1203, 1226)
 #: PostgreSQL's and PgBouncer's, whose drivers have no SQLSTATE for a refused connection.
@@ -36,6 +37,14 @@ def errors_of(where: str) -> DriverErrors:
 def is_read_only(error: BaseException) -> bool:
     """Tell whether this node takes no writes, as a replica does after a failover."""
     return _code(error) in _READ_ONLY
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Tell whether the server rolled the statement back because others waited for it.
+
+    MySQL does so to inserts of a key that another connection inserts or deletes.
+    """
+    return _code(error) in _DEADLOCK
 
 
 def is_missing_table(error: BaseException) -> bool:

@@ -19,6 +19,7 @@ from ..base import check_seconds
 from ..driver_errors import DriverErrors
 from ..forking import leave_in_child
 from .answers import errors_of
+from .answers import is_deadlock
 from .answers import is_read_only
 from .answers import place
 from .borrowed import borrow
@@ -128,14 +129,19 @@ class Database:
         return outcome
 
     def healed(self, call: Callable[[], T]) -> T:
-        """Call a function; if a new connection may help, call it again on one."""
-        started = time.monotonic()
-        try:
-            return call()
-        except exc.DBAPIError as error:
-            if not self._may_send_again(error, started):
-                raise
-        return call()
+        """Call a function; if a new connection may help, call it again on one.
+
+        After a deadlock it is called again until it succeeds or the time is over.
+        """
+        started, is_again = time.monotonic(), False
+        while True:
+            try:
+                return call()
+            except exc.DBAPIError as error:
+                is_last = is_again and not is_deadlock(error)
+                if is_last or not self._may_send_again(error, started):
+                    raise
+            is_again = True
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -180,14 +186,14 @@ class Database:
         return left
 
     def _may_send_again(self, error: exc.DBAPIError, started: float) -> bool:
-        """Tell whether the statement failed before it was executed: its connection was dead.
+        """Tell whether the statement had no effect: its connection was dead, or in a deadlock.
 
         A node that takes no writes counts as dead: after a failover, a new connection may
         reach the one that does.
         """
         if is_read_only(error):
             self.close()
-        elif not error.connection_invalidated:
+        elif not (error.connection_invalidated or is_deadlock(error)):
             return False
         return time.monotonic() - started <= self._at_once
 
