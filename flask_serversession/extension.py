@@ -38,13 +38,12 @@ from .errors import SessionError
 from .errors import SessionLimitReached
 from .errors import SessionLocked
 from .flask_login import follow_flask_login
-from .formers.flask_cookie import FlaskCookie
+from .formers import open_former
 from .interface import EXTENSION
 from .interface import let_error_pages_read
 from .interface import load_session
 from .interface import ServerSessionInterface
 from .manager import SessionManager
-from .sessions.settings import FindFormer
 from .sessions.users import why_not_found
 from .stores import open_store
 from .stores.base import Store
@@ -54,9 +53,6 @@ from .stores.moving.pair import Place
 
 #: Seconds after which a browser may try again that was kept from a session's lock.
 RETRY_AFTER = 1
-
-#: The name of a kind of sessions in SESSION_ADOPT -> what looks for them.
-_FORMERS: dict[str, Callable[[Flask], FindFormer]] = {"flask": FlaskCookie}
 
 _MEMORY = (
     "Sessions are kept in the memory of this process: they end with it, and several workers do"
@@ -100,6 +96,9 @@ class ServerSession:
         if EXTENSION in app.extensions:
             raise ConfigError("This application already has its sessions: call init_app once.")
         config = _read(app.config)
+        formers = tuple(open_former(kind, app) for kind in config.adopt)
+        if app.config.get("SESSION_STORE", config.store) is not config.store:
+            config = _read(app.config)  # Flask-Session's keys gave it a store
         secrets = _secrets_of(app, config)
         in_the_cookie = config.store == IN_THE_COOKIE
         if in_the_cookie and config.store_before is not None:
@@ -112,7 +111,7 @@ class ServerSession:
             NoStore() if in_the_cookie else _open_store(config, app),
             secrets=secrets,
             sender=app,
-            formers=tuple(_FORMERS[kind](app) for kind in config.adopt),
+            formers=formers,
         )
         if config.limit_per_user is not None:
             _refuse_an_impossible_limit(manager.store)

@@ -38,6 +38,7 @@ _APART = ("tests/faults/", "tests/interop/")
 #: About how many seconds a slow test takes, by the start of its id. The first entry counts.
 _SECONDS = {
     "tests/interop/": 18,
+    "tests/migration/": 3,
     "tests/faults/test_killed_writers.py": 18,
     "tests/conformance/test_traces.py": 60,
     "tests/conformance/": 15,

@@ -107,11 +107,11 @@ class Config:
         :raises ConfigError: naming the key, its value and what is allowed.
         """
         profile = PROFILE.read(config, "flask")
-        warn_about_unknown_keys(config)
         values: dict[str, Any] = {"policy.cookie_counts": profile == "flask"}
         for option in (*OPTIONS, *FLASKS_OPTIONS):
             if values.get(option.field) is None:
                 values[option.field] = option.read(config, profile)
+        warn_about_unknown_keys(config, values["adopt"])
         _check_grace(values, config)
         cookie = CookieOptions(**_take(values, "cookie."))
         is_renewed = profile == "flask" and values["cookie_per_request"] is None

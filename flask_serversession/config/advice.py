@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Collection
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -28,7 +29,8 @@ _ALIKE = 0.75
 
 #: Each key of Flask-Session, with what to use here.
 _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
-    "SESSION_TYPE": "SESSION_STORE, with a URL such as 'redis://localhost:6379/0'",
+    "SESSION_TYPE": "SESSION_STORE, with a URL such as 'redis://localhost:6379/0';"
+    " SESSION_ADOPT = ['flask-session'] takes its sessions over",
     "SESSION_PERMANENT": "SESSION_COOKIE_MAX_AGE = PERMANENT_SESSION_LIFETIME for True, its"
     " default, and nothing for False",
     "SESSION_USE_SIGNER": "nothing: ids are always signed",
@@ -56,19 +58,27 @@ _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
 }
 
 
-def warn_about_unknown_keys(config: Mapping[str, Any]) -> None:
+def warn_about_unknown_keys(config: Mapping[str, Any], adopted: Collection[str] = ()) -> None:
     """Warn about each key of Flask-Session and each misspelt key, and suggest the right one.
 
     Other ``SESSION_…`` keys belong to other extensions: ``SESSION_PROTECTION`` is
     Flask-Login's.
+
+    :param adopted: the kinds of sessions to take over. Flask-Session's need its keys.
     """
+    needs_its_keys = any(kind.startswith("flask-session") for kind in adopted)
+    known = _KNOWN.union(_FLASK_SESSION_KEYS) if needs_its_keys else _KNOWN
     for key in config:
-        if not key.startswith(_PREFIX) or key in _KNOWN:
+        if not key.startswith(_PREFIX) or key in known:
             continue
         advice = _advice(key)
         if advice is not None:
-            text = f"The config key {key} {advice}"
-            warnings.warn(text, UserWarning, stacklevel=_levels_to_the_application())
+            warn(f"The config key {key} {advice}")
+
+
+def warn(text: str) -> None:
+    """Warn about the line of the application that led here."""
+    warnings.warn(text, UserWarning, stacklevel=_levels_to_the_application())
 
 
 def _advice(key: str) -> str | None:

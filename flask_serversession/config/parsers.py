@@ -23,7 +23,7 @@ READ_AS_A_NUMBER = (
 )
 
 #: The kinds of sessions that can be taken over.
-_KINDS = ("flask",)
+_KINDS = ("flask", "flask-session", "flask-session-pickle")
 #: What Clear-Site-Data can name.
 _SITE_DATA = ("cache", "cookies", "storage", "executionContexts", "*")
 _UP_TO = "up to a thousand years"
@@ -144,7 +144,7 @@ _flag = _checked(lambda value: isinstance(value, bool))
 _path = _attribute(check_path)
 
 FLAG = Parser("True or False", _flag)
-ADOPTED = Parser(f"a list of {' and '.join(map(repr, _KINDS))}", _adopted)
+ADOPTED = Parser(f"a list of {', '.join(map(repr, _KINDS[:-1]))} and {_KINDS[-1]!r}", _adopted)
 FLAG_OR_NONE = Parser("True, False or None", _or_none(_flag))
 FOLLOWED_LOGINS = Parser(
     "True, False, or a function of the user that returns their id",

@@ -37,7 +37,7 @@ class FlaskCookie:
             )
         except BadSignature:
             return None
-        if not isinstance(data, dict) or not data:
+        if not isinstance(data, dict) or data.keys() <= {"_permanent"}:
             return None
         is_permanent = bool(data.pop("_permanent", False))
         began, ends = (int(at.timestamp() * 1000) for at in (signed_at, signed_at + lifetime))

@@ -1,8 +1,9 @@
 """Takes over the session that a browser had before the application came here.
 
-A former session can be taken over as often as its cookie is sent, as each of a browser's first
-requests may send it. What ends the new session also forbids the former one, by a note in the
-store that lasts as long as the former could be used.
+Each of a browser's first requests may send the cookie of a former session. If the former is
+unique, a note in the store leads the later ones to the session that the first one stored.
+Otherwise each of them takes the former over. What ends the new session also forbids the former
+one, by a note that lasts as long as the former could be used.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
+from .. import signals
 from ..errors import PayloadError
 from ..errors import SessionSerializationError
 from ..format.serializer import EMPTY
@@ -29,7 +31,14 @@ from .settings import Former
 from .settings import Notify
 from .settings import RequestInfo
 from .settings import Settings
+from .working_copy import end
+from .working_copy import newest_id
 from .working_copy import WorkingCopy
+
+#: The member of a note that names the session that replaces the former one.
+_HEIR = "heir"
+#: How long the requests of a browser find that session by its old cookie, in ms.
+_A_MINUTE = 60_000
 
 
 def adopt(
@@ -37,8 +46,13 @@ def adopt(
 ) -> WorkingCopy | None:
     """Return a stored session with the data of a former one; None if that may not be used."""
     name = f"former-{sha256(former.name.encode()).hexdigest()}"
+    note = store.load(name)
+    if note is not None:
+        return _heir(settings, request, store, note)
+    if former.data is None:
+        return None
     data = _with_login(settings, former.data)
-    if store.load(name) is not None or _is_forbidden(store, former, Login.of(data)):
+    if _is_forbidden(store, former, Login.of(data)):
         return None
     draft = Draft.new(settings, request.cookie_options())
     draft.data, draft.origin = data, Origin(name, former.ends)
@@ -52,6 +66,13 @@ def adopt(
         logger.error("A former session was not taken over: %s", error)
         return None
     draft.note_saved()
+    if former.is_unique:
+        note = _note(settings, settings.clock() + _A_MINUTE, heir=copy.id)
+        if not store.create(name, note):
+            end(store, copy.id, copy.base)
+            notify(signals.session_destroyed, id=copy.id)
+            first = store.load(name)
+            return None if first is None else _heir(settings, request, store, first)
     former.end()
     logger.info("Session %s was taken over from another kind of session.", handle_of(copy.id))
     return copy
@@ -61,7 +82,7 @@ def forbid(store: RequestStore, draft: Draft) -> None:
     """Note that the former session of this one may not be taken over again."""
     origin = draft.origin
     if origin is not None and origin.ends > store.settings.clock():
-        store.create(origin.name, _note(store.settings, origin.ends))
+        _put(store, origin.name, _note(store.settings, origin.ends))
 
 
 def forbid_of(store: RequestStore, sid: str) -> None:
@@ -80,10 +101,28 @@ def forbid_all(store: RequestStore, user_id: str) -> None:
     if not settings.formers:
         return
     now = settings.clock()
-    name, note = _name_of(user_id), _note(settings, now + settings.config.permanent_lifetime)
-    if not store.create(name, note):
-        with store as its_store:
-            its_store.save(name, note)
+    _put(store, _name_of(user_id), _note(settings, now + settings.config.permanent_lifetime))
+
+
+def _heir(
+    settings: Settings, request: RequestInfo, store: RequestStore, note: Record
+) -> WorkingCopy | None:
+    """Return the session that another request has made of a former one; None if it ended."""
+    cookie, _ = settings.serializer.decompose(note.payload)
+    sid = cookie.get(_HEIR)
+    record = None if sid is None else store.load(sid)
+    if sid is None or record is None:
+        return None
+    draft = Draft.of(settings, record)
+    if draft.is_over:
+        return None
+    copy = WorkingCopy(settings, store, request.generate_id, sid, draft, record)
+    if draft.is_superseded:
+        return copy if newest_id(store, draft) is not None else None
+    # The browser may not have its cookie yet.
+    copy.regenerated = True
+    draft.note_saved()
+    return copy
 
 
 def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> bool:
@@ -94,8 +133,14 @@ def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> b
     return former.began <= cookie["noted"]  # type: ignore[no-any-return]
 
 
-def _note(settings: Settings, ends: int) -> Record:
-    cookie = {"originalMaxAge": None, "noted": settings.clock()}
+def _put(store: RequestStore, name: str, note: Record) -> None:
+    if not store.create(name, note):
+        with store as its_store:
+            its_store.save(name, note)
+
+
+def _note(settings: Settings, ends: int, **members: str) -> Record:
+    cookie = {"originalMaxAge": None, "noted": settings.clock(), **members}
     payload = settings.serializer.compose(cookie, EMPTY)
     return Record(payload, from_epoch_milliseconds(ends))
 

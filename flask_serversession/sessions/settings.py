@@ -58,15 +58,19 @@ class Former:
 
     #: Tells it from every other. A secret.
     name: str = field(repr=False)
-    data: dict[str, Any] = field(repr=False)
-    #: When it was last written, in ms since 1970.
+    #: None if it has ended, as it does when another request takes it over.
+    data: dict[str, Any] | None = field(repr=False)
+    #: When it was last written, in ms since 1970; 0 if that is not known.
     began: int
     #: When its cookie or its record ends, in ms since 1970. It can be taken over until then.
     ends: int
     #: Whether its cookie outlives the browser.
     permanent: bool
+    #: Whether only one browser can have its cookie. All first requests of that browser then
+    #: get the same session. Two visitors may have the same cookie of Flask's, with equal data.
+    is_unique: bool = False
     #: Called once it is taken over.
-    end: Callable[[], None] = lambda: None
+    end: Callable[[], object] = lambda: None
 
 
 class FindFormer(Protocol):

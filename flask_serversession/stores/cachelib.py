@@ -75,7 +75,7 @@ class CacheLibStore:
 
     def __init__(self, cache: BaseCache, *, prefix: str = "sess:") -> None:
         _check(cache)
-        self._cache = _with_bytes(cache)
+        self._cache = with_bytes(cache)
         self._prefix = prefix
         self._errors = DriverErrors("cachelib", unavailable=(Exception,), failed=())
         self._renew_locks()
@@ -200,7 +200,8 @@ class CacheLibStore:
             raise StoreError("The cachelib cache did not remove a session; its log may say why.")
 
 
-def _with_bytes(cache: Any) -> Any:
+def with_bytes(cache: Any) -> Any:
+    """Return a copy of a cache that returns values as they are stored, without unpickling them."""
     ours = copy.copy(cache)
     ours.serializer = _Bytes()
     return ours

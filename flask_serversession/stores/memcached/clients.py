@@ -103,7 +103,7 @@ class CheckedOut:
 
 
 def _check(server: Any) -> None:
-    if server.ignore_exc or not _passes_bytes_through(server.serde):
+    if server.ignore_exc or not passes_bytes_through(server.serde):
         raise ConfigError(
             "Pass a memcached client made without ignore_exc, serde, serializer and"
             " deserializer: they report an outage as an absent session, or change the payload."
@@ -118,7 +118,8 @@ def _check(server: Any) -> None:
         )
 
 
-def _passes_bytes_through(serde: Any) -> bool:
+def passes_bytes_through(serde: Any) -> bool:
+    """Return whether a client's serde stores and returns bytes as they are, whatever the flags."""
     probe = b'{"probe":"%s"}' % (b"x" * 10_000)
     try:
         stored, _ = serde.serialize(b"key", probe)
