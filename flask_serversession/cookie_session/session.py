@@ -267,8 +267,10 @@ class CookieSession(Session):
         """
         return self.id
 
-    #: Others cannot end these sessions.
-    ended_reason = None
+    @property
+    def ended_reason(self) -> None:
+        """None: others cannot end these sessions."""
+        return None
 
     @property
     def _client(self) -> Client:

@@ -20,12 +20,12 @@ _fork = threading.RLock()
 class _Process:
     """The process that the connections and locks of all stores belong to."""
 
-    id = os.getpid()
+    id: int = os.getpid()
 
 
 #: Each request compares its id with ``os.getpid()``: a server written in C, such as uWSGI, forks
 #: without Python's knowledge.
-process = _Process()
+process: _Process = _Process()
 
 _leavers: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
 #: Kept until the process ends: once collected, some drivers close their server's session, and

@@ -13,9 +13,6 @@ import sys
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from dataclasses import field
-from http.cookies import SimpleCookie
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -27,6 +24,11 @@ from flask_serversession import ServerSession
 
 from ..servers.base import unavailable
 from . import flask_session_app
+from .visitor import Answer
+from .visitor import arrival
+from .visitor import Ask
+from .visitor import take_a_step
+from .visitor import Visitor
 
 pytestmark = pytest.mark.slow
 
@@ -53,57 +55,6 @@ CASES = [
     for is_signed in (False, True)
 ]
 BROWSERS, REQUESTS = 12, 200
-
-Answer = tuple[int, str, list[str]]
-Ask = Callable[[str, "str | None"], Answer]
-
-
-@dataclass
-class Visitor:
-    """A browser, and what it has to see."""
-
-    cookie: str | None = None
-    user: str | None = None
-    cart: int | None = None
-    #: Every cookie it had since the last logout, and those before.
-    held: list[str] = field(default_factory=list)
-    spent: list[str] = field(default_factory=list)
-
-    def ask(self, ask: Ask, path: str) -> str:
-        """Send a request and return the page."""
-        return self.keep(ask(path, self.cookie))
-
-    def keep(self, answer: Answer) -> str:
-        """Take the cookies of an answer as a browser does, and return its page."""
-        status, page, lines = answer
-        assert status == 200, page
-        for line in lines:
-            [(name, morsel)] = SimpleCookie(line).items()
-            is_removed = morsel["max-age"] == "0" or "1970" in morsel["expires"]
-            self.cookie = None if is_removed else f"{name}={morsel.coded_value}"
-            self.held += [self.cookie] if self.cookie else []
-        return page
-
-    def log_in(self, ask: Ask, user: str) -> None:
-        self.ask(ask, f"/login/{user}")
-        self.user = user
-
-    def put(self, ask: Ask, number: int) -> None:
-        self.ask(ask, f"/put/{number}")
-        self.cart = number
-
-    def log_out(self, ask: Ask) -> None:
-        self.ask(ask, "/logout")
-        self.user = self.cart = None
-        self.spent += self.held
-        self.held.clear()
-
-    @property
-    def expected(self) -> dict[str, Any]:
-        return {"user": self.user, "cart": self.cart}
-
-    def look(self, ask: Ask) -> None:
-        assert json.loads(self.ask(ask, "/see")) == self.expected
 
 
 @pytest.fixture(scope="session")
@@ -232,51 +183,6 @@ def after(case: tuple[str, str, bool], place: str, keys: dict[str, Any]) -> Iter
             with engine.begin() as connection:
                 connection.exec_driver_sql(f"DROP TABLE {keys['SESSION_SQLALCHEMY_TABLE']}")
             engine.dispose()
-
-
-def arrival(before: Ask, chance: random.Random, *, once: bool) -> Visitor:
-    """Return a browser that was at the application before, and usually logged in.
-
-    :param once: its session is written once.
-    """
-    visitor, number = Visitor(), chance.randrange(100)
-    if number % 5:
-        visitor.log_in(before, f"user{number}")
-    if number % 3 and not (once and visitor.user):
-        visitor.put(before, number)
-    if number % 10 == 9:
-        visitor.log_out(before)
-    visitor.look(before)
-    return visitor
-
-
-def take_a_step(visitor: Visitor, ask: Ask, chance: random.Random) -> None:
-    """Send one request, or two at once, and check what comes back."""
-    step = chance.choice(
-        ["look", "look", "put", "at once", "at once", "log in", "log out", "replay"]
-    )
-    if step == "look":
-        visitor.look(ask)
-    elif step == "put":
-        visitor.put(ask, chance.randrange(100))
-    elif step == "at once":
-        # Both leave with the same cookie. Their answers arrive in either order.
-        number = chance.randrange(100)
-        paths = chance.sample(["/see", f"/put/{number}"], 2)
-        answers = {path: ask(path, visitor.cookie) for path in paths}
-        seen = visitor.expected if paths[0] == "/see" else {**visitor.expected, "cart": number}
-        if visitor.user or visitor.cart is not None:  # others have no session to share
-            assert json.loads(answers["/see"][1]) == seen
-        for path in chance.sample(paths, 2):
-            visitor.keep(answers[path])
-        visitor.cart = number
-    elif step == "log in":
-        visitor.log_in(ask, f"user{chance.randrange(100)}")
-    elif step == "log out":
-        visitor.log_out(ask)
-    else:
-        for cookie in visitor.spent:
-            assert json.loads(ask("/see", cookie)[1]) == {"user": None, "cart": None}
 
 
 def test_no_login_is_lost_and_no_logout_undone(

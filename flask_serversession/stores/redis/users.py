@@ -42,7 +42,7 @@ class UserIndexes:
         self._unknown_script = unknown_script
         self._prefix = prefix
         #: Starts the name of every index.
-        self.start = index_of(prefix)
+        self.start: bytes = index_of(prefix)
 
     def create(self, key: str, left: int, command: Command) -> Any:
         """Send a command that adds a record; return its reply.
