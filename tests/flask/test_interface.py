@@ -12,9 +12,12 @@ from flask import Request
 from flask import request
 
 from flask_serversession import ConfigError
+from flask_serversession import manager
 from flask_serversession import Session
 from flask_serversession import SessionError
+from flask_serversession.sessions import lazy
 from flask_serversession.stores.base import utc_now
+from flask_serversession.stores.forking import process
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -433,3 +436,19 @@ def test_an_unused_request_context_makes_no_store_call(app: Flask, store: Counti
         assert request.path == "/"
 
     assert store.calls == []
+
+
+def test_a_fork_that_python_did_not_notice_is_noticed_by_a_request_and_by_the_manager(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noticed: list[str] = []
+    for module in (lazy, manager):
+        monkeypatch.setattr(
+            module, "notice_a_fork", lambda name=module.__name__: noticed.append(name)
+        )
+    monkeypatch.setattr(process, "id", -1)
+
+    browser.run(lambda: str(session.get("user")))
+    manager_of(browser).destroy("nothing")
+
+    assert noticed == [lazy.__name__, manager.__name__]

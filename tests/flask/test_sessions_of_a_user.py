@@ -362,6 +362,18 @@ class TestList:
             with pytest.raises(SessionError, match="SESSION_STORE is 'cookie'"):
                 ask("ada")
 
+    def test_a_session_in_a_cookie_has_no_name_and_does_not_know_the_others(
+        self, make_app: MakeApp
+    ) -> None:
+        browser = logged_in(make_app(SESSION_STORE="cookie"))
+
+        assert browser.see(lambda: session.ended_reason) is None
+        with pytest.raises(SessionError, match="SESSION_STORE is 'cookie'"):
+            browser.see(lambda: session.handle)
+        with pytest.raises(SessionError, match="SESSION_STORE is 'cookie'"):
+            browser.run(lambda: session.log_out(everywhere=True))
+        assert is_logged_in(browser)
+
 
 class TestEnd:
     def test_a_session_is_ended_by_its_handle(self, app: Flask, manager: SessionManager) -> None:
