@@ -30,14 +30,14 @@ from .settings import Settings
 _SUPERSEDED = "retiredUntil"
 #: The member of such a cookie that names the session's new id.
 _SUCCESSOR = "successor"
-#: The member of a cookie that tells which session of another kind this one was.
-_ORIGIN = "origin"
 #: The member of such a cookie that says why others ended the session.
 _REASON = "endedReason"
 #: How long that can be read, in ms.
 _A_DAY = 86_400_000
 #: The member of a cookie that says when the session began, if that limits it.
 _BEGAN = "began"
+#: The member of a cookie that tells which session of another kind this one was.
+_ORIGIN = "origin"
 #: In milliseconds. Without SESSION_TOUCH_INTERVAL a session is touched once a minute, or
 #: once in a tenth of its lifetime if that is shorter.
 _LONGEST_INTERVAL = 60_000
