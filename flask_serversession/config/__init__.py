@@ -98,6 +98,10 @@ class Config:
     clear_site_data: tuple[str, ...]
     touch_interval: int | None
     regenerate_grace: int
+    #: How many requests of this process may wait for one session's lock.
+    max_waiters: int
+    #: How many cookies of the session's name are verified in a request.
+    max_cookies: int
     store_error: StoreErrorPolicy
 
     @classmethod

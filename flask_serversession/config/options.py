@@ -27,6 +27,7 @@ from .parsers import AGE_OR_ZERO_OR_NONE
 from .parsers import ANY_AGE_OR_NONE
 from .parsers import ATTRIBUTE_FLAG
 from .parsers import choice
+from .parsers import COUNT
 from .parsers import DOMAIN
 from .parsers import FLAG
 from .parsers import FLAG_OR_NONE
@@ -196,6 +197,9 @@ OPTIONS: Final = (
     ),
     Option("SESSION_TYPES", "types", TYPES, ()),
     Option("SESSION_REGENERATE_GRACE", "regenerate_grace", AGE_OR_ZERO, timedelta(seconds=5), 0),
+    # With the holder of the lock as many as a browser sends at once over HTTP/1.1.
+    Option("SESSION_MAX_WAITERS", "max_waiters", COUNT, 5),
+    Option("SESSION_MAX_COOKIES", "max_cookies", COUNT, 8),
     Option("SESSION_STORE_ERROR", "store_error", choice("raise", "null"), "raise"),
 )
 

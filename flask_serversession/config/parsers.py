@@ -99,9 +99,14 @@ def _age(minimum: int | None = None) -> Parse:
 def _limit(value: Any) -> Callable[[str], Any]:
     if callable(value):
         return value  # type: ignore[no-any-return]
+    count = _count(value)
+    return lambda user_id: count
+
+
+def _count(value: Any) -> int:
     if type(value) is not int or value < 1:
         raise ValueError
-    return lambda user_id: value
+    return value
 
 
 def _name(value: Any) -> Any:
@@ -170,6 +175,7 @@ SITE_DATA = Parser(
     f"a list of {', '.join(map(repr, _SITE_DATA[:-1]))} and {_SITE_DATA[-1]!r}", _site_data
 )
 
+COUNT = Parser("an int above 0", _count)
 LIMIT = Parser(
     "an int above 0, a function of the user's id that returns one or None, or None",
     _or_none(_limit),

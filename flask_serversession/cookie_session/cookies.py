@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..cookies.signing import cookie_values
 from ..cookies.signing import Keygrip
+from ..cookies.signing import MOST_VALUES
 from ..errors import SessionTooLarge
 
 #: The longest name and value, together, that browsers accept (RFC 6265bis §5.6).
@@ -21,13 +22,14 @@ class Received(NamedTuple):
     signature: str | None = None
 
 
-def receive(header: str, name: str, keys: Keygrip) -> Received:
-    """Return what a Cookie header says, trying every cookie of the session's name.
+def receive(header: str, name: str, keys: Keygrip, most: int = MOST_VALUES) -> Received:
+    """Return what a Cookie header says, trying each of the session's first ``most`` cookies.
 
     A signature by an older key is renewed. A signature by no key of ours is removed.
     """
-    values = cookie_values(header, name, decoded=False)
-    signatures = list(filter(None, cookie_values(header, signature_name(name), decoded=False)))
+    values = cookie_values(header, name, decoded=False, most=most)
+    signed_by = cookie_values(header, signature_name(name), decoded=False, most=most)
+    signatures = list(filter(None, signed_by))
     for value in values:
         signed = f"{name}={value}"
         for signature in signatures:

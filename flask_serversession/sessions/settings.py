@@ -97,8 +97,11 @@ class Settings:
     #: Whether the ids of logged-in sessions begin with the tag of their user.
     tags_users: bool = False
     clock: Clock = system_clock
-    locks: LockQueue = field(default_factory=LockQueue)
+    locks: LockQueue = field(init=False)
     log: QuietLog = field(default_factory=QuietLog)
+
+    def __post_init__(self) -> None:
+        self.locks = LockQueue(self.config.max_waiters)
 
     def notify(self, signal: Signal, /, **values: Any) -> None:
         """Send a signal."""
