@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ..cookies.attributes import check_path
 from ..cookies.attributes import check_priority
 from ..cookies.attributes import check_samesite_option
 from ..format.forms import SessionType
+from ..format.tags import MAX_DEPTH
 
 Parse = Callable[[Any], Any]
 
@@ -109,6 +111,12 @@ def _count(value: Any) -> int:
     return value
 
 
+def _depth(value: Any) -> int:
+    if _count(value) > MAX_DEPTH:
+        raise ValueError
+    return value  # type: ignore[no-any-return]
+
+
 def _name(value: Any) -> Any:
     check_name(value)
     return value
@@ -176,6 +184,10 @@ SITE_DATA = Parser(
 )
 
 COUNT = Parser("an int above 0", _count)
+COUNT_OR_NO_LIMIT = Parser(
+    "an int above 0, or None", lambda value: math.inf if value is None else _count(value)
+)
+DEPTH = Parser(f"an int from 1 to {MAX_DEPTH}", _depth)
 LIMIT = Parser(
     "an int above 0, a function of the user's id that returns one or None, or None",
     _or_none(_limit),

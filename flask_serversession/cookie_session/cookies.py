@@ -44,15 +44,13 @@ def signature_name(name: str) -> str:
     return f"{name}.sig"
 
 
-def check_length(name: str, value: str) -> None:
-    """Refuse a value that browsers would drop.
+def too_long(size: int, largest: str) -> SessionTooLarge:
+    """Return the error for a cookie that browsers would drop.
 
-    :raises SessionTooLarge: if the cookie is too long.
+    :param largest: a sentence on what takes most of it.
     """
-    size = len(name) + len(value)
-    if size > LONGEST_COOKIE:
-        raise SessionTooLarge(
-            f"The session needs a cookie of {size} bytes; browsers drop cookies longer than"
-            f" {LONGEST_COOKIE}. Store less in the session, or keep it on the server with any"
-            " SESSION_STORE other than 'cookie'."
-        )
+    return SessionTooLarge(
+        f"The session needs a cookie of {size} bytes; browsers drop cookies longer than"
+        f" {LONGEST_COOKIE}.{largest} Store less in the session, or keep it on the server with"
+        " any SESSION_STORE other than 'cookie'."
+    )
