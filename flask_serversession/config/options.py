@@ -175,6 +175,7 @@ OPTIONS: Final = (
     Option("SESSION_CLEAR_COOKIE", "policy.clear_cookie", FLAG, True, False),
     Option("SESSION_IDLE_TIMEOUT", "idle_timeout", AGE, timedelta(days=1)),
     Option("SESSION_ABSOLUTE_TIMEOUT", "absolute_timeout", AGE_OR_NONE, None),
+    Option("SESSION_FIRST_LIFETIME", "first_lifetime", AGE_OR_NONE, None),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
     Option("SESSION_ADOPT", "adopt", ADOPTED, ()),
     Option("SESSION_FLASK_LOGIN", "flask_login", FOLLOWED_LOGINS, True),
