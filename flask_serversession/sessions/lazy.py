@@ -25,14 +25,13 @@ from .base import ExpiresIn
 from .base import Session
 from .draft import Draft
 from .login import Client
-from .login import handle_of
 from .login import Login
 from .no_data import NoData
 from .request_store import RequestStore
 from .sent import SentIds
 from .settings import RequestInfo
 from .settings import Settings
-from .working_copy import newest_id
+from .working_copy import newest_key
 from .working_copy import WorkingCopy
 
 _NOTED_BY_FLASK_LOGIN = "_remember"
@@ -94,7 +93,7 @@ class LazySession(Session):
 
     @property
     def handle(self) -> str:
-        return handle_of(self.id)
+        return self._settings.handle_of(self.id)
 
     @property
     def ended_reason(self) -> str | None:
@@ -129,10 +128,11 @@ class LazySession(Session):
         return copy.draft.data
 
     @property
-    def _own_ids(self) -> set[str]:
-        """All ids under which the session is, or will be stored when this request ends."""
+    def _own_keys(self) -> set[str]:
+        """All keys under which the session is, or will be stored when this request ends."""
         copy = self._checked_out()
-        return {copy.id, copy.stored_id or copy.id, copy.draft.successor or copy.id}
+        ids = (copy.id, copy.stored_id or copy.id, copy.draft.successor or copy.id)
+        return {self._settings.key_of(sid) for sid in ids}
 
     @property
     def _client(self) -> Client:
@@ -201,7 +201,7 @@ class LazySession(Session):
             return None
         draft = Draft.of(self._settings, record)
         if draft.superseded_until is not None:
-            draft.successor = newest_id(self._enter(), draft)
+            draft.successor = newest_key(self._enter(), draft)
             if draft.successor is None:
                 self._sent.ended_reason = draft.ended_reason
                 return None
@@ -223,8 +223,9 @@ class LazySession(Session):
     def _tell_of_unknown_ids(self) -> None:
         for sid in self._sent.secrets:
             if sid != self._sent.unreadable:
-                logger.info("Session %s is not in the store; its cookie is valid.", handle_of(sid))
-                self._notify(signals.session_unknown, handle=handle_of(sid))
+                handle = self._settings.handle_of(sid)
+                logger.info("Session %s is not in the store; its cookie is valid.", handle)
+                self._notify(signals.session_unknown, handle=handle)
 
     def _compare_the_client(self, draft: Draft) -> None:
         login = Login.of(draft.data)

@@ -20,6 +20,8 @@ from ..log import QuietLog
 from ..stores.base import Store
 from .lock_queue import LockQueue
 from .login import Client
+from .login import handle_of
+from .login import tag_of_user
 
 
 class Notify(Protocol):
@@ -96,6 +98,10 @@ class Settings:
     formers: tuple[FindFormer, ...] = ()
     #: Whether the ids of logged-in sessions begin with the tag of their user.
     tags_users: bool = False
+    #: Make the tags of users. The first one makes those of new ids.
+    tag_keys: tuple[bytes | None, ...] = (None,)
+    #: Returns the key under which the store has the session with an id.
+    key_of: Callable[[str], str] = str
     clock: Clock = system_clock
     locks: LockQueue = field(default_factory=LockQueue)
     log: QuietLog = field(default_factory=QuietLog)
@@ -104,3 +110,14 @@ class Settings:
         """Send a signal."""
         if signal.receivers:
             signal.send(self.sender, **values)
+
+    def handle_of(self, sid: str) -> str:
+        """Return the public name of a session, which is the same for its id and for its key."""
+        return handle_of(self.key_of(sid))
+
+    def tags_of(self, user_id: str) -> tuple[str, ...]:
+        """Return what the ids of a user's sessions begin with; those of new ones with the first.
+
+        :raises SessionError: if it cannot be the id of a user.
+        """
+        return tuple(tag_of_user(user_id, key) for key in self.tag_keys)

@@ -40,6 +40,15 @@ MILLISECOND = timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
+class StoredKey(str):
+    """A key as a backend has it: one that a store listed, or that a record names.
+
+    It differs from the id in the browser's cookie where the store hashes ids.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What a store holds under one key."""
