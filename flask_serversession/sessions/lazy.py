@@ -187,7 +187,7 @@ class LazySession(Session):
             settings = self._settings
             if not self._sent.secrets:
                 header, name = self._request.cookie_header, settings.config.cookie_name
-                ids = settings.signer().find(header, name)
+                ids = settings.signer().find(header, name, settings.config.max_cookies)
                 self._sent = SentIds(ids, next(iter(ids), None))
             self._store = RequestStore(settings)
         return self._store
