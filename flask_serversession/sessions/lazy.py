@@ -226,7 +226,11 @@ class LazySession(Session):
             former = find(request.cookie_header)
             if former is not None:
                 self._sent.may_be_former = True
-                return adopt(settings, request, store, former, self._notify)
+                copy = adopt(settings, request, store, former)
+                if copy is not None and copy.draft.found is None:
+                    self._copy = copy
+                    self._notify(signals.session_created)
+                return copy
         return None
 
     def _tell_of_rejected_cookies(self) -> None:
