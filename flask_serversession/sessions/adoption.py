@@ -12,7 +12,8 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from .. import signals
+from blinker import Signal
+
 from ..errors import PayloadError
 from ..errors import SessionSerializationError
 from ..format.serializer import RESERVED
@@ -25,7 +26,6 @@ from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
 from .settings import Former
-from .settings import Notify
 from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import end
@@ -39,9 +39,12 @@ _A_MINUTE = 60_000
 
 
 def adopt(
-    settings: Settings, request: RequestInfo, store: RequestStore, former: Former, notify: Notify
+    settings: Settings, request: RequestInfo, store: RequestStore, former: Former
 ) -> WorkingCopy | None:
-    """Return a stored session with the data of a former one; None if that may not be used."""
+    """Return a stored session with the data of a former one; None if that may not be used.
+
+    Sends no signal: a receiver may use the session, which is not ready before this returns.
+    """
     name = f"former-{sha256(former.name.encode()).hexdigest()}"
     note = store.load(name)
     if note is not None:
@@ -58,7 +61,7 @@ def adopt(
     copy = WorkingCopy(settings, store, request.generate_id, "", draft)
     copy.change_id()
     try:
-        copy.write(draft.dump(), notify)
+        copy.write(draft.dump(), _tell_nobody)
     except SessionSerializationError as error:
         logger.error("A former session was not taken over: %s", error)
         return None
@@ -67,7 +70,6 @@ def adopt(
         note = _note(settings, settings.clock() + _A_MINUTE, {_HEIR: copy.id})
         if not store.create(name, note):
             end(store, copy.id, copy.base)
-            notify(signals.session_destroyed, id=copy.id)
             first = store.load(name)
             return None if first is None else _heir(settings, request, store, first)
     former.end()
@@ -121,6 +123,10 @@ def _heir(
     copy.regenerated = True
     draft.note_saved()
     return copy
+
+
+def _tell_nobody(signal: Signal, /, **values: object) -> None:
+    pass
 
 
 def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> bool:

@@ -97,10 +97,10 @@ PUBLIC = {
         "session_logged_out",
         "session_refused",
         "session_regenerated",
+        "session_rejected",
         "session_saved",
         "session_store_error",
         "session_touched",
-        "session_unknown",
     ],
     "flask_serversession.manager": ["SessionManager"],
     "flask_serversession.testing": [
