@@ -478,7 +478,7 @@ class TestLogins:
         assert values["session"] is None
         assert (values["user_id"], values["handle"]) == ("ada", handle)
         assert values["reason"] == "stolen"
-        assert f"Session {handle} was ended: stolen." in caplog.messages
+        assert f"Session {handle} was ended: 'stolen'." in caplog.messages
 
     def test_being_refused(
         self,
