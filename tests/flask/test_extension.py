@@ -85,13 +85,39 @@ class TestInitApp:
 
         assert store.calls == []
 
+    @pytest.mark.parametrize(
+        "mode",
+        [{"TESTING": True}, {"TESTING": False, "DEBUG": True}, {"SESSION_PROFILE": "express"}],
+        ids=str,
+    )
     def test_a_cookie_that_browsers_reject_is_logged_with_the_reason(
-        self, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+        self, make_app: MakeApp, caplog: pytest.LogCaptureFixture, mode: dict[str, Any]
     ) -> None:
-        make_app(SESSION_COOKIE_SAMESITE="None")
+        make_app(SESSION_COOKIE_SAMESITE="None", **mode)
 
         [line] = caplog.messages
         assert "SameSite=None needs SESSION_COOKIE_SECURE" in line
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            {"SESSION_COOKIE_SAMESITE": "None"},
+            {"SESSION_COOKIE_PARTITIONED": True},
+            {"SESSION_COOKIE_NAME": "__Host-shop"},
+            {"SESSION_COOKIE_NAME": "__Secure-shop"},
+            {
+                "SESSION_COOKIE_NAME": "__Host-shop",
+                "SESSION_COOKIE_SECURE": True,
+                "SESSION_COOKIE_DOMAIN": "example.com",
+            },
+        ],
+        ids=str,
+    )
+    def test_a_cookie_that_browsers_reject_is_refused_in_production(
+        self, config: dict[str, Any]
+    ) -> None:
+        with pytest.raises(ConfigError, match="No browser keeps this application's session"):
+            ServerSession(flask_app(TESTING=False, SESSION_STORE=MemoryStore(), **config))
 
     @pytest.mark.parametrize(
         "config",
