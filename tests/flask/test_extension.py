@@ -415,7 +415,7 @@ class TestInsecureSettings:
             ("SESSION_COOKIE_MAX_AGE", 1_800_000),
             ("PERMANENT_SESSION_LIFETIME", timedelta(days=500)),
             ("SESSION_IDLE_TIMEOUT", 3_600_000),
-            ("SESSION_TOUCH_INTERVAL", timedelta(days=1)),
+            ("SESSION_TOUCH_INTERVAL", timedelta(hours=13)),
         ],
     )
     def test_an_age_that_cannot_be_meant_is_logged_with_its_key(
@@ -425,6 +425,13 @@ class TestInsecureSettings:
 
         assert line.startswith(key)
 
+    def test_an_idle_timeout_that_ends_no_session_is_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        [line] = warnings_of(caplog, SESSION_ABSOLUTE_TIMEOUT=timedelta(hours=12))
+
+        assert line.startswith("SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT")
+
     @pytest.mark.parametrize(
         "config",
         [
@@ -432,7 +439,8 @@ class TestInsecureSettings:
             {"SESSION_COOKIE_MAX_AGE": timedelta(days=30)},
             {"SESSION_COOKIE_MAX_AGE": 1000},
             {"SESSION_IDLE_TIMEOUT": timedelta(days=365)},
-            {"SESSION_TOUCH_INTERVAL": timedelta(hours=23)},
+            {"SESSION_TOUCH_INTERVAL": timedelta(hours=12)},
+            {"SESSION_ABSOLUTE_TIMEOUT": timedelta(days=1)},
         ],
     )
     def test_a_usual_setting_is_not_logged(
