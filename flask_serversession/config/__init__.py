@@ -109,6 +109,13 @@ class Config:
     max_cookies: int
     store_error: StoreErrorPolicy
 
+    @property
+    def cookie_flaw(self) -> str | None:
+        """Why browsers drop the session cookie; None if they do not, or the request decides."""
+        if self.cookie_per_request is not None:
+            return None
+        return self.cookie.flaw(self.cookie_name)
+
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Config:
         """Return the options in an application's config.
