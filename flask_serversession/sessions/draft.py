@@ -125,7 +125,7 @@ class Draft:
             data,
             cookie,
             attributes,
-            None if cookie.is_renewed or is_undated else attributes,
+            None if cookie.is_renewed or is_undated or record.outdated else attributes,
             found=record.payload,
             size=len(data),
             began=_began(document, data, settings) if is_limited else 0,
