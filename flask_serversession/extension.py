@@ -101,11 +101,8 @@ class ServerSession:
             config = _read(app.config)  # Flask-Session's keys gave it a store
         secrets = _secrets_of(app, config)
         in_the_cookie = config.store == IN_THE_COOKIE
-        if in_the_cookie and config.store_before is not None:
-            raise ConfigError(
-                "SESSION_STORE_BEFORE cannot be used with SESSION_STORE 'cookie': the sessions of"
-                " a store do not fit into cookies."
-            )
+        if in_the_cookie:
+            _refuse_former_sessions(config)
         manager = SessionManager(
             config,
             NoStore() if in_the_cookie else _open_store(config, app),
@@ -132,6 +129,19 @@ class ServerSession:
         _answer(app, SessionLimitReached, _too_many_sessions)
         app.extensions[EXTENSION] = manager
         app.cli.add_command(sessions)
+
+
+def _refuse_former_sessions(config: Config) -> None:
+    given = {
+        "SESSION_STORE_BEFORE": config.store_before is not None,
+        "SESSION_ADOPT": bool(config.adopt),
+    }
+    for key, is_given in given.items():
+        if is_given:
+            raise ConfigError(
+                f"{key} cannot be used with SESSION_STORE 'cookie': only a store can take other"
+                " sessions over."
+            )
 
 
 def _open_store(config: Config, app: Flask) -> Store:
