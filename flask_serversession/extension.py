@@ -39,6 +39,7 @@ from .errors import SessionLimitReached
 from .errors import SessionLocked
 from .flask_login import follow_flask_login
 from .formers import open_former
+from .formers.side_by_side import side_by_side
 from .interface import EXTENSION
 from .interface import let_error_pages_read
 from .interface import load_session
@@ -160,7 +161,9 @@ def _context_of(app: Flask) -> AbstractContextManager[object]:
 
 
 def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
-    app.session_interface = ServerSessionInterface(app, manager, _read)
+    is_alone = manager.config.adopt_step == "switch"
+    make = ServerSessionInterface if is_alone else side_by_side
+    app.session_interface = make(app, manager, _read)
     got_request_exception.connect(let_error_pages_read, app)
     if manager.config.policy.needs_every_session:
         app.before_request(load_session)

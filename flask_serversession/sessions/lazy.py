@@ -21,6 +21,7 @@ from ..stores.base import Record
 from ..stores.forking import notice_a_fork
 from ..stores.forking import process
 from .adoption import adopt
+from .adoption import find_former
 from .base import ExpiresIn
 from .base import Session
 from .draft import Draft
@@ -214,11 +215,10 @@ class LazySession(Session):
         if not self._request.is_answered():
             return None  # no response would carry its cookie
         settings, request, store = self._settings, self._request, self._enter()
-        for find in settings.formers:
-            former = find(request.cookie_header)
-            if former is not None:
-                return adopt(settings, request, store, former, self._notify)
-        return None
+        former = find_former(settings, request.cookie_header)
+        if former is None:
+            return None
+        return adopt(settings, request, store, former, self._notify)
 
     def _tell_of_unknown_ids(self) -> None:
         for sid in self._sent.secrets:
