@@ -89,6 +89,9 @@ class Config:
     timeout_header: bool
     #: The kinds of sessions to take over, by name.
     adopt: tuple[str, ...]
+    #: ``SESSION_ADOPT_STEP``: whether sessions of those kinds are taken over, left as they are
+    #: or made again of ours.
+    adopt_step: Literal["prepare", "switch", "return"]
     #: A function returns the id of a user; True uses Flask-Login's.
     flask_login: bool | Callable[[Any], Any]
     #: ``SESSION_LIMIT_PER_USER``: returns how many sessions a user may have; None for no limit.
@@ -113,6 +116,13 @@ class Config:
     #: After how many failures in a row requests do not wait for the store; None for never.
     breaker: int | None
     breaker_pause: int
+
+    @property
+    def cookie_flaw(self) -> str | None:
+        """Why browsers drop the session cookie; None if they do not, or the request decides."""
+        if self.cookie_per_request is not None:
+            return None
+        return self.cookie.flaw(self.cookie_name)
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Config:

@@ -14,6 +14,7 @@ from ..cookies.attributes import check_name
 from ..cookies.attributes import check_path
 from ..cookies.attributes import check_priority
 from ..cookies.attributes import check_samesite_option
+from ..cookies.attributes import LONGEST_NAME
 from ..format.forms import SessionType
 from ..format.tags import MAX_DEPTH
 
@@ -195,7 +196,7 @@ LIMIT = Parser(
     _or_none(_limit),
 )
 
-NAME = Parser("a str of letters, digits and !#$%&'*+-.^_`|~", _name)
+NAME = Parser(f"a str of up to {LONGEST_NAME} letters, digits and !#$%&'*+-.^_`|~", _name)
 PATH = Parser("a str of printable ASCII without ; and <, or None", _path)
 ROOT = Parser("a str of printable ASCII without ; and <", lambda value: _path(value) or "/")
 DOMAIN = Parser("a host name such as 'example.com', or None", _attribute(check_domain))

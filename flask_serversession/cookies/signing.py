@@ -27,6 +27,9 @@ _LONGEST_VALUE = 4096
 MOST_VALUES = 8
 #: How many ids of one request are looked up in the store.
 _MOST_IDS = 4
+#: What may surround a name (RFC 6265bis §5.6). Python takes \x85 and \xa0 for blanks, too. A
+#: browser does not, and takes a cookie "\xa0__Host-session" from any subdomain.
+_BLANKS = " \t"
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -173,8 +176,8 @@ def cookie_values(
     values = []
     for part in header.split(";"):
         found, separator, value = part.partition("=")
-        if separator and found.strip() == name and len(value) <= _LONGEST_VALUE:
-            raw = value.strip().strip('"')
+        if separator and found.strip(_BLANKS) == name and len(value) <= _LONGEST_VALUE:
+            raw = value.strip(_BLANKS).strip('"')
             values.append(_decoded(raw) if decoded else raw)
             if len(values) == most:
                 break
