@@ -96,6 +96,8 @@ class Config:
     record_client: bool
     #: What ``log_out()`` tells the browser to forget, as Clear-Site-Data names it.
     clear_site_data: tuple[str, ...]
+    #: The Cache-Control of a response that used the session of a user.
+    cache_control: Literal["no-store"] | None
     touch_interval: int | None
     regenerate_grace: int
     store_error: StoreErrorPolicy

@@ -26,6 +26,7 @@ from .parsers import AGE_OR_ZERO
 from .parsers import AGE_OR_ZERO_OR_NONE
 from .parsers import ANY_AGE_OR_NONE
 from .parsers import ATTRIBUTE_FLAG
+from .parsers import CACHE_CONTROL
 from .parsers import choice
 from .parsers import DOMAIN
 from .parsers import FLAG
@@ -179,6 +180,7 @@ OPTIONS: Final = (
     ),
     Option("SESSION_RECORD_CLIENT", "record_client", FLAG, True),
     Option("SESSION_CLEAR_SITE_DATA", "clear_site_data", SITE_DATA, ()),
+    Option("SESSION_CACHE_CONTROL", "cache_control", CACHE_CONTROL, None),
     Option("SESSION_TOUCH", "policy.touch", choice("accessed", "always"), "accessed", "always"),
     Option("SESSION_TOUCH_INTERVAL", "touch_interval", AGE_OR_ZERO_OR_NONE, None, 0),
     Option(

@@ -166,6 +166,7 @@ ANY_AGE_OR_NONE = Parser(
     f"a number of seconds or a timedelta, {_UP_TO}, or None", _or_none(_age())
 )
 
+CACHE_CONTROL = Parser("'no-store' or None", _or_none(_checked(("no-store",).__contains__)))
 SITE_DATA = Parser(
     f"a list of {', '.join(map(repr, _SITE_DATA[:-1]))} and {_SITE_DATA[-1]!r}", _site_data
 )

@@ -280,6 +280,11 @@ class CookieSession(Session):
         self.regenerate(keep_data=keep_data)
         self[MEMBER] = login.to_member()
 
+    @property
+    def _is_of_a_user(self) -> bool:
+        is_emptied = self._original is not None and not self._values
+        return self._destroyed or is_emptied or Login.of(self._values) is not None
+
     def _end_login(self, login: Login, *, everywhere: bool) -> None:
         if everywhere:
             raise SessionError(
