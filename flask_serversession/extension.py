@@ -158,9 +158,9 @@ def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
 
 def _read(given: Mapping[str, Any]) -> Config:
     config = Config.from_mapping(given)
-    if config.store != IN_THE_COOKIE:
+    if config.store != IN_THE_COOKIE or config.profile != "express":
         return config
-    # cookie-session's own default is Flask's, in either profile.
+    # cookie-session's own default is Flask's.
     return replace(config, cookie_name=given["SESSION_COOKIE_NAME"])
 
 
@@ -211,7 +211,7 @@ def _secrets_of(app: Flask, config: Config) -> Callable[[], Secrets]:
 
     @cache
     def warn_of(secrets: Secrets) -> None:
-        for flaw in flaws_of_secrets(secrets, key=key):
+        for flaw in flaws_of_secrets(config, secrets, key=key):
             _warn(app, flaw)
 
     def secrets() -> Secrets:

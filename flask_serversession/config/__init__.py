@@ -26,8 +26,9 @@ from .options import OPTIONS
 from .options import PROFILE
 from .parsers import is_secret
 from .parsers import READ_AS_A_NUMBER
+from .strict import Demands
 
-Profile = Literal["flask", "express"]
+Profile = Literal["flask", "express", "strict"]
 #: What a request gets when its store fails: the error, or an empty session.
 StoreErrorPolicy = Literal["raise", "null"]
 Secrets = tuple[str | bytes, ...]
@@ -60,6 +61,10 @@ class Config:
     """The options of one application. Ages are in milliseconds."""
 
     profile: Profile
+    #: ``SESSION_ASSURANCE_LEVEL``: whose time limits apply.
+    assurance_level: Literal[1, 2, 3] | None
+    #: The keys that may be weaker than the profile or the level allows.
+    exceptions: tuple[str, ...]
     store: Any = field(repr=False)
     store_options: Mapping[str, Any] = field(repr=False)
     #: ``SESSION_STORE_BEFORE``: the former store, whose sessions are moved.
@@ -109,14 +114,19 @@ class Config:
         :raises ConfigError: naming the key, its value and what is allowed.
         """
         profile = PROFILE.read(config, "flask")
-        values: dict[str, Any] = {"policy.cookie_counts": profile == "flask"}
+        demands = Demands(config, profile)
+        values: dict[str, Any] = {"policy.cookie_counts": profile != "express"}
         for option in (*OPTIONS, *FLASKS_OPTIONS):
             if values.get(option.field) is None:
-                values[option.field] = option.read(config, profile)
+                values[option.field] = option.read(demands.given, profile)
         warn_about_unknown_keys(config, values["adopt"])
         _check_grace(values, config)
+        demands.check(values)
         cookie = CookieOptions(**_take(values, "cookie."))
-        is_renewed = profile == "flask" and values["cookie_per_request"] is None
+        is_definite = values["cookie_per_request"] is None
+        if profile == "strict" and is_definite:
+            _refuse_a_rejected_cookie(cookie, values["cookie_name"])
+        is_renewed = profile != "express" and is_definite
         return cls(
             cookie=cookie,
             renewed_cookie=cookie if is_renewed else None,
@@ -140,6 +150,12 @@ def _check_grace(values: dict[str, Any], config: Mapping[str, Any]) -> None:
             " 'overwrite' a slow request would write the old session back."
         )
     values["regenerate_grace"] = 0
+
+
+def _refuse_a_rejected_cookie(cookie: CookieOptions, name: str) -> None:
+    flaw = cookie.flaw(name)
+    if flaw:
+        raise ConfigError(f"No browser keeps this application's session cookie: {flaw}.")
 
 
 def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets:

@@ -75,8 +75,9 @@ class ClientSessionInterface(AppInterface):
     ) -> None:
         if manager.config.absolute_timeout is not None:
             raise ConfigError(
-                "SESSION_ABSOLUTE_TIMEOUT needs sessions on the server. With SESSION_STORE"
-                " 'cookie' a browser could send an older copy of its cookie."
+                "SESSION_ABSOLUTE_TIMEOUT, like SESSION_ASSURANCE_LEVEL, needs sessions on the"
+                " server. With SESSION_STORE 'cookie' a browser could send an older copy of its"
+                " cookie."
             )
         self._secrets = secrets
         self._overwrite = _overwrite(manager.config.store_options)

@@ -230,7 +230,7 @@ class CookieSession(Session):
         except ValueError as error:
             raise PayloadError("A session's cookie is not base64.") from error
         values = self._settings.serializer.loads(payload)
-        if self._settings.config.profile == "flask":
+        if self._settings.config.profile != "express":
             self._end = values.pop(_END, None)
         return values
 

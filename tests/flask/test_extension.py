@@ -389,7 +389,7 @@ class TestInsecureSettings:
             ("SESSION_COOKIE_MAX_AGE", 1_800_000),
             ("PERMANENT_SESSION_LIFETIME", timedelta(days=500)),
             ("SESSION_IDLE_TIMEOUT", 3_600_000),
-            ("SESSION_TOUCH_INTERVAL", timedelta(days=1)),
+            ("SESSION_TOUCH_INTERVAL", timedelta(hours=12)),
         ],
     )
     def test_an_age_that_cannot_be_meant_is_logged_with_its_key(
@@ -399,6 +399,13 @@ class TestInsecureSettings:
 
         assert line.startswith(key)
 
+    def test_an_idle_timeout_that_is_never_reached_is_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        [line] = warnings_of(caplog, SESSION_ABSOLUTE_TIMEOUT=timedelta(hours=12))
+
+        assert line.startswith("SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT")
+
     @pytest.mark.parametrize(
         "config",
         [
@@ -406,7 +413,8 @@ class TestInsecureSettings:
             {"SESSION_COOKIE_MAX_AGE": timedelta(days=30)},
             {"SESSION_COOKIE_MAX_AGE": 1000},
             {"SESSION_IDLE_TIMEOUT": timedelta(days=365)},
-            {"SESSION_TOUCH_INTERVAL": timedelta(hours=23)},
+            {"SESSION_TOUCH_INTERVAL": timedelta(hours=11)},
+            {"SESSION_IDLE_TIMEOUT": 3600, "SESSION_ABSOLUTE_TIMEOUT": 3600},
         ],
     )
     def test_a_usual_setting_is_not_logged(
@@ -481,7 +489,7 @@ class TestUnknownKeys:
 
 
 def test_an_invalid_value_is_refused_by_init_app() -> None:
-    with pytest.raises(ConfigError, match=r"SESSION_PROFILE is 'django'.*'flask' or 'express'"):
+    with pytest.raises(ConfigError, match=r"SESSION_PROFILE is 'django'.*'express' or 'strict'"):
         ServerSession(flask_app(SESSION_PROFILE="django"))
 
 
