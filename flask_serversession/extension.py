@@ -106,6 +106,8 @@ class ServerSession:
                 "SESSION_STORE_BEFORE cannot be used with SESSION_STORE 'cookie': the sessions of"
                 " a store do not fit into cookies."
             )
+        if not in_the_cookie:
+            _refuse_a_cookie_that_browsers_drop(app, config)
         manager = SessionManager(
             config,
             NoStore() if in_the_cookie else _open_store(config, app),
@@ -132,6 +134,14 @@ class ServerSession:
         _answer(app, SessionLimitReached, _too_many_sessions)
         app.extensions[EXTENSION] = manager
         app.cli.add_command(sessions)
+
+
+def _refuse_a_cookie_that_browsers_drop(app: Flask, config: Config) -> None:
+    """Refuse it in production. The express profile allows it, as express-session does."""
+    is_development = (app.debug or app.testing) and config.profile != "strict"
+    flaw = config.cookie_flaw
+    if flaw and config.profile != "express" and not is_development:
+        raise ConfigError(f"No browser keeps this application's session cookie: {flaw}.")
 
 
 def _open_store(config: Config, app: Flask) -> Store:

@@ -239,8 +239,8 @@ class ServerSessionInterface(AppInterface):
     def _adopt(self, config: Config) -> None:
         super()._adopt(config)
         self._is_eager = config.policy.needs_every_session
-        flaw = config.cookie.flaw(config.cookie_name)
-        if flaw and flaw != self._flaw and config.cookie_per_request is None:
+        flaw = config.cookie_flaw
+        if flaw and flaw != self._flaw:
             logger.warning("No browser keeps this application's session cookie: %s.", flaw)
         self._flaw = flaw
 

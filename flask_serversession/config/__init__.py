@@ -105,7 +105,23 @@ class Config:
     cache_control: Literal["no-store"] | None
     touch_interval: int | None
     regenerate_grace: int
+    #: How large the stored document may be; infinite for no limit, as is ``max_members``.
+    max_bytes: float
+    max_members: float
+    #: How deep the JSON of the data may be nested: :data:`~.format.tags.MAX_DEPTH` at most.
+    max_depth: int
+    #: How many requests of this process may wait for one session's lock.
+    max_waiters: int
+    #: How many cookies of the session's name are verified in a request.
+    max_cookies: int
     store_error: StoreErrorPolicy
+
+    @property
+    def cookie_flaw(self) -> str | None:
+        """Why browsers drop the session cookie; None if they do not, or the request decides."""
+        if self.cookie_per_request is not None:
+            return None
+        return self.cookie.flaw(self.cookie_name)
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Config:
@@ -123,10 +139,7 @@ class Config:
         _check_grace(values, config)
         demands.check(values)
         cookie = CookieOptions(**_take(values, "cookie."))
-        is_definite = values["cookie_per_request"] is None
-        if profile == "strict" and is_definite:
-            _refuse_a_rejected_cookie(cookie, values["cookie_name"])
-        is_renewed = profile != "express" and is_definite
+        is_renewed = profile != "express" and values["cookie_per_request"] is None
         return cls(
             cookie=cookie,
             renewed_cookie=cookie if is_renewed else None,
@@ -150,12 +163,6 @@ def _check_grace(values: dict[str, Any], config: Mapping[str, Any]) -> None:
             " 'overwrite' a slow request would write the old session back."
         )
     values["regenerate_grace"] = 0
-
-
-def _refuse_a_rejected_cookie(cookie: CookieOptions, name: str) -> None:
-    flaw = cookie.flaw(name)
-    if flaw:
-        raise ConfigError(f"No browser keeps this application's session cookie: {flaw}.")
 
 
 def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets:

@@ -268,6 +268,13 @@ def test_without_https_in_development_two_exceptions_are_enough(make_strict: Mak
     assert line.endswith("; Path=/; HttpOnly; SameSite=Lax")
 
 
+def test_one_exception_is_refused_since_browsers_would_drop_the_cookie(
+    make_strict: MakeBrowser,
+) -> None:
+    with pytest.raises(ConfigError, match=r"No browser keeps .* its name's prefix needs"):
+        make_strict(SESSION_EXCEPTIONS=["SESSION_COOKIE_SECURE"])
+
+
 class TestTheCheckCommand:
     def test_it_names_the_profile_the_level_and_the_exceptions(
         self, make_strict: MakeBrowser
