@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from math import inf
 from typing import Any
 from typing import Final
 from typing import NamedTuple
@@ -49,6 +50,10 @@ class TimeLimits(NamedTuple):
 
 def _only(value: object) -> Rule:
     return Rule(f"only {value!r}", lambda given: bool(given == value))
+
+
+def _some_limit() -> Rule:
+    return Rule("only numbers", lambda limit: limit is not None and limit != inf)
 
 
 def _up_to(limit: timedelta, by: str = _STRICT, *, or_none: bool = False) -> Rule:
@@ -93,6 +98,8 @@ RULES: Final[dict[str, Rule]] = {
     "SESSION_CACHE_CONTROL": _only("no-store"),
     "SESSION_CONCURRENCY": Rule("'merge' and 'reject'", lambda value: value != "overwrite"),
     "SESSION_REGENERATE_GRACE": _up_to_default("SESSION_REGENERATE_GRACE"),
+    "SESSION_MAX_BYTES": _some_limit(),
+    "SESSION_MAX_MEMBERS": _some_limit(),
     "SESSION_STORE_ERROR": _only("raise"),
 }
 
