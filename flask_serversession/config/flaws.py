@@ -78,7 +78,8 @@ def flaws_of_secrets(config: Config, secrets: Secrets, *, key: str) -> Iterator[
     shortest = _SHORTEST_STRICT_SECRET if is_strict else _SHORTEST_SECRET
     for flaw in _flaws_of_secrets(secrets, key, shortest):
         if is_strict:
-            raise ConfigError(f"{flaw} SESSION_EXCEPTIONS = [{key!r}] permits it.")
+            exceptions = [*config.exceptions, key]
+            raise ConfigError(f"{flaw} SESSION_EXCEPTIONS = {exceptions} permits it.")
         yield flaw
 
 

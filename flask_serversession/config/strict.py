@@ -103,8 +103,8 @@ RULES: Final[dict[str, Rule]] = {
     "SESSION_STORE_ERROR": _only("raise"),
 }
 
-#: NIST SP 800-63B-4 §2.1.3, §2.2.3 and §2.3.3. Level 1 limits no unused session; with one
-#: limit for both, a session that is never used again lasts no longer than any other.
+#: NIST SP 800-63B-4 §2.1.3, §2.2.3 and §2.3.3. Level 1 has no limit for idle sessions but the
+#: absolute one.
 LEVELS: Final[dict[int, TimeLimits]] = {
     1: TimeLimits(timedelta(days=30), timedelta(days=30)),
     2: TimeLimits(timedelta(hours=1), timedelta(hours=24)),
@@ -151,7 +151,7 @@ class Demands:
         refused = [key for key in weaker if key not in self._excepted]
         if refused:
             them = "it" if len(refused) == 1 else "them"
-            remedy = f"SESSION_EXCEPTIONS = {refused} permits {them}."
+            remedy = f"SESSION_EXCEPTIONS = {[*self._excepted, *refused]} permits {them}."
             raise ConfigError(" ".join([*map(weaker.__getitem__, refused), remedy]))
         for key in self._excepted:
             if key not in weaker and key not in _SECRETS:

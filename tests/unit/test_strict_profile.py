@@ -110,6 +110,14 @@ def test_all_weaker_values_are_named_at_once() -> None:
     )
 
 
+def test_the_exceptions_that_an_error_names_include_those_that_are_set() -> None:
+    given = {"SESSION_EXCEPTIONS": ["SESSION_STORE_ERROR"], "SESSION_STORE_ERROR": "null"}
+
+    assert refusal(**given, SESSION_IDLE_TIMEOUT=7200).endswith(
+        "SESSION_EXCEPTIONS = ['SESSION_STORE_ERROR', 'SESSION_IDLE_TIMEOUT'] permits it."
+    )
+
+
 class TestAKeyThatFlaskSets:
     def test_its_value_of_flasks_counts_as_unset(self) -> None:
         config = read()
