@@ -115,6 +115,9 @@ class Config:
     #: How many cookies of the session's name are verified in a request.
     max_cookies: int
     store_error: StoreErrorPolicy
+    #: After how many failures in a row requests do not wait for the store; None for never.
+    breaker: int | None
+    breaker_pause: int
 
     @property
     def cookie_flaw(self) -> str | None:

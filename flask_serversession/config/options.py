@@ -31,6 +31,7 @@ from .parsers import CACHE_CONTROL
 from .parsers import choice
 from .parsers import COUNT
 from .parsers import COUNT_OR_NO_LIMIT
+from .parsers import COUNT_OR_NONE
 from .parsers import DEPTH
 from .parsers import DOMAIN
 from .parsers import FLAG
@@ -261,6 +262,8 @@ OPTIONS: Final = (
     Option("SESSION_MAX_WAITERS", "max_waiters", COUNT, 5),
     Option("SESSION_MAX_COOKIES", "max_cookies", COUNT, 8),
     Option("SESSION_STORE_ERROR", "store_error", choice("raise", "null"), "raise"),
+    Option("SESSION_BREAKER", "breaker", COUNT_OR_NONE, 5),
+    Option("SESSION_BREAKER_PAUSE", "breaker_pause", AGE, 1),
 )
 
 #: Keys of Flask. Each one is read if no key above gave its field a value.

@@ -200,8 +200,10 @@ SITE_DATA = Parser(
 )
 
 COUNT = Parser("an int above 0", _count)
+COUNT_OR_NONE = Parser("an int above 0, or None", _or_none(_count))
+#: None becomes a number that none is above.
 COUNT_OR_NO_LIMIT = Parser(
-    "an int above 0, or None", lambda value: math.inf if value is None else _count(value)
+    COUNT_OR_NONE.allowed, lambda value: math.inf if value is None else _count(value)
 )
 DEPTH = Parser(f"an int from 1 to {MAX_DEPTH}", _depth)
 LIMIT = Parser(
