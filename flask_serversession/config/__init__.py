@@ -98,6 +98,15 @@ class Config:
     clear_site_data: tuple[str, ...]
     touch_interval: int | None
     regenerate_grace: int
+    #: How large the stored document may be; infinite for no limit, as is ``max_members``.
+    max_bytes: float
+    max_members: float
+    #: How deep the JSON of the data may be nested: :data:`~.format.tags.MAX_DEPTH` at most.
+    max_depth: int
+    #: How many requests of this process may wait for one session's lock.
+    max_waiters: int
+    #: How many cookies of the session's name are verified in a request.
+    max_cookies: int
     store_error: StoreErrorPolicy
 
     @property

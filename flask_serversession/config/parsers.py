@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from ..cookies.attributes import check_priority
 from ..cookies.attributes import check_samesite_option
 from ..cookies.attributes import LONGEST_NAME
 from ..format.forms import SessionType
+from ..format.tags import MAX_DEPTH
 
 Parse = Callable[[Any], Any]
 
@@ -100,9 +102,20 @@ def _age(minimum: int | None = None) -> Parse:
 def _limit(value: Any) -> Callable[[str], Any]:
     if callable(value):
         return value  # type: ignore[no-any-return]
+    count = _count(value)
+    return lambda user_id: count
+
+
+def _count(value: Any) -> int:
     if type(value) is not int or value < 1:
         raise ValueError
-    return lambda user_id: value
+    return value
+
+
+def _depth(value: Any) -> int:
+    if _count(value) > MAX_DEPTH:
+        raise ValueError
+    return value  # type: ignore[no-any-return]
 
 
 def _name(value: Any) -> Any:
@@ -171,6 +184,11 @@ SITE_DATA = Parser(
     f"a list of {', '.join(map(repr, _SITE_DATA[:-1]))} and {_SITE_DATA[-1]!r}", _site_data
 )
 
+COUNT = Parser("an int above 0", _count)
+COUNT_OR_NO_LIMIT = Parser(
+    "an int above 0, or None", lambda value: math.inf if value is None else _count(value)
+)
+DEPTH = Parser(f"an int from 1 to {MAX_DEPTH}", _depth)
 LIMIT = Parser(
     "an int above 0, a function of the user's id that returns one or None, or None",
     _or_none(_limit),

@@ -12,39 +12,39 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from .. import signals
+from blinker import Signal
+
 from ..errors import PayloadError
 from ..errors import SessionSerializationError
-from ..format.serializer import EMPTY
 from ..format.serializer import RESERVED
 from ..log import logger
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import Record
 from .draft import Draft
 from .draft import Origin
-from .login import handle_of
 from .login import Login
 from .login import MEMBER
-from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Former
-from .settings import Notify
 from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import end
-from .working_copy import newest_id
+from .working_copy import newest_key
 from .working_copy import WorkingCopy
 
-#: The member of a note that names the session that replaces the former one.
+#: In the data of a note: the id of the session that replaces the former one.
 _HEIR = "heir"
 #: How long the requests of a browser find that session by its old cookie, in ms.
 _A_MINUTE = 60_000
 
 
 def adopt(
-    settings: Settings, request: RequestInfo, store: RequestStore, former: Former, notify: Notify
+    settings: Settings, request: RequestInfo, store: RequestStore, former: Former
 ) -> WorkingCopy | None:
-    """Return a stored session with the data of a former one; None if that may not be used."""
+    """Return a stored session with the data of a former one; None if that may not be used.
+
+    Sends no signal: a receiver may use the session, which is not ready before this returns.
+    """
     name = f"former-{sha256(former.name.encode()).hexdigest()}"
     note = store.load(name)
     if note is not None:
@@ -61,20 +61,20 @@ def adopt(
     copy = WorkingCopy(settings, store, request.generate_id, "", draft)
     copy.change_id()
     try:
-        copy.write(draft.dump(), notify)
+        copy.write(draft.dump(), _tell_nobody)
     except SessionSerializationError as error:
         logger.error("A former session was not taken over: %s", error)
         return None
     draft.note_saved()
     if former.is_unique:
-        note = _note(settings, settings.clock() + _A_MINUTE, heir=copy.id)
+        note = _note(settings, settings.clock() + _A_MINUTE, {_HEIR: copy.id})
         if not store.create(name, note):
             end(store, copy.id, copy.base)
-            notify(signals.session_destroyed, id=copy.id)
             first = store.load(name)
             return None if first is None else _heir(settings, request, store, first)
     former.end()
-    logger.info("Session %s was taken over from another kind of session.", handle_of(copy.id))
+    handle = settings.handle_of(copy.id)
+    logger.info("Session %s was taken over from another kind of session.", handle)
     return copy
 
 
@@ -100,16 +100,16 @@ def forbid_all(store: RequestStore, user_id: str) -> None:
     settings = store.settings
     if not settings.formers:
         return
-    now = settings.clock()
-    _put(store, _name_of(user_id), _note(settings, now + settings.config.permanent_lifetime))
+    until = settings.clock() + settings.config.permanent_lifetime
+    _put(store, _names_of(settings, user_id)[0], _note(settings, until))
 
 
 def _heir(
     settings: Settings, request: RequestInfo, store: RequestStore, note: Record
 ) -> WorkingCopy | None:
     """Return the session that another request has made of a former one; None if it ended."""
-    cookie, _ = settings.serializer.decompose(note.payload)
-    sid = cookie.get(_HEIR)
+    _, data = settings.serializer.decompose(note.payload)
+    sid = data.get(_HEIR)
     record = None if sid is None else store.load(sid)
     if sid is None or record is None:
         return None
@@ -118,19 +118,27 @@ def _heir(
         return None
     copy = WorkingCopy(settings, store, request.generate_id, sid, draft, record)
     if draft.is_superseded:
-        return copy if newest_id(store, draft) is not None else None
+        return copy if newest_key(store, draft) is not None else None
     # The browser may not have its cookie yet.
     copy.regenerated = True
     draft.note_saved()
     return copy
 
 
+def _tell_nobody(signal: Signal, /, **values: object) -> None:
+    pass
+
+
 def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> bool:
-    note = None if login is None else store.load(_name_of(login.user_id))
-    if note is None:
+    if login is None:
         return False
+    notes = map(store.load, _names_of(store.settings, login.user_id))
+    return any(note is not None and former.began <= _noted(store, note) for note in notes)
+
+
+def _noted(store: RequestStore, note: Record) -> int:
     cookie, _ = store.settings.serializer.decompose(note.payload)
-    return former.began <= cookie["noted"]  # type: ignore[no-any-return]
+    return cookie["noted"]  # type: ignore[no-any-return]
 
 
 def _put(store: RequestStore, name: str, note: Record) -> None:
@@ -139,14 +147,14 @@ def _put(store: RequestStore, name: str, note: Record) -> None:
             its_store.save(name, note)
 
 
-def _note(settings: Settings, ends: int, **members: str) -> Record:
-    cookie = {"originalMaxAge": None, "noted": settings.clock(), **members}
-    payload = settings.serializer.compose(cookie, EMPTY)
+def _note(settings: Settings, ends: int, data: dict[str, str] | None = None) -> Record:
+    cookie = {"originalMaxAge": None, "noted": settings.clock()}
+    payload = settings.serializer.compose(cookie, settings.serializer.dumps(data or {}))
     return Record(payload, from_epoch_milliseconds(ends))
 
 
-def _name_of(user_id: str) -> str:
-    return f"former-sessions-of-{tag_of_user(user_id)}"
+def _names_of(settings: Settings, user_id: str) -> list[str]:
+    return [f"former-sessions-of-{tag}" for tag in settings.tags_of(user_id)]
 
 
 def _with_login(settings: Settings, data: dict[str, Any]) -> dict[str, Any]:

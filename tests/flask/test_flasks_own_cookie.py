@@ -17,6 +17,8 @@ from markupsafe import Markup
 from flask_serversession import ConfigError
 from flask_serversession import manager_of
 from flask_serversession import Record
+from flask_serversession import Session
+from flask_serversession import session_created
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -104,6 +106,19 @@ def test_it_is_stored_at_its_first_use_and_not_before(after: Flask, memory: Memo
 
     browser.run(lambda: str(session.get("cart")))
     assert memory.count() == 1
+
+
+def test_a_receiver_of_its_creation_can_read_it(after: Flask, memory: MemoryStore) -> None:
+    seen: list[object] = []
+
+    def hear(sender: Flask, session: Session, **extra: Any) -> None:
+        seen.append((session["cart"], session.handle, memory.count()))
+
+    browser = visitor(after)
+    with session_created.connected_to(hear):
+        handle = browser.see(lambda: session.handle)
+
+    assert seen == [(DATA["cart"], handle, 1)]
 
 
 def test_it_costs_two_trips_once(make_after: MakeApp, store: CountingStore) -> None:

@@ -25,6 +25,7 @@ from flask_serversession import SessionError
 from flask_serversession import SessionManager
 from flask_serversession import StoreUnavailable
 from flask_serversession import UserSession
+from flask_serversession.sessions.login import handle_of
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import user_of
@@ -749,14 +750,14 @@ class TestReason:
         newest = browser.sid
 
         def hear(sender: object, **values: object) -> None:
-            ended.append(values["id"])
+            ended.append(values["handle"])
 
         with session_destroyed.connected_to(hear):
             manager.end_all("ada", reason="password changed")
             assert [manager.destroy(each.sid or "") for each in (browser, late)] == [False, False]
             browser.run(lambda: session.log_out())
 
-        assert ended == [newest]
+        assert ended == [handle_of(str(newest))]
 
     def test_it_is_still_told_if_the_browser_logs_out_at_the_same_time(
         self, app: Flask, make_app: MakeApp, manager: SessionManager
