@@ -202,7 +202,7 @@ class ServerSessionInterface(AppInterface):
 
     _flaw: str | None = None
 
-    def open_session(self, app: Flask, request: Request) -> StoredSession | None:
+    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
         """Return the session, unread; None without a secret or outside the cookie's path."""
         self._keep_up(app)
         if not self._has_secret and not self._is_eager:
@@ -235,6 +235,10 @@ class ServerSessionInterface(AppInterface):
             clear_site_data(response, config.clear_site_data)
         if config.timeout_header and session._copy is not None and session._copy.base is not None:
             tell_time_left(response, session.expires_in.seconds)
+
+    def regenerate(self, session: SessionMixin) -> None:
+        """Give a session a new id: ``session.regenerate(keep_data=True)`` for Flask-Session."""
+        cast(Session, session).regenerate(keep_data=True)
 
     def _adopt(self, config: Config) -> None:
         super()._adopt(config)

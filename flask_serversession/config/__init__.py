@@ -92,6 +92,9 @@ class Config:
     timeout_header: bool
     #: The kinds of sessions to take over, by name.
     adopt: tuple[str, ...]
+    #: ``SESSION_ADOPT_STEP``: whether sessions of those kinds are taken over, left as they are
+    #: or made again of ours.
+    adopt_step: Literal["prepare", "switch", "return"]
     #: A function returns the id of a user; True uses Flask-Login's.
     flask_login: bool | Callable[[Any], Any]
     #: ``SESSION_LIMIT_PER_USER``: returns how many sessions a user may have; None for no limit.

@@ -228,6 +228,7 @@ OPTIONS: Final = (
     ),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
     Option("SESSION_ADOPT", "adopt", ADOPTED, ()),
+    Option("SESSION_ADOPT_STEP", "adopt_step", choice("prepare", "switch", "return"), "switch"),
     Option("SESSION_FLASK_LOGIN", "flask_login", FOLLOWED_LOGINS, True),
     Option("SESSION_LIMIT_PER_USER", "limit_per_user", LIMIT, None),
     Option(
