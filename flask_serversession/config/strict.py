@@ -101,6 +101,7 @@ RULES: Final[dict[str, Rule]] = {
     "SESSION_MAX_BYTES": _some_limit(),
     "SESSION_MAX_MEMBERS": _some_limit(),
     "SESSION_STORE_ERROR": _only("raise"),
+    "SESSION_BREAKER": _some_limit(),
 }
 
 #: NIST SP 800-63B-4 §2.1.3, §2.2.3 and §2.3.3. Level 1 has no limit for idle sessions but the

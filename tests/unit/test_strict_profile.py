@@ -48,6 +48,7 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "SESSION_MAX_BYTES": (None, 10_000),
     "SESSION_MAX_MEMBERS": (None, 10),
     "SESSION_STORE_ERROR": ("null", "raise"),
+    "SESSION_BREAKER": (None, 1),
 }
 
 
