@@ -95,6 +95,7 @@ RULES: Final[dict[str, Rule]] = {
         "no 'flask-session-pickle'", lambda kinds: "flask-session-pickle" not in kinds
     ),
     "SESSION_FLASK_LOGIN": Rule("True and functions", lambda value: value is not False),
+    "SESSION_RECORD_CLIENT": _only(True),
     "SESSION_CACHE_CONTROL": _only("no-store"),
     "SESSION_CONCURRENCY": Rule("'merge' and 'reject'", lambda value: value != "overwrite"),
     "SESSION_REGENERATE_GRACE": _up_to_default("SESSION_REGENERATE_GRACE"),

@@ -42,6 +42,7 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "PERMANENT_SESSION_LIFETIME": (HOUR + MS, HOUR),
     "SESSION_ADOPT": (["flask", "flask-session-pickle"], ["flask"]),
     "SESSION_FLASK_LOGIN": (False, str),
+    "SESSION_RECORD_CLIENT": (False, True),
     "SESSION_CACHE_CONTROL": (None, "no-store"),
     "SESSION_CONCURRENCY": ("overwrite", "reject"),
     "SESSION_REGENERATE_GRACE": (6, 0),
