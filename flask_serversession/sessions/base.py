@@ -134,8 +134,12 @@ class Session(SessionMapping):
         login = self._login
         if login is not None:
             self._end_login(login, everywhere=everywhere)
-        self.destroy()
+        self._destroy("log_out")
         self._logged_out = True
+
+    def _destroy(self, by: str) -> None:
+        """End the session; ``by`` is the method that the application called."""
+        self.destroy()
 
     @property
     def _login(self) -> Login | None:
