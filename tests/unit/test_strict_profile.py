@@ -46,6 +46,7 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "SESSION_CACHE_CONTROL": (None, "no-store"),
     "SESSION_CONCURRENCY": ("overwrite", "reject"),
     "SESSION_REGENERATE_GRACE": (6, 0),
+    "SESSION_FIRST_LIFETIME": (None, HOUR / 2),
     "SESSION_MAX_BYTES": (None, 10_000),
     "SESSION_MAX_MEMBERS": (None, 10),
     "SESSION_STORE_ERROR": ("null", "raise"),
