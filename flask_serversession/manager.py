@@ -104,6 +104,8 @@ class SessionManager:
             sender=sender,
             formers=formers,
             tags_users=can_tag(store),
+            tag_keys=getattr(store, "tag_keys", (None,)),
+            key_of=getattr(store, "key_of", str),
             clock=clock,
         )
 

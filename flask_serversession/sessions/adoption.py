@@ -11,21 +11,28 @@ from __future__ import annotations
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any
+from typing import cast
 
 from blinker import Signal
 
+from .. import signals
 from ..errors import PayloadError
+from ..errors import SessionConflict
+from ..errors import SessionError
 from ..errors import SessionSerializationError
+from ..format.serializer import EMPTY
 from ..format.serializer import RESERVED
 from ..log import logger
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import Record
 from .draft import Draft
+from .draft import leave_behind
 from .draft import Origin
 from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
 from .settings import Former
+from .settings import Notify
 from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import end
@@ -38,6 +45,20 @@ _HEIR = "heir"
 _A_MINUTE = 60_000
 
 
+def find_former(settings: Settings, cookie_header: str) -> Former | None:
+    """Return the first former session that the cookies name; None without one."""
+    found = (find(cookie_header) for find in settings.formers)
+    return next(filter(None, found), None)
+
+
+def was_adopted(store: RequestStore, former: Former) -> bool:
+    """Return whether a former session was taken over, or may not be used any more."""
+    if store.load(_name_of(former)) is not None:
+        return True
+    login = Login.of(_with_login(store.settings, former.data or {}))
+    return _is_forbidden(store, former, login)
+
+
 def adopt(
     settings: Settings, request: RequestInfo, store: RequestStore, former: Former
 ) -> WorkingCopy | None:
@@ -45,7 +66,7 @@ def adopt(
 
     Sends no signal: a receiver may use the session, which is not ready before this returns.
     """
-    name = f"former-{sha256(former.name.encode()).hexdigest()}"
+    name = _name_of(former)
     note = store.load(name)
     if note is not None:
         return _heir(settings, request, store, note)
@@ -76,6 +97,32 @@ def adopt(
     handle = settings.handle_of(copy.id)
     logger.info("Session %s was taken over from another kind of session.", handle)
     return copy
+
+
+def hand_back(copy: WorkingCopy, notify: Notify) -> bool:
+    """End a session that its browser continues as one of another kind; return whether it ended.
+
+    It goes on if another request has changed it. Requests that are still running read it for
+    ``SESSION_REGENERATE_GRACE`` longer.
+    """
+    settings, store, known = copy.settings, copy.store, cast(Record, copy.base)
+    successor, grace = copy.generate_id(), settings.config.regenerate_grace
+    if grace:
+        until = from_epoch_milliseconds(settings.clock() + grace)
+        payload = settings.serializer.compose(copy.draft.cookie.to_document(), EMPTY)
+        store.create(successor, Record(payload, until))
+    left = leave_behind(settings, successor, known)
+    try:
+        store.replace(copy.id, known, left, _refuse)
+    except SessionError:
+        return False
+    logger.info("Session %s went back to another kind.", settings.handle_of(copy.id))
+    notify(signals.session_destroyed, id=copy.id)
+    return True
+
+
+def _refuse(base: bytes, theirs: Record) -> Record:
+    raise SessionConflict("Another request changed the session.")
 
 
 def forbid(store: RequestStore, draft: Draft) -> None:
@@ -151,6 +198,10 @@ def _note(settings: Settings, ends: int, data: dict[str, str] | None = None) -> 
     cookie = {"originalMaxAge": None, "noted": settings.clock()}
     payload = settings.serializer.compose(cookie, settings.serializer.dumps(data or {}))
     return Record(payload, from_epoch_milliseconds(ends))
+
+
+def _name_of(former: Former) -> str:
+    return f"former-{sha256(former.name.encode()).hexdigest()}"
 
 
 def _names_of(settings: Settings, user_id: str) -> list[str]:

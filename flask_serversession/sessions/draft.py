@@ -16,6 +16,7 @@ from ..errors import PayloadError
 from ..format.merge import merge
 from ..format.serializer import EMPTY
 from ..format.serializer import ends_with
+from ..format.tags import MAX_DEPTH
 from ..stores.base import ENDED
 from ..stores.base import EPOCH
 from ..stores.base import from_epoch_milliseconds
@@ -26,6 +27,7 @@ from ..stores.base import StoredKey
 from .login import is_moment
 from .login import Login
 from .settings import Settings
+from .size import check_size
 
 #: The member of a stored cookie that makes a record read-only: its session has another id.
 _SUPERSEDED = "retiredUntil"
@@ -123,7 +125,7 @@ class Draft:
             data,
             cookie,
             attributes,
-            None if cookie.is_renewed or is_undated else attributes,
+            None if cookie.is_renewed or is_undated or record.outdated else attributes,
             found=record.payload,
             size=len(data),
             began=_began(document, data, settings) if is_limited else 0,
@@ -212,13 +214,20 @@ class Draft:
             self.saved = self.dump()
 
     def record(self, body: bytes) -> Record:
-        """Return the record to store: the cookie, and the data dumped as ``body``."""
-        document = self.cookie.to_document(self.settings.config.renewed_cookie)
-        if self.settings.config.absolute_timeout is not None:
+        """Return the record to store: the cookie, and the data dumped as ``body``.
+
+        :raises SessionTooLarge: if it is larger than is allowed; the message names a member.
+        """
+        config, serializer = self.settings.config, self.settings.serializer
+        document = self.cookie.to_document(config.renewed_cookie)
+        if config.absolute_timeout is not None:
             document[_BEGAN] = self.began
         if self.origin is not None:
             document[_ORIGIN] = [*self.origin]
-        payload = self.settings.serializer.compose(document, body)
+        payload = serializer.compose(document, body)
+        is_large = len(payload) > config.max_bytes or len(self.data) > config.max_members
+        if is_large or config.max_depth < MAX_DEPTH:
+            check_size(config, serializer, self.data, body, len(payload))
         return Record(payload, self.ends())
 
     def restart(self) -> None:

@@ -23,6 +23,7 @@ from ..stores.forking import notice_a_fork
 from ..stores.forking import process
 from . import life
 from .adoption import adopt
+from .adoption import find_former
 from .base import ExpiresIn
 from .base import Session
 from .draft import Draft
@@ -195,7 +196,7 @@ class LazySession(Session):
             settings = self._settings
             if not self._sent.secrets:
                 header, name = self._request.cookie_header, settings.config.cookie_name
-                ids = settings.signer().find(header, name)
+                ids = settings.signer().find(header, name, settings.config.max_cookies)
                 self._sent = SentIds(ids, next(iter(ids), None))
             self._store = RequestStore(settings)
         return self._store
@@ -223,16 +224,15 @@ class LazySession(Session):
             self._sent.may_be_former = True
             return None  # no response would carry its cookie
         settings, request, store = self._settings, self._request, self._enter()
-        for find in settings.formers:
-            former = find(request.cookie_header)
-            if former is not None:
-                self._sent.may_be_former = True
-                copy = adopt(settings, request, store, former)
-                if copy is not None and copy.draft.found is None:
-                    self._copy = copy
-                    self._notify(signals.session_created, id=copy.id, old_id=None)
-                return copy
-        return None
+        former = find_former(settings, request.cookie_header)
+        if former is None:
+            return None
+        self._sent.may_be_former = True
+        copy = adopt(settings, request, store, former)
+        if copy is not None and copy.draft.found is None:
+            self._copy = copy
+            self._notify(signals.session_created, id=copy.id, old_id=None)
+        return copy
 
     def _tell_of_rejected_cookies(self) -> None:
         sent, header = self._sent, self._request.cookie_header

@@ -112,10 +112,13 @@ class Settings:
     #: Returns the key under which the store has the session with an id.
     key_of: Callable[[str], str] = str
     clock: Clock = system_clock
-    locks: LockQueue = field(default_factory=LockQueue)
+    locks: LockQueue = field(init=False)
     log: QuietLog = field(default_factory=QuietLog)
     #: How often cookies were rejected, for each reason, and ambiguous.
     rates: defaultdict[str, Rate] = field(default_factory=lambda: defaultdict(Rate))
+
+    def __post_init__(self) -> None:
+        self.locks = LockQueue(self.config.max_waiters)
 
     def notify(self, signal: Signal, /, **values: Any) -> None:
         """Send a signal, and log it if it tells of a session's life.

@@ -244,7 +244,7 @@ class StoredSession(LazySession):
         copy = self._checked_out()
         if not keep_data or copy.draft.cleared:
             return True
-        copy.draft.dump()
+        copy.draft.record(copy.draft.dump())
         if copy.stored is None:
             return True
         sid = copy.stored.id

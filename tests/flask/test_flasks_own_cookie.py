@@ -416,6 +416,11 @@ def test_a_member_named_cookie_is_left_out(after: Flask) -> None:
     assert visitor(after, {"cookie": 1, "cart": "apple"}).data() == {"cart": "apple"}
 
 
+def test_sessions_that_are_kept_in_the_cookie_take_nothing_over(make_after: MakeApp) -> None:
+    with pytest.raises(ConfigError, match="SESSION_ADOPT cannot be used with SESSION_STORE"):
+        make_after(SESSION_STORE="cookie")
+
+
 @pytest.mark.parametrize("value", ["flask", ["flask", "rails"], None, 1])
 def test_an_unknown_kind_is_refused(make_after: MakeApp, value: Any) -> None:
     with pytest.raises(ConfigError, match="SESSION_ADOPT"):

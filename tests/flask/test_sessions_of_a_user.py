@@ -214,6 +214,20 @@ class TestList:
         assert found.user_agent.startswith("Lynx")
         assert len(found.user_agent) == 255
 
+    def test_an_address_that_the_browser_claims_is_not_noted(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        claims = {
+            "X-Forwarded-For": "198.51.100.1",
+            "Forwarded": "for=198.51.100.1",
+            "X-Real-IP": "198.51.100.1",
+        }
+
+        browser_of(app).run(lambda: session.log_in("ada"), headers=claims)
+
+        [found] = manager.sessions_of("ada")
+        assert found.address == "127.0.0.1"
+
     def test_the_browser_is_not_noted_if_it_is_not_to_be(
         self, make_app: MakeApp, memory: MemoryStore
     ) -> None:

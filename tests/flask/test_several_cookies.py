@@ -66,6 +66,16 @@ def log_in(send: Send, user: str, *sids: str) -> str:
     return sid_of(line)
 
 
+def test_only_as_many_cookies_are_verified_as_are_allowed(
+    make_send: Callable[..., Send], memory: MemoryStore
+) -> None:
+    send = make_send(SESSION_MAX_COOKIES=2)
+    sid = log_in(send, "ada")
+
+    assert send(user, "another", sid).text == "ada"
+    assert send(user, "another", "one more", sid).text == "None"
+
+
 def user() -> str:
     return str(session.get("user"))
 
