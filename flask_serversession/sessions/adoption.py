@@ -23,6 +23,7 @@ from ..stores.base import Record
 from .draft import Draft
 from .draft import Origin
 from .login import handle_of
+from .login import is_moment
 from .login import Login
 from .login import MEMBER
 from .login import tag_of_user
@@ -44,7 +45,10 @@ _A_MINUTE = 60_000
 def adopt(
     settings: Settings, request: RequestInfo, store: RequestStore, former: Former, notify: Notify
 ) -> WorkingCopy | None:
-    """Return a stored session with the data of a former one; None if that may not be used."""
+    """Return a stored session with the data of a former one; None if that may not be used.
+
+    :raises PayloadError: if what was noted about it cannot be read. It may not be used then.
+    """
     name = f"former-{sha256(former.name.encode()).hexdigest()}"
     note = store.load(name)
     if note is not None:
@@ -110,8 +114,8 @@ def _heir(
     """Return the session that another request has made of a former one; None if it ended."""
     cookie, _ = settings.serializer.decompose(note.payload)
     sid = cookie.get(_HEIR)
-    record = None if sid is None else store.load(sid)
-    if sid is None or record is None:
+    record = store.load(sid) if isinstance(sid, str) else None
+    if record is None:
         return None
     draft = Draft.of(settings, record)
     if draft.is_over:
@@ -130,7 +134,8 @@ def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> b
     if note is None:
         return False
     cookie, _ = store.settings.serializer.decompose(note.payload)
-    return former.began <= cookie["noted"]  # type: ignore[no-any-return]
+    noted = cookie.get("noted")
+    return not is_moment(noted) or former.began <= noted
 
 
 def _put(store: RequestStore, name: str, note: Record) -> None:

@@ -217,7 +217,11 @@ class LazySession(Session):
         for find in settings.formers:
             former = find(request.cookie_header)
             if former is not None:
-                return adopt(settings, request, store, former, self._notify)
+                try:
+                    return adopt(settings, request, store, former, self._notify)
+                except PayloadError as error:
+                    self._log.error(_UNREADABLE, error)
+                    return None
         return None
 
     def _tell_of_unknown_ids(self) -> None:
