@@ -45,9 +45,8 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     key = "SESSION_SECRET" if config.secret else "SECRET_KEY"
     yield f"{key} signs the cookies."
     yield from map(_warning, flaws_of_secrets(secrets, key=key))
-    flaw = config.cookie.flaw(config.cookie_name)
-    if flaw and config.cookie_per_request is None:
-        yield _warning(f"No browser keeps the session cookie: {flaw}.")
+    if config.cookie_flaw:
+        yield _warning(f"No browser keeps the session cookie: {config.cookie_flaw}.")
     yield from map(_warning, flaws_of(config))
     if config.store == "cookie":
         yield "The browsers keep the sessions: SESSION_STORE is 'cookie'."

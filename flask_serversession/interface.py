@@ -201,7 +201,7 @@ class ServerSessionInterface(AppInterface):
 
     _flaw: str | None = None
 
-    def open_session(self, app: Flask, request: Request) -> StoredSession | None:
+    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
         """Return the session, unread; None without a secret or outside the cookie's path."""
         self._keep_up(app)
         if not self._has_secret and not self._is_eager:
@@ -233,11 +233,15 @@ class ServerSessionInterface(AppInterface):
         if config.timeout_header and session._copy is not None and session._copy.base is not None:
             tell_time_left(response, session.expires_in.seconds)
 
+    def regenerate(self, session: SessionMixin) -> None:
+        """Give a session a new id: ``session.regenerate(keep_data=True)`` for Flask-Session."""
+        cast(Session, session).regenerate(keep_data=True)
+
     def _adopt(self, config: Config) -> None:
         super()._adopt(config)
         self._is_eager = config.policy.needs_every_session
-        flaw = config.cookie.flaw(config.cookie_name)
-        if flaw and flaw != self._flaw and config.cookie_per_request is None:
+        flaw = config.cookie_flaw
+        if flaw and flaw != self._flaw:
             logger.warning("No browser keeps this application's session cookie: %s.", flaw)
         self._flaw = flaw
 

@@ -87,6 +87,9 @@ class Config:
     timeout_header: bool
     #: The kinds of sessions to take over, by name.
     adopt: tuple[str, ...]
+    #: ``SESSION_ADOPT_STEP``: whether sessions of those kinds are taken over, left as they are
+    #: or made again of ours.
+    adopt_step: Literal["prepare", "switch", "return"]
     #: A function returns the id of a user; True uses Flask-Login's.
     flask_login: bool | Callable[[Any], Any]
     #: ``SESSION_LIMIT_PER_USER``: returns how many sessions a user may have; None for no limit.
@@ -98,7 +101,23 @@ class Config:
     clear_site_data: tuple[str, ...]
     touch_interval: int | None
     regenerate_grace: int
+    #: How large the stored document may be; infinite for no limit, as is ``max_members``.
+    max_bytes: float
+    max_members: float
+    #: How deep the JSON of the data may be nested: :data:`~.format.tags.MAX_DEPTH` at most.
+    max_depth: int
+    #: How many requests of this process may wait for one session's lock.
+    max_waiters: int
+    #: How many cookies of the session's name are verified in a request.
+    max_cookies: int
     store_error: StoreErrorPolicy
+
+    @property
+    def cookie_flaw(self) -> str | None:
+        """Why browsers drop the session cookie; None if they do not, or the request decides."""
+        if self.cookie_per_request is not None:
+            return None
+        return self.cookie.flaw(self.cookie_name)
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Config:

@@ -54,10 +54,14 @@ def flaws_of(config: Config) -> Iterator[str]:
         elif age > _LONGEST_AGE and key != "SESSION_IDLE_TIMEOUT":
             yield f"{key} is {_days(age)}: browsers keep a cookie for at most 400 days."
     interval = config.touch_interval or 0
-    if interval >= config.idle_timeout:
+    if interval * 2 > config.idle_timeout:
         yield (
-            "SESSION_TOUCH_INTERVAL is not shorter than SESSION_IDLE_TIMEOUT: a session that is"
-            " in use ends before a request may extend it."
+            "SESSION_TOUCH_INTERVAL is longer than half of SESSION_IDLE_TIMEOUT: a session ends"
+            " although it was used shortly before."
+        )
+    if config.absolute_timeout is not None and config.idle_timeout > config.absolute_timeout:
+        yield (
+            "SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT, so it ends no session."
         )
 
 

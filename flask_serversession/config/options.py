@@ -19,6 +19,7 @@ from typing import Final
 from ..cookies.ids import generate_id
 from ..errors import ConfigError
 from ..format.merge import keep_mine
+from ..format.tags import MAX_DEPTH
 from .parsers import ADOPTED
 from .parsers import AGE
 from .parsers import AGE_OR_NONE
@@ -27,6 +28,9 @@ from .parsers import AGE_OR_ZERO_OR_NONE
 from .parsers import ANY_AGE_OR_NONE
 from .parsers import ATTRIBUTE_FLAG
 from .parsers import choice
+from .parsers import COUNT
+from .parsers import COUNT_OR_NO_LIMIT
+from .parsers import DEPTH
 from .parsers import DOMAIN
 from .parsers import FLAG
 from .parsers import FLAG_OR_NONE
@@ -172,6 +176,7 @@ OPTIONS: Final = (
     Option("SESSION_ABSOLUTE_TIMEOUT", "absolute_timeout", AGE_OR_NONE, None),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
     Option("SESSION_ADOPT", "adopt", ADOPTED, ()),
+    Option("SESSION_ADOPT_STEP", "adopt_step", choice("prepare", "switch", "return"), "switch"),
     Option("SESSION_FLASK_LOGIN", "flask_login", FOLLOWED_LOGINS, True),
     Option("SESSION_LIMIT_PER_USER", "limit_per_user", LIMIT, None),
     Option(
@@ -196,6 +201,12 @@ OPTIONS: Final = (
     ),
     Option("SESSION_TYPES", "types", TYPES, ()),
     Option("SESSION_REGENERATE_GRACE", "regenerate_grace", AGE_OR_ZERO, timedelta(seconds=5), 0),
+    Option("SESSION_MAX_BYTES", "max_bytes", COUNT_OR_NO_LIMIT, 1_048_576, None),
+    Option("SESSION_MAX_MEMBERS", "max_members", COUNT_OR_NO_LIMIT, 1000, None),
+    Option("SESSION_MAX_DEPTH", "max_depth", DEPTH, MAX_DEPTH),
+    # With the holder of the lock as many as a browser sends at once over HTTP/1.1.
+    Option("SESSION_MAX_WAITERS", "max_waiters", COUNT, 5),
+    Option("SESSION_MAX_COOKIES", "max_cookies", COUNT, 8),
     Option("SESSION_STORE_ERROR", "store_error", choice("raise", "null"), "raise"),
 )
 

@@ -192,8 +192,9 @@ class CookieSession(Session):
         """Read what the browser sent, once."""
         if self._received is not None:
             return
-        name, keys = self._settings.config.cookie_name, self._settings.keys()
-        self._received = receive(self._request.cookie_header, name, keys)
+        config, keys = self._settings.config, self._settings.keys()
+        header, name = self._request.cookie_header, config.cookie_name
+        self._received = receive(header, name, keys, config.max_cookies)
         if not self._received.value:
             return
         try:

@@ -233,6 +233,7 @@ class Session(SessionMapping):
         :raises SessionConflict: if another request changed it, and ``SESSION_CONCURRENCY`` is
             ``"reject"`` or this request lost the race too often.
         :raises SessionSerializationError: if a value cannot be stored; the message names it.
+        :raises SessionTooLarge: if the session is larger than is allowed.
         :raises SessionError: if the session is new and no response will carry its cookie: it has
             been made, or this is a WebSocket or an event of Flask-SocketIO.
         """

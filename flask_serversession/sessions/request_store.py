@@ -30,7 +30,6 @@ from ..stores.base import SupportsLock
 from ..stores.base import SupportsLockedSave
 from ..stores.record_lock import RecordLock
 from ..stores.record_move import move_record
-from .lock_queue import MOST_WAITING
 from .settings import Settings
 
 #: How often a merge may lose the race before it gives up. Each loss means that another
@@ -162,12 +161,12 @@ class RequestStore:
                 lock = self._lock_of(key, ttl)
         turn = self.settings.locks.turn(key, ttl=ttl)
         if not turn.acquire(timeout):
-            raise _locked_out(timeout)
+            raise self._locked_out(timeout)
         try:
             with self:
                 is_acquired = lock.acquire(max(deadline - time.monotonic(), 0))
             if not is_acquired:
-                raise _locked_out(timeout)
+                raise self._locked_out(timeout)
             try:
                 yield partial(self._renew, turn, lock)
             finally:
@@ -182,6 +181,14 @@ class RequestStore:
         if isinstance(store, SupportsLock):
             return store.lock(key, ttl=ttl)
         return RecordLock(store, key, ttl=ttl)
+
+    def _locked_out(self, timeout: float) -> SessionLocked:
+        most = self.settings.config.max_waiters
+        return SessionLocked(
+            f"Other requests kept the session's lock for more than {timeout} seconds, or {most}"
+            " (SESSION_MAX_WAITERS) were waiting for it already. Wait longer (timeout=), or do"
+            " less under the lock."
+        )
 
     def _renew(self, turn: Lock, lock: Lock) -> bool:
         turn.renew()
@@ -236,11 +243,3 @@ class RequestStore:
             "The session was changed by other requests faster than this one could merge its"
             " own changes. They were not stored; the request may be sent again."
         )
-
-
-def _locked_out(timeout: float) -> SessionLocked:
-    return SessionLocked(
-        f"Other requests kept the session's lock for more than {timeout} seconds, or"
-        f" {MOST_WAITING} were waiting for it already. Wait longer (timeout=), or do less under"
-        " the lock."
-    )

@@ -6,6 +6,7 @@ from ..cookies.cookie import SessionCookie
 from ..errors import SessionConflict
 from ..errors import SessionGone
 from ..errors import SessionSerializationError
+from ..errors import SessionTooLarge
 from ..errors import StoreError
 from ..errors import StoreUnavailable
 from ..log import logger
@@ -168,7 +169,7 @@ def _is_harmless(copy: WorkingCopy, error: Exception) -> bool:
     The next request tries that again.
     """
     is_read_only = isinstance(error, StoreUnavailable) and error.is_read_only
-    if not is_read_only and not isinstance(error, SessionConflict):
+    if not is_read_only and not isinstance(error, (SessionConflict, SessionTooLarge)):
         return False
     draft = copy.draft
     is_asked_for = copy.regenerated or draft.cookie.settings != draft.cookie_found

@@ -26,7 +26,6 @@ from .adoption import forbid
 from .adoption import forbid_of
 from .lazy import LazySession
 from .limit import room_for_one
-from .login import handle_of
 from .login import Login
 from .login import MEMBER
 from .users import end_all
@@ -144,7 +143,7 @@ class StoredSession(LazySession):
 
     def _begin_login(self, login: Login, *, keep_data: bool) -> None:
         store, is_needed = self._enter(), partial(self._will_be_stored, keep_data=keep_data)
-        room = room_for_one(store, login.user_id, own=self._own_ids, is_needed=is_needed)
+        room = room_for_one(store, login.user_id, own=self._own_keys, is_needed=is_needed)
         try:
             with room as is_limited:
                 old_id = None if keep_data else self._discard()
@@ -163,7 +162,7 @@ class StoredSession(LazySession):
 
     def _end_login(self, login: Login, *, everywhere: bool) -> None:
         if everywhere:
-            end_all(self._enter(), login.user_id, own=self._own_ids)
+            end_all(self._enter(), login.user_id, own=self._own_keys)
         logger.info("Session %s was logged out of.", self.handle)
         self._notify(signals.session_logged_out, user_id=login.user_id, handle=self.handle)
 
@@ -175,7 +174,8 @@ class StoredSession(LazySession):
             return "unavailable: the store failed" if failed else "unread"
         origin = "new" if copy.draft.found is None else "found"
         reason = f": {self._why_empty(copy)}" if not copy.draft.data else ""
-        return f"{origin}, {handle_of(copy.id)}, {len(copy.draft.data)} keys{reason}"
+        handle = self._settings.handle_of(copy.id)
+        return f"{origin}, {handle}, {len(copy.draft.data)} keys{reason}"
 
     def _why_empty(self, copy: WorkingCopy) -> str:
         if copy.draft.found is not None or copy.draft.cleared:
@@ -241,7 +241,7 @@ class StoredSession(LazySession):
         copy = self._checked_out()
         if not keep_data or copy.draft.cleared:
             return True
-        copy.draft.dump()
+        copy.draft.record(copy.draft.dump())
         if copy.stored is None:
             return True
         sid = copy.stored.id

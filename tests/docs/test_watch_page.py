@@ -117,10 +117,10 @@ def value(name, **labels):
     return REGISTRY.get_sample_value(name, labels)
 
 assert value("session_events_total", event="login") == 1
-assert value("session_events_total", event="unknown id") == 0
+assert value("session_events_total", event="unknown cookie") is None
 manager_of(app).clear()
 browser.get("/read")
-assert value("session_events_total", event="unknown id") == 1
+assert value("session_events_total", event="unknown cookie") == 1
 assert value("session_store_seconds_count", method="create") == 1
 assert value("session_store_seconds_count", method="load") == 2
 assert value("session_store_seconds_count", method="touch") is None

@@ -17,6 +17,8 @@ from markupsafe import Markup
 from flask_serversession import ConfigError
 from flask_serversession import manager_of
 from flask_serversession import Record
+from flask_serversession import Session
+from flask_serversession import session_created
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -104,6 +106,19 @@ def test_it_is_stored_at_its_first_use_and_not_before(after: Flask, memory: Memo
 
     browser.run(lambda: str(session.get("cart")))
     assert memory.count() == 1
+
+
+def test_a_receiver_of_its_creation_can_read_it(after: Flask, memory: MemoryStore) -> None:
+    seen: list[object] = []
+
+    def hear(sender: Flask, session: Session, **extra: Any) -> None:
+        seen.append((session["cart"], session.handle, memory.count()))
+
+    browser = visitor(after)
+    with session_created.connected_to(hear):
+        handle = browser.see(lambda: session.handle)
+
+    assert seen == [(DATA["cart"], handle, 1)]
 
 
 def test_it_costs_two_trips_once(make_after: MakeApp, store: CountingStore) -> None:
@@ -435,6 +450,11 @@ def test_data_that_cannot_be_stored_are_not_taken_over(
 
 def test_a_member_named_cookie_is_left_out(after: Flask) -> None:
     assert visitor(after, {"cookie": 1, "cart": "apple"}).data() == {"cart": "apple"}
+
+
+def test_sessions_that_are_kept_in_the_cookie_take_nothing_over(make_after: MakeApp) -> None:
+    with pytest.raises(ConfigError, match="SESSION_ADOPT cannot be used with SESSION_STORE"):
+        make_after(SESSION_STORE="cookie")
 
 
 @pytest.mark.parametrize("value", ["flask", ["flask", "rails"], None, 1])

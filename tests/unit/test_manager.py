@@ -20,6 +20,7 @@ from flask_serversession.errors import SessionError
 from flask_serversession.errors import StoreUnavailable
 from flask_serversession.manager import SessionManager
 from flask_serversession.sessions.draft import leave_behind
+from flask_serversession.sessions.login import handle_of
 from flask_serversession.sessions.policy import CookieAction
 from flask_serversession.sessions.settle import settle
 from flask_serversession.sessions.stored import StoredSession
@@ -187,7 +188,7 @@ def test_destroy_returns_whether_there_was_a_session(
 
     assert manager.destroy("sid")
     assert store.count() == 0
-    assert heard == [(session_destroyed, {"session": None, "id": "sid"})]
+    assert heard == [(session_destroyed, {"session": None, "handle": handle_of("sid")})]
     assert not manager.destroy("sid")
     assert len(heard) == 1
 

@@ -1,0 +1,162 @@
+"""Statements about the id of a session."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..config import Config
+from .statement import Answer
+from .statement import fix
+from .statement import met
+from .statement import Running
+from .statement import Statement
+
+
+def _generator(running: Running) -> Answer:
+    if running.config.genid is Config.from_mapping({}).genid:
+        return met("An id is 24 bytes of Python's secrets module: 192 bits.")
+    return fix(
+        "SESSION_GENID, a function of the application, makes the ids.", "SESSION_GENID = None"
+    )
+
+
+def _hashed(running: Running) -> Answer:
+    if running.hash_ids is True:
+        return met("The store has a hash of each id. Everything else shows handles.")
+    if running.hash_ids == "switch":
+        return fix(
+            "New ids are hashed. Raw ones stay in the store until their sessions are used.",
+            "SESSION_HASH_IDS = True",
+        )
+    return fix("The store has the ids as they are. Everything else shows handles.", _HASH)
+
+
+def _refuses_hashes(running: Running) -> Answer:
+    if running.hash_ids is True:
+        return met("An id that looks like a stored key is refused before the store is asked.")
+    return fix("A key from the store is an id: with the secret it becomes a cookie.", _HASH)
+
+
+def _by_hash(running: Running) -> Answer:
+    if running.hash_ids is True:
+        return met("Signatures are compared in constant time, and sessions are found by hash.")
+    return fix("Signatures are compared in constant time. Sessions are found by their id.", _HASH)
+
+
+_HASH: Final = "SESSION_HASH_IDS = True"
+
+IDENTIFIER: Final = (
+    Statement(
+        1,
+        "An id has at least 128 bits of a cryptographic random generator, and is no UUID.",
+        ("ASVS 7.2.3", "ASVS 11.5.1", "NIST"),
+        "configuration",
+        _generator,
+        page="explanation/security-model",
+        tests=("tests/unit/test_ids.py::test_each_of_the_192_bits_of_an_id_varies",),
+    ),
+    Statement(
+        2,
+        "A million ids are all different, and only an explicit setting replaces their generator.",
+        ("ASVS 7.2.3",),
+        "package",
+        "Only SESSION_GENID replaces it, and the log warns of ids that are too short.",
+        page="reference/config",
+        tests=(
+            "tests/unit/test_ids.py::test_a_million_ids_are_different",
+            "tests/flask/test_interface.py::TestGenid::"
+            "test_an_id_that_others_could_guess_is_logged_once",
+        ),
+    ),
+    Statement(
+        3,
+        "An id that the store does not know is never adopted.",
+        ("OWASP",),
+        "package",
+        "The browser gets another id once there is something to store, and none before.",
+        page="explanation/security-model",
+        tests=(
+            "tests/flask/test_verbs.py::TestIdentity::"
+            "test_an_id_that_the_store_does_not_know_is_not_adopted",
+        ),
+    ),
+    Statement(
+        4,
+        "A malformed or oversized cookie reaches no store and causes no error.",
+        ("OWASP",),
+        "package",
+        "Such a cookie is ignored, as one that no secret signed is.",
+        page="explanation/security-model",
+        tests=(
+            "tests/flask/test_bad_input.py::TestCookie::test_an_invalid_cookie_is_ignored",
+            "tests/flask/test_bad_input.py::TestCookie::"
+            "test_no_random_header_causes_an_error_or_a_store_call",
+        ),
+    ),
+    Statement(
+        5,
+        "Of several cookies with the same name at most one counts, always the same one, and a"
+        " signal tells of them.",
+        ("OWASP",),
+        "package",
+        "The first one that the store knows counts. session_ambiguous is sent.",
+        page="reference/cookie",
+        tests=(
+            "tests/flask/test_several_cookies.py::"
+            "test_a_session_that_ended_does_not_hide_one_that_is_stored",
+            "tests/flask/test_several_cookies.py::"
+            "test_a_signal_says_which_ids_were_sent_and_which_session_is_used",
+        ),
+    ),
+    Statement(
+        6,
+        "An id is accepted from the cookie alone, and not from the URL, a form or another header.",
+        ("ASVS 14.2.1", "ASVS 3.3.4"),
+        "package",
+        "Only the Cookie header is read.",
+        tests=(
+            "tests/flask/test_bad_input.py::TestCookie::"
+            "test_an_id_anywhere_but_in_the_cookie_is_ignored",
+        ),
+    ),
+    Statement(
+        7,
+        "No id is in the store, in a log, in an error page, in a repr or in a metric.",
+        ("ASVS 16.2.5",),
+        "configuration",
+        _hashed,
+        page="explanation/security-model",
+        tests=("tests/unit/test_errors.py::test_a_session_shows_neither_its_id_nor_its_data",),
+    ),
+    Statement(
+        8,
+        "A key that was read from the store is worth nothing as a cookie.",
+        ("CVE-2019-16782",),
+        "configuration",
+        _refuses_hashes,
+        page="explanation/security-model",
+    ),
+    Statement(
+        9,
+        "A session is found by the hash of its id, and secrets are compared in constant time.",
+        ("CVE-2019-16782",),
+        "configuration",
+        _by_hash,
+        page="explanation/security-model",
+        tests=(
+            "tests/unit/test_signing.py::TestCookieSigner::"
+            "test_the_signer_below_verifies_like_any_other_of_itsdangerous",
+        ),
+    ),
+    Statement(
+        10,
+        "How often unknown ids are tried can be seen, and from where.",
+        ("OWASP", "ASVS 16.3.3"),
+        "package",
+        "session_unknown is sent during the request, which has the address.",
+        page="reference/signals",
+        tests=(
+            "tests/flask/test_signals.py::TestLogins::test_an_id_that_the_store_does_not_have",
+        ),
+    ),
+)

@@ -1,0 +1,107 @@
+"""Statements about failures and floods."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .statement import Answer
+from .statement import fix
+from .statement import met
+from .statement import Running
+from .statement import Statement
+
+_OUTAGE: Final = "tests/flask/test_outage.py::"
+_FAULTS: Final = "tests/faults/test_outages.py::"
+
+
+def _closed(running: Running) -> Answer:
+    if running.config.store_error == "null":
+        return fix("Without its store a session reads as empty.", 'SESSION_STORE_ERROR = "raise"')
+    return met("Without its store a view that uses its session fails.")
+
+
+ROBUSTNESS: Final = (
+    Statement(
+        61,
+        "While the store is down no cookie is replaced, and no empty session takes the place of a"
+        " user's.",
+        ("ASVS 16.5.2",),
+        "package",
+        "A response whose session failed sets no cookie.",
+        page="reference/errors",
+        tests=(
+            f"{_OUTAGE}test_the_browser_keeps_its_cookie",
+            f"{_FAULTS}test_a_session_that_cannot_be_created_sets_no_cookie",
+        ),
+    ),
+    Statement(
+        62,
+        "Without its store nobody is logged in, and a view that uses its session fails.",
+        ("ASVS 16.5.3",),
+        "configuration",
+        _closed,
+        page="reference/config",
+        tests=(
+            f"{_OUTAGE}test_reading_the_session_raises_in_the_view",
+            f"{_OUTAGE}TestNull::test_a_session_reads_as_empty",
+        ),
+    ),
+    Statement(
+        63,
+        "Each call to the store ends in time and is retried once at most, and after an outage not"
+        " every request waits.",
+        ("ASVS 16.5.2",),
+        "configuration",
+        lambda running: fix(
+            "During an outage each request waits for its time-out.", "SESSION_BREAKER = 5"
+        ),
+        page="reference/stores",
+        tests=(
+            f"{_FAULTS}test_every_request_under_traffic_ends_in_time_and_leaves_the_cookie_alone",
+        ),
+    ),
+    Statement(
+        64,
+        "A visitor who never comes back, such as a bot, has a short session.",
+        ("ASVS 15.2.2",),
+        "configuration",
+        lambda running: fix(
+            "A first session lasts as long as any other.", "SESSION_FIRST_LIFETIME = 300"
+        ),
+        page="reference/config",
+    ),
+    Statement(
+        65,
+        "Few requests wait for the lock of a session, and one that lost its lock writes nothing.",
+        ("ASVS 15.4.4",),
+        "package",
+        "In a process five requests wait for a session; more are answered 429.",
+        page="howto/lock-a-view",
+        tests=(
+            "tests/flask/test_session_lock.py::test_the_requests_that_wait_for_one_session_are_few",
+            "tests/flask/test_session_lock.py::test_a_lost_lock_raises_and_stores_nothing",
+        ),
+    ),
+    Statement(
+        66,
+        "Drivers are optional, and importing the package connects to nothing.",
+        (),
+        "package",
+        "A driver is imported when its store is opened, and connects at its first use.",
+        page="reference/stores",
+        tests=(
+            "tests/unit/test_imports.py::"
+            "test_importing_the_package_imports_no_driver_and_no_test_tool",
+            "tests/unit/test_imports.py::test_importing_every_module_connects_to_nothing",
+        ),
+    ),
+    Statement(
+        67,
+        "A command says of each of these statements whether the configuration fulfils it.",
+        (),
+        "package",
+        "flask sessions check --security does.",
+        page="reference/cli",
+        tests=("tests/flask/test_cli_security.py::test_each_statement_has_a_line_in_its_order",),
+    ),
+)

@@ -1,0 +1,73 @@
+"""Statements about new ids."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .statement import Statement
+
+ROTATION: Final = (
+    Statement(
+        29,
+        "A login, a second one too, gives the session a new id and ends the old one.",
+        ("ASVS 7.2.4",),
+        "application",
+        "log_in() does. Flask-Login's login_user() calls it.",
+        line="session.log_in(user_id)",
+        page="explanation/security-model",
+        tests=(
+            "tests/flask/test_logins.py::test_a_login_takes_a_new_id_and_three_trips",
+            "tests/flask/test_with_flask_login.py::test_a_login_takes_a_new_id_and_names_the_user",
+        ),
+    ),
+    Statement(
+        30,
+        "The id from before the login never leads to the session of the user.",
+        ("ASVS 7.2.4",),
+        "package",
+        "For a few seconds it reads the data from before the login, and can end the session.",
+        page="explanation/security-model",
+        tests=(
+            "tests/flask/test_regenerate_grace.py::"
+            "test_the_old_id_reads_the_data_from_before_the_login",
+            "tests/flask/test_regenerate_grace.py::"
+            "test_a_login_under_the_old_id_does_not_fork_the_session",
+            "tests/flask/test_example_app.py::test_an_id_planted_before_a_login_is_useless_after_it",
+        ),
+    ),
+    Statement(
+        31,
+        "A long session gets a new id now and then. The old one ends after a short while, and a"
+        " signal tells if it is used later.",
+        ("OWASP",),
+        "application",
+        "regenerate() gives a new id. The page has a function that calls it every hour.",
+        line="session.regenerate(keep_data=True)",
+        page="howto/end-sessions-in-time",
+        tests=(
+            "tests/docs/test_code_blocks.py::test_the_code_of_a_page_runs",
+            "tests/flask/test_regenerate_grace.py::test_the_old_id_expires_after_the_grace",
+        ),
+        needs_store=True,
+    ),
+    Statement(
+        32,
+        "Nothing of one user's session is left when another user logs in.",
+        ("ASVS 7.2.4",),
+        "package",
+        "log_in() drops the data of another user.",
+        page="explanation/security-model",
+        tests=("tests/flask/test_logins.py::test_those_of_another_user_are_dropped",),
+    ),
+    Statement(
+        33,
+        "Of several new ids that a session gets at once, one stays.",
+        ("ASVS 15.4.2",),
+        "package",
+        "The first request to finish wins; the new ids of the others are not stored.",
+        page="explanation/concurrency",
+        tests=(
+            "tests/concurrency/test_login_races.py::test_four_regenerations_at_once_leave_one_session",
+        ),
+    ),
+)
