@@ -148,6 +148,18 @@ def _types(value: Any) -> tuple[SessionType[Any], ...]:
     return tuple(value)
 
 
+def _level(value: Any) -> Any:
+    if type(value) is not int or value not in (1, 2, 3):
+        raise ValueError
+    return value
+
+
+def _keys(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(key, str) for key in value):
+        raise ValueError
+    return tuple(value)
+
+
 def _adopted(value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(kind in _KINDS for kind in value):
         raise ValueError
@@ -180,6 +192,9 @@ ANY_AGE_OR_NONE = Parser(
     f"a number of seconds or a timedelta, {_UP_TO}, or None", _or_none(_age())
 )
 
+LEVELS = Parser("1, 2, 3 or None", _or_none(_level))
+KEYS = Parser("a list of the names of keys", _keys)
+CACHE_CONTROL = Parser("'no-store' or None", _or_none(_checked(("no-store",).__contains__)))
 SITE_DATA = Parser(
     f"a list of {', '.join(map(repr, _SITE_DATA[:-1]))} and {_SITE_DATA[-1]!r}", _site_data
 )

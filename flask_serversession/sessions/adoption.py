@@ -16,6 +16,7 @@ from typing import cast
 from blinker import Signal
 
 from .. import signals
+from ..cookies.cookie import LAST_MOMENT
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
@@ -28,6 +29,7 @@ from ..stores.base import Record
 from .draft import Draft
 from .draft import leave_behind
 from .draft import Origin
+from .login import is_moment
 from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
@@ -65,6 +67,8 @@ def adopt(
     """Return a stored session with the data of a former one; None if that may not be used.
 
     Sends no signal: a receiver may use the session, which is not ready before this returns.
+
+    :raises PayloadError: if what was noted about it cannot be read. It may not be used then.
     """
     name = _name_of(former)
     note = store.load(name)
@@ -157,8 +161,10 @@ def _heir(
     """Return the session that another request has made of a former one; None if it ended."""
     _, data = settings.serializer.decompose(note.payload)
     sid = data.get(_HEIR)
-    record = None if sid is None else store.load(sid)
-    if sid is None or record is None:
+    if not isinstance(sid, str):
+        return None
+    record = store.load(sid)
+    if record is None:
         return None
     draft = Draft.of(settings, record)
     if draft.is_over:
@@ -185,7 +191,8 @@ def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> b
 
 def _noted(store: RequestStore, note: Record) -> int:
     cookie, _ = store.settings.serializer.decompose(note.payload)
-    return cookie["noted"]  # type: ignore[no-any-return]
+    noted = cookie.get("noted")
+    return noted if is_moment(noted) else LAST_MOMENT
 
 
 def _put(store: RequestStore, name: str, note: Record) -> None:

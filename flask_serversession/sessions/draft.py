@@ -58,7 +58,7 @@ class Origin(NamedTuple):
     def of(cls, cookie: Mapping[str, Any]) -> Origin | None:
         """Return the origin that a stored cookie names."""
         match cookie[_ORIGIN]:
-            case [str(name), int(ends)]:
+            case [str(name), ends] if is_moment(ends):
                 return cls(name, ends)
         return None
 
