@@ -285,6 +285,11 @@ class Session(SessionMapping):
 
     @property
     @abstractmethod
+    def _is_of_a_user(self) -> bool:
+        """Whether a user is logged in, or may have been until this request ended the session."""
+
+    @property
+    @abstractmethod
     def _permanent_lifetime(self) -> float:
         """``PERMANENT_SESSION_LIFETIME`` in seconds."""
 

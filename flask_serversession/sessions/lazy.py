@@ -193,12 +193,13 @@ class LazySession(Session):
         if self._store is None:
             if os.getpid() != process.id:
                 notice_a_fork()
-            settings = self._settings
+            settings, breaker = self._settings, None
             if not self._sent.secrets:
+                breaker = settings.breaker  # a session opened by its id is not one of a request
                 header, name = self._request.cookie_header, settings.config.cookie_name
                 ids = settings.signer().find(header, name, settings.config.max_cookies)
                 self._sent = SentIds(ids, next(iter(ids), None))
-            self._store = RequestStore(settings)
+            self._store = RequestStore(settings, breaker)
         return self._store
 
     def _found(self, sid: str, record: Record | None) -> WorkingCopy | None:

@@ -23,6 +23,7 @@ from ..log import QuietLog
 from ..stores.base import Store
 from ..stores.base import user_of
 from . import life
+from .breaker import Breaker
 from .lock_queue import LockQueue
 from .login import Client
 from .login import handle_of
@@ -113,12 +114,17 @@ class Settings:
     key_of: Callable[[str], str] = str
     clock: Clock = system_clock
     locks: LockQueue = field(init=False)
+    #: None without SESSION_BREAKER, and where one of several servers may fail alone.
+    breaker: Breaker | None = field(init=False)
     log: QuietLog = field(default_factory=QuietLog)
     #: How often cookies were rejected, for each reason, and ambiguous.
     rates: defaultdict[str, Rate] = field(default_factory=lambda: defaultdict(Rate))
 
     def __post_init__(self) -> None:
+        most, pause = self.config.breaker, self.config.breaker_pause
         self.locks = LockQueue(self.config.max_waiters)
+        is_split = getattr(self.store, "is_split", False)
+        self.breaker = None if most is None or is_split else Breaker(most, pause / 1000)
 
     def notify(self, signal: Signal, /, **values: Any) -> None:
         """Send a signal, and log it if it tells of a session's life.

@@ -161,6 +161,14 @@ class StoredSession(LazySession):
         self._notify(signals.session_regenerated, old_id=old_id)
         self._notify(signals.session_logged_in, user_id=login.user_id, handle=self.handle)
 
+    @property
+    def _is_of_a_user(self) -> bool:
+        copy = self._copy
+        if copy is None:
+            return False
+        has_ended = self._ended_cookie is not None or copy.draft.cleared
+        return has_ended or Login.of(copy.draft.data) is not None
+
     def _end_login(self, login: Login, *, everywhere: bool) -> None:
         if everywhere:
             end_all(self._enter(), login.user_id, own=self._own_keys)
