@@ -17,7 +17,8 @@ from blinker import Namespace
 
 _signals = Namespace()
 
-#: A new session is in the store. Its cookie has not been sent yet.
+#: A session is in the store under a new id. Its cookie has not been sent yet. ``handle`` names
+#: it; ``old_handle`` did so before it got its new id, and is None for a new session.
 session_created: NamedSignal = _signals.signal("session-created")
 #: The session was read from the store; the application has not seen its data yet.
 session_loaded: NamedSignal = _signals.signal("session-loaded")
@@ -33,7 +34,10 @@ session_touched: NamedSignal = _signals.signal("session-touched")
 #: it was not stored.
 session_regenerated: NamedSignal = _signals.signal("session-regenerated")
 #: This application ended the record of the session that ``handle`` names. ``session`` is None if
-#: that was done without loading it, by ``SessionManager.destroy()``.
+#: that was done without loading it. ``by`` is the method that did: ``"destroy"``, ``"log_out"``,
+#: ``"log_in"`` (of another user), ``"regenerate"``, ``"clear"`` (or the last key was removed),
+#: ``"unset"`` or ``"manager"``; ``"others"`` if ``session_ended`` tells of it too, and
+#: ``"rotation"`` if the session goes on under a new id.
 session_destroyed: NamedSignal = _signals.signal("session-destroyed")
 #: Another request changed or ended the session first. ``outcome`` says what became of this
 #: request's changes: ``"merged"``, ``"rejected"``, or dropped because it is ``"gone"``.
@@ -44,7 +48,8 @@ session_logged_in: NamedSignal = _signals.signal("session-logged-in")
 #: A user is about to be logged out by ``log_out()``.
 session_logged_out: NamedSignal = _signals.signal("session-logged-out")
 #: A session was ended by others: by the manager, by ``log_out(everywhere=True)`` elsewhere, or to
-#: make room for another; ``reason`` says which. ``session`` is None.
+#: make room for another; ``reason`` says which. ``session`` is None. ``handle`` is None if all
+#: sessions of the user ended in a store that does not list them.
 session_ended: NamedSignal = _signals.signal("session-ended")
 #: A login was refused, because the user has as many sessions as are allowed.
 session_refused: NamedSignal = _signals.signal("session-refused")

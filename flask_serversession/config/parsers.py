@@ -148,6 +148,18 @@ def _types(value: Any) -> tuple[SessionType[Any], ...]:
     return tuple(value)
 
 
+def _level(value: Any) -> Any:
+    if type(value) is not int or value not in (1, 2, 3):
+        raise ValueError
+    return value
+
+
+def _keys(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(key, str) for key in value):
+        raise ValueError
+    return tuple(value)
+
+
 def _adopted(value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(kind in _KINDS for kind in value):
         raise ValueError
@@ -180,13 +192,18 @@ ANY_AGE_OR_NONE = Parser(
     f"a number of seconds or a timedelta, {_UP_TO}, or None", _or_none(_age())
 )
 
+LEVELS = Parser("1, 2, 3 or None", _or_none(_level))
+KEYS = Parser("a list of the names of keys", _keys)
+CACHE_CONTROL = Parser("'no-store' or None", _or_none(_checked(("no-store",).__contains__)))
 SITE_DATA = Parser(
     f"a list of {', '.join(map(repr, _SITE_DATA[:-1]))} and {_SITE_DATA[-1]!r}", _site_data
 )
 
 COUNT = Parser("an int above 0", _count)
+COUNT_OR_NONE = Parser("an int above 0, or None", _or_none(_count))
+#: None becomes a number that none is above.
 COUNT_OR_NO_LIMIT = Parser(
-    "an int above 0, or None", lambda value: math.inf if value is None else _count(value)
+    COUNT_OR_NONE.allowed, lambda value: math.inf if value is None else _count(value)
 )
 DEPTH = Parser(f"an int from 1 to {MAX_DEPTH}", _depth)
 LIMIT = Parser(

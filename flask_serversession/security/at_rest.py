@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from .statement import Answer
@@ -29,6 +30,21 @@ def _rotated(running: Running) -> Answer:
     if not running.encryption_keys:
         return fix("Sessions are not encrypted, so there is no key to replace.", _KEYS)
     return met("A new key goes in front of the list. An unknown one opens nothing.")
+
+
+def _size(running: Running) -> Answer:
+    config = running.config
+    limits = {
+        "SESSION_MAX_BYTES = 1_048_576": config.max_bytes,
+        "SESSION_MAX_MEMBERS = 1000": config.max_members,
+    }
+    lines = [line for line, limit in limits.items() if limit == inf]
+    if lines:
+        return fix("A session may be as large as its store allows.", "; ".join(lines))
+    return met(
+        f"A session has at most {config.max_bytes} bytes and {config.max_members} members, nested"
+        f" {config.max_depth} deep."
+    )
 
 
 def _files(running: Running) -> Answer:
@@ -59,13 +75,13 @@ AT_REST: Final = (
         " is tried with it.",
         ("CVE-2026-39324",),
         "package",
-        "The visitor has a new, empty session, and the log one line.",
-        page="reference/errors",
+        'The visitor has a new, empty session. session_rejected says "unreadable".',
+        page="reference/signals",
         tests=(
             "tests/flask/test_bad_input.py::TestRecord::"
             "test_an_unreadable_record_reads_as_a_new_session",
-            "tests/flask/test_bad_input.py::TestRecord::"
-            "test_an_unreadable_record_is_not_overwritten",
+            "tests/flask/test_rejected_cookies.py::test_a_record_that_is_not_a_session_is_unreadable",
+            "tests/stores/test_protected.py::test_plain_records_are_read_only_while_none_is_listed",
         ),
     ),
     Statement(
@@ -76,6 +92,11 @@ AT_REST: Final = (
         "configuration",
         _encrypted,
         page="explanation/security-model",
+        tests=(
+            "tests/stores/test_protected.py::test_rows_cannot_be_swapped",
+            "tests/stores/test_protected.py::test_no_changed_payload_is_read_by_the_id",
+            "tests/unit/test_encryption.py::test_the_same_text_is_sealed_differently_each_time",
+        ),
     ),
     Statement(
         54,
@@ -85,16 +106,25 @@ AT_REST: Final = (
         "configuration",
         _rotated,
         page="howto/rotate-secrets",
+        tests=(
+            "tests/flask/test_protected_sessions.py::TestEncryptedSessions::"
+            "test_the_first_use_encrypts_with_the_newest_key",
+            "tests/flask/test_protected_sessions.py::TestEncryptedSessions::"
+            "test_without_its_key_a_session_is_absent",
+        ),
     ),
     Statement(
         55,
         "Bytes, members and depth of a session are bounded.",
         ("ASVS 15.2.2",),
         "configuration",
-        lambda running: fix("Only the depth is bounded.", "SESSION_MAX_BYTES = 1_048_576"),
+        _size,
         page="reference/config",
         tests=(
-            "tests/unit/test_serializer.py::test_data_nested_too_deeply_are_refused_with_their_key",
+            "tests/flask/test_size_limits.py::"
+            "test_by_default_a_session_may_have_a_mebibyte_and_a_thousand_members",
+            "tests/flask/test_size_limits.py::TestInBothPlaces::"
+            "test_a_session_that_is_nested_too_deep_raises",
         ),
     ),
     Statement(

@@ -78,6 +78,8 @@ IDENTIFIER: Final = (
         tests=(
             "tests/flask/test_verbs.py::TestIdentity::"
             "test_an_id_that_the_store_does_not_know_is_not_adopted",
+            "tests/attacks/test_session_fixation.py::"
+            "test_a_signed_id_that_the_store_does_not_know_is_not_adopted",
         ),
     ),
     Statement(
@@ -91,6 +93,8 @@ IDENTIFIER: Final = (
             "tests/flask/test_bad_input.py::TestCookie::test_an_invalid_cookie_is_ignored",
             "tests/flask/test_bad_input.py::TestCookie::"
             "test_no_random_header_causes_an_error_or_a_store_call",
+            "tests/attacks/test_verification.py::"
+            "test_an_oversized_header_costs_no_more_than_eight_cookies",
         ),
     ),
     Statement(
@@ -105,7 +109,9 @@ IDENTIFIER: Final = (
             "tests/flask/test_several_cookies.py::"
             "test_a_session_that_ended_does_not_hide_one_that_is_stored",
             "tests/flask/test_several_cookies.py::"
-            "test_a_signal_says_which_ids_were_sent_and_which_session_is_used",
+            "test_a_signal_says_which_sessions_were_named_and_which_one_is_used",
+            "tests/attacks/test_cookie_tossing.py::"
+            "test_a_tossed_cookie_that_is_signed_does_not_go_unnoticed",
         ),
     ),
     Statement(
@@ -115,8 +121,9 @@ IDENTIFIER: Final = (
         "package",
         "Only the Cookie header is read.",
         tests=(
-            "tests/flask/test_bad_input.py::TestCookie::"
-            "test_an_id_anywhere_but_in_the_cookie_is_ignored",
+            "tests/attacks/test_ids_from_elsewhere.py::test_an_id_in_the_query_is_not_used",
+            "tests/attacks/test_ids_from_elsewhere.py::test_an_id_in_a_form_is_not_used",
+            "tests/attacks/test_ids_from_elsewhere.py::test_an_id_in_a_header_is_not_used",
         ),
     ),
     Statement(
@@ -126,7 +133,11 @@ IDENTIFIER: Final = (
         "configuration",
         _hashed,
         page="explanation/security-model",
-        tests=("tests/unit/test_errors.py::test_a_session_shows_neither_its_id_nor_its_data",),
+        tests=(
+            "tests/flask/test_protected_sessions.py::TestHashedIds::"
+            "test_neither_an_id_nor_that_of_a_successor_is_in_the_store",
+            "tests/unit/test_errors.py::test_a_session_shows_neither_its_id_nor_its_data",
+        ),
     ),
     Statement(
         8,
@@ -135,6 +146,10 @@ IDENTIFIER: Final = (
         "configuration",
         _refuses_hashes,
         page="explanation/security-model",
+        tests=(
+            "tests/flask/test_protected_sessions.py::TestHashedIds::test_a_stored_key_is_no_id",
+            "tests/stores/test_protected.py::test_an_id_that_looks_like_a_stored_key_is_absent",
+        ),
     ),
     Statement(
         9,
@@ -144,19 +159,20 @@ IDENTIFIER: Final = (
         _by_hash,
         page="explanation/security-model",
         tests=(
-            "tests/unit/test_signing.py::TestCookieSigner::"
-            "test_the_signer_below_verifies_like_any_other_of_itsdangerous",
+            "tests/attacks/test_verification.py::"
+            "test_no_signature_is_compared_in_another_way_than_in_constant_time",
         ),
     ),
     Statement(
         10,
-        "How often unknown ids are tried can be seen, and from where.",
+        "How often ids are tried that are unknown or unsigned can be seen, and from where.",
         ("OWASP", "ASVS 16.3.3"),
         "package",
-        "session_unknown is sent during the request, which has the address.",
-        page="reference/signals",
+        "session_rejected has the reason and the rate, and is sent within the request.",
+        page="howto/watch",
         tests=(
-            "tests/flask/test_signals.py::TestLogins::test_an_id_that_the_store_does_not_have",
+            "tests/flask/test_rejected_cookies.py::test_an_id_that_the_store_does_not_have_is_unknown",
+            "tests/flask/test_rejected_cookies.py::TestRate::test_it_counts_the_last_minute",
         ),
     ),
 )

@@ -30,9 +30,10 @@ ROTATION: Final = (
         tests=(
             "tests/flask/test_regenerate_grace.py::"
             "test_the_old_id_reads_the_data_from_before_the_login",
-            "tests/flask/test_regenerate_grace.py::"
-            "test_a_login_under_the_old_id_does_not_fork_the_session",
-            "tests/flask/test_example_app.py::test_an_id_planted_before_a_login_is_useless_after_it",
+            "tests/attacks/test_session_fixation.py::"
+            "test_an_id_planted_before_a_login_is_not_logged_in",
+            "tests/attacks/test_replay.py::TestAnIdFromBeforeALogin::"
+            "test_does_not_show_the_login_within_the_grace_or_after_it",
         ),
     ),
     Statement(
@@ -46,7 +47,9 @@ ROTATION: Final = (
         page="howto/end-sessions-in-time",
         tests=(
             "tests/docs/test_code_blocks.py::test_the_code_of_a_page_runs",
-            "tests/flask/test_regenerate_grace.py::test_the_old_id_expires_after_the_grace",
+            "tests/attacks/test_replay.py::TestAnIdFromBeforeARotation::"
+            "test_is_worth_nothing_after_the_grace",
+            "tests/flask/test_rejected_cookies.py::test_an_id_that_the_store_does_not_have_is_unknown",
         ),
         needs_store=True,
     ),

@@ -91,7 +91,8 @@ TERMINATION: Final = (
         "log_out() and destroy() delete it, also under ids that it had before.",
         page="explanation/security-model",
         tests=(
-            "tests/flask/test_logins.py::test_a_logout_ends_the_session",
+            "tests/attacks/test_replay.py::"
+            "test_a_copied_cookie_is_worth_nothing_after_the_session_ended",
             "tests/flask/test_logout_under_any_id.py::TestOneAfterAnother::test_a_logout_under_either_id_ends_both",
         ),
         needs_store=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from logging import INFO
 from typing import Any
 from typing import cast
 
@@ -14,13 +15,13 @@ from ..cookies.cookie import SessionCookie
 from ..cookies.signing import cookie_values
 from ..errors import PayloadError
 from ..errors import StoreError
-from ..log import logger
 from ..log import QuietLog
 from ..stores.base import EPOCH
 from ..stores.base import MILLISECOND
 from ..stores.base import Record
 from ..stores.forking import notice_a_fork
 from ..stores.forking import process
+from . import life
 from .adoption import adopt
 from .adoption import find_former
 from .base import ExpiresIn
@@ -192,12 +193,13 @@ class LazySession(Session):
         if self._store is None:
             if os.getpid() != process.id:
                 notice_a_fork()
-            settings = self._settings
+            settings, breaker = self._settings, None
             if not self._sent.secrets:
+                breaker = settings.breaker  # a session opened by its id is not one of a request
                 header, name = self._request.cookie_header, settings.config.cookie_name
                 ids = settings.signer().find(header, name, settings.config.max_cookies)
                 self._sent = SentIds(ids, next(iter(ids), None))
-            self._store = RequestStore(settings)
+            self._store = RequestStore(settings, breaker)
         return self._store
 
     def _found(self, sid: str, record: Record | None) -> WorkingCopy | None:
@@ -234,15 +236,12 @@ class LazySession(Session):
             return None
         if copy is not None and copy.draft.found is None:
             self._copy = copy
-            self._notify(signals.session_created)
+            self._notify(signals.session_created, id=copy.id, old_id=None)
         return copy
 
     def _tell_of_rejected_cookies(self) -> None:
         sent, header = self._sent, self._request.cookie_header
         for sid, reason in sent.reasons.items():
-            if reason == "unknown":
-                handle = self._settings.handle_of(sid)
-                logger.info("Session %s is not in the store; its cookie is valid.", handle)
             self._reject(reason, sid)
         is_known = sent.reasons or sent.may_be_former
         if not is_known and any(cookie_values(header, self._settings.config.cookie_name)):
@@ -289,5 +288,5 @@ class LazySession(Session):
         return self._settings.config.store_error == "raise" and not self._told
 
     def _notify(self, signal: Signal, /, **values: object) -> None:
-        if signal.receivers:
+        if signal.receivers or life.logger.isEnabledFor(INFO):
             self._settings.notify(signal, session=self, **values)

@@ -108,14 +108,14 @@ def _carry_out(
     if action is StoreAction.DROP:
         session._drop()
     elif action is StoreAction.DESTROY:
-        session._discard()
+        session._discard("unset" if session._fate is Fate.UNSET else "clear")
     elif action is StoreAction.DESTROY_UNLESS_CHANGED:
         return _end_unless_changed(session, copy)
     elif action is StoreAction.WRITE:
         if copy.base is None and not session._request.is_answered():
             session._log.warn(UNANSWERED)
             if copy.draft.cleared:
-                session._discard()  # the old session ends all the same
+                session._discard("clear")  # the old session ends all the same
             session._fail()
             return False
         copy.write(copy.draft.dump() if body is None else body, session._notify)
@@ -129,7 +129,7 @@ def _end_unless_changed(session: StoredSession, copy: WorkingCopy) -> bool:
         return False
     session._ended_cookie = session._ended_cookie or copy.draft.cookie
     forbid(copy.store, copy.draft)
-    session._end_others()
+    session._end_others("clear")
     session._begin()
     return True
 

@@ -24,7 +24,7 @@ from flask_serversession.stores.memory import MemoryStore
 
 ALL = [statement for statements in SUBJECTS.values() for statement in statements]
 #: What has to be set in addition to the defaults.
-DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 55, 63, 64]
+DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 63, 64]
 APPLICATION = [29, 31, 37, 38, 40, 44, 50]
 
 
@@ -59,6 +59,17 @@ def test_each_statement_has_a_line_in_its_order() -> None:
     for line, statement in zip(numbered, ALL, strict=True):
         assert re.match(rf"  \S+ +{statement.number}  {re.escape(statement.text)}", line)
     assert [line for line in lines if line.endswith(":")] == [f"{name}:" for name in SUBJECTS]
+
+
+def test_the_reference_page_shows_what_it_prints() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/cli.rst").read_text("utf-8")
+    _, _, shown = page.partition("    $ flask sessions check --security --accept 64\n")
+    shown, _, _ = shown.partition("\n\n")
+
+    printed = check("--accept", "64").output.splitlines()
+    lines = [line[4:] for line in shown.splitlines() if line.strip() != "…"]
+    assert lines[-1] == printed[-1]
+    assert [line for line in lines if line not in printed] == []
 
 
 def test_below_what_is_to_be_set_is_what_is_so_and_the_line() -> None:
@@ -168,6 +179,7 @@ def test_json_has_all_that_is_known_of_a_statement() -> None:
         ({"SESSION_RECORD_CLIENT": False}, 41, "no address"),
         ({"SESSION_PROFILE": "express"}, 45, "Each visitor"),
         ({"SESSION_RECORD_CLIENT": False}, 47, "no address"),
+        ({"SESSION_MAX_MEMBERS": None}, 55, "as large as its store"),
         ({"SESSION_STORE_ERROR": "null"}, 62, "reads as empty"),
     ],
 )
@@ -210,7 +222,9 @@ def test_a_weaker_configuration_is_told_what_to_set(
         ({"SESSION_LIMIT_PER_USER": 3}, 42, "'end_oldest'"),
         ({"SESSION_CLEAR_SITE_DATA": ["cookies"]}, 43, "cookies"),
         ({"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
+        ({"SESSION_MAX_BYTES": 4096}, 55, "4096 bytes and 1000 members"),
         ({"SESSION_STORE": "memory"}, 57, "no files"),
+        ({"SESSION_MAX_WAITERS": 2}, 65, "2 requests wait"),
     ],
 )
 def test_a_configuration_that_fulfils_a_statement_is_told_how(

@@ -515,7 +515,7 @@ class TestUnknownKeys:
 
 
 def test_an_invalid_value_is_refused_by_init_app() -> None:
-    with pytest.raises(ConfigError, match=r"SESSION_PROFILE is 'django'.*'flask' or 'express'"):
+    with pytest.raises(ConfigError, match=r"SESSION_PROFILE is 'django'.*'express' or 'strict'"):
         ServerSession(flask_app(SESSION_PROFILE="django"))
 
 

@@ -100,7 +100,8 @@ def test_a_session_needs_only_the_managers_settings_and_a_request(
 
     assert settle(session) is CookieAction.SET
     assert [*store.keys()] == [session.id]
-    assert heard == [(session_created, {"session": session})]
+    created = {"session": session, "handle": session.handle, "old_handle": None}
+    assert heard == [(session_created, created)]
 
     found = session_of(manager, session.id)
 
@@ -188,7 +189,8 @@ def test_destroy_returns_whether_there_was_a_session(
 
     assert manager.destroy("sid")
     assert store.count() == 0
-    assert heard == [(session_destroyed, {"session": None, "handle": handle_of("sid")})]
+    destroyed = {"session": None, "handle": handle_of("sid"), "by": "manager"}
+    assert heard == [(session_destroyed, destroyed)]
     assert not manager.destroy("sid")
     assert len(heard) == 1
 

@@ -53,6 +53,9 @@ class MovingStore:
     :param before: where they were kept until now.
     """
 
+    #: Some sessions can be read while others cannot: each of the two stores may fail alone.
+    is_split = True
+
     def __init__(self, store: Store, before: Store) -> None:
         self._store: Any = store
         self._before: Any = before
