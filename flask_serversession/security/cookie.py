@@ -51,6 +51,10 @@ def _name(running: Running) -> Answer:
 
 
 def _insecure_settings(running: Running) -> Answer:
+    if running.config.profile == "strict":
+        weaker = ", ".join(running.config.exceptions)
+        now = "A weaker setting is refused at start-up, and a Secure cookie never goes over http."
+        return met(f"{now} Excepted: {weaker}." if weaker else now)
     if running.config.cookie.secure is True:
         return met("Insecure settings are in the log, and no cookie goes over http.")
     return fix("The cookie goes over http too, and nothing warns of it.", _STRICT)
@@ -110,6 +114,7 @@ COOKIE: Final = (
         _attributes,
         page="reference/cookie",
         tests=(
+            "tests/flask/test_strict_profile.py::TestTheCookie::test_its_line_is_this",
             "tests/flask/test_cookie_on_the_wire.py::TestSetCookie::"
             "test_each_config_key_sets_its_attribute",
         ),
@@ -135,8 +140,10 @@ COOKIE: Final = (
         ("NIST",),
         "configuration",
         _insecure_settings,
-        page="howto/deploy",
+        page="howto/strict",
         tests=(
+            "tests/flask/test_strict_profile.py::TestWhatIsWeaker::"
+            "test_it_is_refused_in_every_mode",
             "tests/flask/test_extension.py::TestInsecureSettings::"
             "test_a_weak_secret_is_logged_and_not_shown",
             "tests/flask/test_cookie_on_the_wire.py::TestSetCookie::"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..config import Config
+from ..config.options import generate_id_for
 from .statement import Answer
 from .statement import fix
 from .statement import met
@@ -13,7 +13,7 @@ from .statement import Statement
 
 
 def _generator(running: Running) -> Answer:
-    if running.config.genid is Config.from_mapping({}).genid:
+    if running.config.genid is generate_id_for:
         return met("An id is 24 bytes of Python's secrets module: 192 bits.")
     return fix(
         "SESSION_GENID, a function of the application, makes the ids.", "SESSION_GENID = None"

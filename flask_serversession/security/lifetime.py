@@ -42,6 +42,8 @@ def _fitting(running: Running) -> Answer:
             "A session in use is extended too rarely for its idle timeout.",
             f"SESSION_TOUCH_INTERVAL = {idle // 2000}",
         )
+    if config.assurance_level is not None:
+        return met(f"The limits are those of NIST's level {config.assurance_level}, or shorter.")
     return met("The limits fit together. SESSION_ASSURANCE_LEVEL has those of NIST.")
 
 
@@ -108,8 +110,9 @@ LIFETIME: Final = (
         ("ASVS 7.1.1", "NIST"),
         "configuration",
         _fitting,
-        page="reference/config",
+        page="howto/strict",
         tests=(
+            "tests/unit/test_strict_profile.py::TestAssuranceLevels::test_each_gives_defaults",
             "tests/flask/test_extension.py::TestInsecureSettings::"
             "test_an_idle_timeout_that_ends_no_session_is_logged",
         ),

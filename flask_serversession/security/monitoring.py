@@ -62,9 +62,12 @@ MONITORING: Final = (
         "The life of a session is in the log, with a hash in place of its id.",
         ("OWASP", "ASVS 16.2.5", "ASVS 16.3.1"),
         "package",
-        "Logins, logouts and ends are logged with the session's handle.",
+        "The logger flask_serversession.life has one line of JSON for each event, at INFO.",
         page="howto/watch",
-        tests=("tests/flask/test_signals.py::TestLogins::test_logging_in",),
+        tests=(
+            "tests/flask/test_life_log.py::test_a_visit",
+            "tests/flask/test_life_log.py::test_a_line_has_no_id_no_user_and_no_address",
+        ),
     ),
     Statement(
         50,
