@@ -121,8 +121,8 @@ COOKIE: Final = (
     ),
     Statement(
         12,
-        "The cookie's name begins with __Host-, or __Secure- where it has a domain or a path, and"
-        " a name that does not fit stops the application.",
+        "The cookie's name begins with __Host-, or with __Secure- if it has a domain or a path,"
+        " and a name that does not fit stops the application.",
         ("ASVS 3.3.1", "ASVS 3.3.3", "RFC 6265bis"),
         "configuration",
         _name,
@@ -186,7 +186,7 @@ COOKIE: Final = (
     ),
     Statement(
         17,
-        "The cookie's name does not tell which software made it.",
+        "The cookie's name does not reveal which software made it.",
         ("OWASP",),
         "configuration",
         _neutral,
@@ -211,7 +211,8 @@ COOKIE: Final = (
     ),
     Statement(
         19,
-        "A cookie is removed with the attributes that it was set with, so that it goes.",
+        "A cookie is removed with the attributes that it was set with, so that browsers remove"
+        " it.",
         ("RFC 6265bis", "CHIPS"),
         "package",
         "The line repeats name, Path, Domain, Secure and Partitioned.",
@@ -239,7 +240,7 @@ COOKIE: Final = (
     ),
     Statement(
         21,
-        "No cookie is sent for static files, or if it is unchanged.",
+        "No cookie is sent with a static file, or for a session that did not change.",
         (),
         "configuration",
         _only_when_needed,

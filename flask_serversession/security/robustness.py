@@ -49,8 +49,8 @@ def _first_life(running: Running) -> Answer:
 ROBUSTNESS: Final = (
     Statement(
         61,
-        "While the store is down no cookie is replaced, and no empty session takes the place of a"
-        " user's.",
+        "While the store is down no cookie is replaced, and no empty session replaces that of a"
+        " user.",
         ("ASVS 16.5.2",),
         "package",
         "A response whose session failed sets no cookie.",
@@ -62,7 +62,7 @@ ROBUSTNESS: Final = (
     ),
     Statement(
         62,
-        "Without its store nobody is logged in, and a view that uses its session fails.",
+        "Without the store nobody counts as logged in, and a view that uses its session fails.",
         ("ASVS 16.5.3",),
         "configuration",
         _closed,
@@ -74,8 +74,8 @@ ROBUSTNESS: Final = (
     ),
     Statement(
         63,
-        "Each call to the store ends in time and is retried once at most, and after an outage not"
-        " every request waits.",
+        "Each call to the store is bounded in time and retried once at most, and in an outage"
+        " not every request waits.",
         ("ASVS 16.5.2",),
         "configuration",
         _waiting,
@@ -87,7 +87,7 @@ ROBUSTNESS: Final = (
     ),
     Statement(
         64,
-        "A visitor who never comes back, such as a bot, has a short session.",
+        "The session of a visitor who does not return, such as a bot, is short.",
         ("ASVS 15.2.2",),
         "configuration",
         _first_life,
@@ -129,7 +129,7 @@ ROBUSTNESS: Final = (
     ),
     Statement(
         67,
-        "A command says of each of these statements whether the configuration fulfils it.",
+        "A command reports for each of these statements whether the configuration fulfils it.",
         (),
         "package",
         "flask sessions check --security does.",

@@ -76,7 +76,7 @@ def test_below_what_is_to_be_set_is_what_is_so_and_the_line() -> None:
     output = check().output
 
     assert (
-        "  fix      23  The server ends a session some time after its login, however much it is"
+        "  fix      23  The server ends a session a fixed time after its login, however much it is"
         " used. [ASVS 7.3.2, NIST]\n"
         "               Now: A session lasts as long as it is used.\n"
         "               Set: SESSION_ABSOLUTE_TIMEOUT = timedelta(hours=12)\n"
