@@ -109,7 +109,7 @@ class Settings:
     #: Whether the ids of logged-in sessions begin with the tag of their user.
     tags_users: bool = False
     #: Make the tags of users. The first one makes those of new ids.
-    tag_keys: tuple[bytes | None, ...] = (None,)
+    tag_keys: tuple[bytes | None, ...] = field(default=(None,), repr=False)
     #: Returns the key under which the store has the session with an id.
     key_of: Callable[[str], str] = str
     clock: Clock = system_clock

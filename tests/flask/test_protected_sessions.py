@@ -217,6 +217,12 @@ class TestEncryptedSessions:
         assert [each.user_id for each in manager.sessions_of("ada")] == ["ada"]
         assert manager.end_all("ada") == 1
 
+    def test_no_repr_shows_the_key_of_tags(self) -> None:
+        case = Case(hashes=True, keys=(NEW,))
+        settings = manager_of(case.app).settings
+        assert settings.tag_keys[0] is not None
+        assert repr(settings.tag_keys[0]) not in repr(settings)
+
     @pytest.mark.parametrize("hashes", [False, True])
     def test_the_first_use_encrypts_with_the_newest_key(self, hashes: bool) -> None:
         case = Case(hashes=hashes, keys=(OLD,))
