@@ -29,6 +29,7 @@ from .base import Session
 from .draft import Draft
 from .login import Client
 from .login import Login
+from .login import MEMBER
 from .no_data import NoData
 from .request_store import RequestStore
 from .sent import SentIds
@@ -217,7 +218,14 @@ class LazySession(Session):
                 return None
         elif self._settings.config.absolute_timeout is not None and draft.is_over:
             return None
+        if MEMBER in draft.data and not self._can_be_ended(sid, draft):
+            return None
         return self._working_copy(sid, draft, record)
+
+    def _can_be_ended(self, sid: str, draft: Draft) -> bool:
+        """Return whether it would end with the other sessions of its user."""
+        login = Login.of(draft.data)
+        return login is None or self._settings.is_found(sid, login)
 
     def _adopted(self) -> WorkingCopy | None:
         """Return the session that the browser had before, under a new id; None without one."""

@@ -27,6 +27,7 @@ from .breaker import Breaker
 from .lock_queue import LockQueue
 from .login import Client
 from .login import handle_of
+from .login import Login
 from .login import tag_of_user
 from .rates import Rate
 
@@ -160,3 +161,8 @@ class Settings:
         :raises SessionError: if it cannot be the id of a user.
         """
         return tuple(tag_of_user(user_id, key) for key in self.tag_keys)
+
+    def is_found(self, sid: str, login: Login) -> bool:
+        """Return whether a search for a user's sessions finds this one, if its id has a tag."""
+        tag = user_of(sid)
+        return tag is None or not self.tags_users or tag in self.tags_of(login.user_id)

@@ -13,6 +13,7 @@ from flask import Flask
 from flask_serversession import manager_of
 from flask_serversession import ServerSession
 from flask_serversession import session
+from flask_serversession import session_peek
 from flask_serversession import SessionError
 from flask_serversession.encryption import Encryption
 from flask_serversession.stores.memory import MemoryStore
@@ -29,13 +30,14 @@ class Case:
         self.hashes, self.keys = hashes, keys
         self.app = self.with_keys(*keys)
 
-    def with_keys(self, *keys: bytes | None) -> Flask:
+    def with_keys(self, *keys: bytes | None, **options: object) -> Flask:
         """Return an application with other keys and the same records."""
         app = Flask(__name__)
         app.testing = True
         encryption = Encryption(keys) if keys else None
         store = protected(self.inside, hash_ids=self.hashes, encryption=encryption)
         app.config |= {"SECRET_KEY": "a secret of the tests, long enough", "SESSION_STORE": store}
+        app.config |= options
         ServerSession(app)
 
         @app.get("/id")
@@ -50,6 +52,20 @@ class Case:
         @app.get("/get")
         def get() -> str:
             return session.get("value", "nothing") + " of " + str(session.user_id)
+
+        @app.get("/peek")
+        @session_peek
+        def peek() -> str:
+            return str(session.user_id)
+
+        @app.get("/get-after-another-write")
+        def get_after_another_write() -> str:
+            text = get()
+            other = manager_of(app).load(session.id)
+            assert other is not None
+            other["value"] = "another"
+            other.save()
+            return text
 
         @app.get("/log-in/<user>")
         def log_in(user: str) -> str:
@@ -217,6 +233,66 @@ class TestEncryptedSessions:
         assert [each.user_id for each in manager.sessions_of("ada")] == ["ada"]
         assert manager.end_all("ada") == 1
 
+    @pytest.mark.parametrize("hashes", [False, True])
+    @pytest.mark.parametrize("former", [(OLD,), ()], ids=["another key", "plain"])
+    def test_one_that_was_used_is_found_without_its_former_key(
+        self, hashes: bool, former: tuple[bytes, ...]
+    ) -> None:
+        case = Case(hashes=hashes, keys=former)
+        browser = case.app.test_client()
+        browser.get("/log-in/ada")
+        browser.get("/put/one")
+        rotated = case.with_keys(NEW, *(former or [None])).test_client()
+        rotated.set_cookie("session", browser.get_cookie("session").value)
+        assert rotated.get("/get").text == "one of ada"
+        after = case.with_keys(NEW)
+        latest = after.test_client()
+        latest.set_cookie("session", rotated.get_cookie("session").value)
+        assert latest.get("/get").text == "one of ada"
+        assert len(manager_of(after).sessions_of("ada")) == 1
+        assert manager_of(after).end_all("ada") == 1
+        assert latest.get("/get").text == "nothing of None"
+
+    def test_one_that_was_plain_is_found_although_no_response_gave_it_a_new_id(self) -> None:
+        case = Case(hashes=True)
+        browser = case.app.test_client()
+        browser.get("/log-in/ada")
+        cookie = browser.get_cookie("session").value
+        _use_in_a_websocket(case.with_keys(NEW, None), cookie)
+        after = case.with_keys(NEW)
+        assert manager_of(after).end_all("ada") == 1
+
+    def test_one_that_cannot_be_found_any_more_has_ended(self) -> None:
+        case = Case(hashes=True, keys=(OLD,))
+        browser = case.app.test_client()
+        browser.get("/log-in/ada")
+        cookie = browser.get_cookie("session").value
+        _use_in_a_websocket(case.with_keys(NEW, OLD), cookie)
+        after = case.with_keys(NEW)
+        assert manager_of(after).end_all("ada") == 0
+        latest = after.test_client()
+        latest.set_cookie("session", cookie)
+        assert latest.get("/get").text == "nothing of None"
+
+    def test_a_peek_leaves_its_id(self) -> None:
+        case = Case(hashes=True, keys=(OLD,))
+        browser = case.app.test_client()
+        browser.get("/log-in/ada")
+        rotated = case.with_keys(NEW, OLD).test_client()
+        rotated.set_cookie("session", browser.get_cookie("session").value)
+        assert "Set-Cookie" not in rotated.get("/peek").headers
+        assert "Set-Cookie" in rotated.get("/get").headers
+
+    def test_one_whose_new_id_cannot_be_stored_stays_as_it_is(self) -> None:
+        case = Case(hashes=True, keys=(OLD,))
+        browser = case.app.test_client()
+        browser.get("/log-in/ada")
+        rotated = case.with_keys(NEW, OLD, SESSION_CONCURRENCY="reject")
+        client = rotated.test_client()
+        client.set_cookie("session", browser.get_cookie("session").value)
+        assert client.get("/get-after-another-write").text == "nothing of ada"
+        assert client.get("/get").text == "another of ada"
+
     def test_no_repr_shows_the_key_of_tags(self) -> None:
         case = Case(hashes=True, keys=(NEW,))
         settings = manager_of(case.app).settings
@@ -284,3 +360,10 @@ class TestEncryptedSessions:
         assert found.user_id == "ada"
         assert found.created_at is not None
         assert found.created_at <= datetime.now(timezone.utc)
+
+
+def _use_in_a_websocket(app: Flask, cookie: str) -> None:
+    """Use a session in a request whose response carries no cookie."""
+    browser = app.test_client()
+    browser.set_cookie("session", cookie)
+    assert browser.get("/get", headers={"Upgrade": "websocket"}).text == "nothing of ada"
