@@ -12,6 +12,7 @@ from flask import Request
 
 from .config import Config
 from .cookies.attributes import age_in_milliseconds
+from .cookies.ids import hidden
 from .cookies.options import CookieOptions
 from .errors import ConfigError
 from .sessions.login import Client
@@ -75,7 +76,7 @@ class FlaskRequest:
         return options if options.is_definite else options.resolved(is_secure=self.is_secure())
 
     def generate_id(self) -> str:
-        sid = self.config.genid(self.request)
+        sid = hidden(self.config.genid(self.request))
         if not isinstance(sid, str) or not sid:
             raise ConfigError("SESSION_GENID must return a non-empty str.")
         size = len(sid.encode(errors="surrogatepass"))

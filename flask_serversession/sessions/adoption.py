@@ -16,6 +16,7 @@ from typing import cast
 from blinker import Signal
 
 from .. import signals
+from ..cookies.ids import hidden
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
@@ -156,7 +157,7 @@ def _heir(
 ) -> WorkingCopy | None:
     """Return the session that another request has made of a former one; None if it ended."""
     _, data = settings.serializer.decompose(note.payload)
-    sid = data.get(_HEIR)
+    sid = None if _HEIR not in data else hidden(data[_HEIR])
     record = None if sid is None else store.load(sid)
     if sid is None or record is None:
         return None

@@ -45,10 +45,13 @@ class StoredKey(str):
     """A key as a backend has it: one that a store listed, or that a record names.
 
     A store that hashes ids takes any other ``str`` for an id, even if it looks like a key. To
-    every other store the two are the same.
+    every other store the two are the same, so no traceback's local variables show it.
     """
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<stored key>"
 
 
 @dataclass(frozen=True, slots=True)
