@@ -24,6 +24,7 @@ from .cookies.cookie import Clock
 from .cookies.cookie import system_clock
 from .cookies.ids import generate_id
 from .cookies.ids import hidden
+from .cookies.ids import SessionId
 from .cookies.options import CookieOptions
 from .cookies.signing import CookieSigner
 from .errors import SessionError
@@ -106,7 +107,7 @@ class SessionManager:
             formers=formers,
             tags_users=can_tag(store),
             tag_keys=getattr(store, "tag_keys", (None,)),
-            key_of=getattr(store, "key_of", hidden),
+            key_of=getattr(store, "key_of", SessionId),
             clock=clock,
         )
 

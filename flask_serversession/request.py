@@ -12,7 +12,7 @@ from flask import Request
 
 from .config import Config
 from .cookies.attributes import age_in_milliseconds
-from .cookies.ids import hidden
+from .cookies.ids import SessionId
 from .cookies.options import CookieOptions
 from .errors import ConfigError
 from .sessions.login import Client
@@ -76,7 +76,7 @@ class FlaskRequest:
         return options if options.is_definite else options.resolved(is_secure=self.is_secure())
 
     def generate_id(self) -> str:
-        sid = hidden(self.config.genid(self.request))
+        sid = self.config.genid(self.request)
         if not isinstance(sid, str) or not sid:
             raise ConfigError("SESSION_GENID must return a non-empty str.")
         size = len(sid.encode(errors="surrogatepass"))
@@ -90,7 +90,7 @@ class FlaskRequest:
                 f"SESSION_GENID returned an id of {len(sid)} characters, which cannot have 128"
                 " random bits: others may guess it. Use secrets.token_urlsafe(24)."
             )
-        return sid
+        return SessionId(sid)
 
     def _direct_scheme(self) -> str:
         # ProxyFix rewrites the scheme and keeps the original one.
