@@ -96,6 +96,8 @@ TAKEN = Refusal(None, taken=True)
 class Store(Protocol):
     """**Required.** The five verbs every store has.
 
+    A key is a ``str``, or of a subclass whose ``repr()`` does not show it.
+
     All of them raise :exc:`~flask_serversession.errors.StoreUnavailable` when the
     server does not answer within the store's own, bounded time, and
     :exc:`~flask_serversession.errors.StoreError` for any other failure of the
