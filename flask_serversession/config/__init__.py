@@ -89,6 +89,8 @@ class Config:
     idle_timeout: int
     permanent_lifetime: int
     absolute_timeout: int | None
+    #: How long the store keeps a session that nobody is logged in to until it is used again.
+    first_lifetime: int | None
     timeout_header: bool
     #: The kinds of sessions to take over, by name.
     adopt: tuple[str, ...]

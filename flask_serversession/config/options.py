@@ -226,6 +226,13 @@ OPTIONS: Final = (
         None,
         strict_default=timedelta(hours=12),
     ),
+    Option(
+        "SESSION_FIRST_LIFETIME",
+        "first_lifetime",
+        AGE_OR_NONE,
+        None,
+        strict_default=timedelta(minutes=10),
+    ),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
     Option("SESSION_ADOPT", "adopt", ADOPTED, ()),
     Option("SESSION_ADOPT_STEP", "adopt_step", choice("prepare", "switch", "return"), "switch"),

@@ -52,8 +52,9 @@ def _only(value: object) -> Rule:
     return Rule(f"only {value!r}", lambda given: bool(given == value))
 
 
-def _some_limit() -> Rule:
-    return Rule("only numbers", lambda limit: limit is not None and limit != inf)
+def _limited() -> Rule:
+    """Return the rule for a number that ``Config`` has as infinite if there is no limit."""
+    return Rule("any value but None", lambda limit: limit is not None and limit != inf)
 
 
 def _up_to(limit: timedelta, by: str = _STRICT, *, or_none: bool = False) -> Rule:
@@ -95,12 +96,15 @@ RULES: Final[dict[str, Rule]] = {
         "no 'flask-session-pickle'", lambda kinds: "flask-session-pickle" not in kinds
     ),
     "SESSION_FLASK_LOGIN": Rule("True and functions", lambda value: value is not False),
+    "SESSION_RECORD_CLIENT": _only(True),
     "SESSION_CACHE_CONTROL": _only("no-store"),
     "SESSION_CONCURRENCY": Rule("'merge' and 'reject'", lambda value: value != "overwrite"),
     "SESSION_REGENERATE_GRACE": _up_to_default("SESSION_REGENERATE_GRACE"),
-    "SESSION_MAX_BYTES": _some_limit(),
-    "SESSION_MAX_MEMBERS": _some_limit(),
+    "SESSION_FIRST_LIFETIME": _limited(),
+    "SESSION_MAX_BYTES": _limited(),
+    "SESSION_MAX_MEMBERS": _limited(),
     "SESSION_STORE_ERROR": _only("raise"),
+    "SESSION_BREAKER": _limited(),
 }
 
 #: NIST SP 800-63B-4 §2.1.3, §2.2.3 and §2.3.3. Level 1 has no limit for idle sessions but the

@@ -9,6 +9,7 @@ one, by a note that lasts as long as the former could be used.
 from __future__ import annotations
 
 from contextlib import suppress
+from enum import Enum
 from hashlib import sha256
 from typing import Any
 from typing import cast
@@ -16,6 +17,7 @@ from typing import cast
 from blinker import Signal
 
 from .. import signals
+from ..cookies.cookie import LAST_MOMENT
 from ..cookies.ids import hidden
 from ..errors import PayloadError
 from ..errors import SessionConflict
@@ -29,6 +31,7 @@ from ..stores.base import Record
 from .draft import Draft
 from .draft import leave_behind
 from .draft import Origin
+from .login import is_moment
 from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
@@ -46,18 +49,30 @@ _HEIR = "heir"
 _A_MINUTE = 60_000
 
 
+class Standing(Enum):
+    """What has become of a former session."""
+
+    #: Nothing that is known. One of Flask's cookies may have been taken over even so.
+    FREE = "free"
+    #: A minute ago or less it was taken over.
+    ADOPTED = "adopted"
+    FORBIDDEN = "forbidden"
+
+
 def find_former(settings: Settings, cookie_header: str) -> Former | None:
     """Return the first former session that the cookies name; None without one."""
     found = (find(cookie_header) for find in settings.formers)
     return next(filter(None, found), None)
 
 
-def was_adopted(store: RequestStore, former: Former) -> bool:
-    """Return whether a former session was taken over, or may not be used any more."""
-    if store.load(_name_of(former)) is not None:
-        return True
-    login = Login.of(_with_login(store.settings, former.data or {}))
-    return _is_forbidden(store, former, login)
+def standing_of(store: RequestStore, former: Former) -> Standing:
+    """Return what has become of a former session."""
+    note = store.load(_name_of(former))
+    if note is None:
+        login = Login.of(_with_login(store.settings, former.data or {}))
+        return Standing.FORBIDDEN if _is_forbidden(store, former, login) else Standing.FREE
+    _, data = store.settings.serializer.decompose(note.payload)
+    return Standing.ADOPTED if _HEIR in data else Standing.FORBIDDEN
 
 
 def adopt(
@@ -66,6 +81,8 @@ def adopt(
     """Return a stored session with the data of a former one; None if that may not be used.
 
     Sends no signal: a receiver may use the session, which is not ready before this returns.
+
+    :raises PayloadError: if what was noted about it cannot be read. It may not be used then.
     """
     name = _name_of(former)
     note = store.load(name)
@@ -157,9 +174,12 @@ def _heir(
 ) -> WorkingCopy | None:
     """Return the session that another request has made of a former one; None if it ended."""
     _, data = settings.serializer.decompose(note.payload)
-    sid = None if _HEIR not in data else hidden(data[_HEIR])
-    record = None if sid is None else store.load(sid)
-    if sid is None or record is None:
+    sid = data.get(_HEIR)
+    if not isinstance(sid, str):
+        return None
+    sid = hidden(sid)
+    record = store.load(sid)
+    if record is None:
         return None
     draft = Draft.of(settings, record)
     if draft.is_over:
@@ -186,7 +206,8 @@ def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> b
 
 def _noted(store: RequestStore, note: Record) -> int:
     cookie, _ = store.settings.serializer.decompose(note.payload)
-    return cookie["noted"]  # type: ignore[no-any-return]
+    noted = cookie.get("noted")
+    return noted if is_moment(noted) else LAST_MOMENT
 
 
 def _put(store: RequestStore, name: str, note: Record) -> None:

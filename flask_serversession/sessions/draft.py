@@ -58,7 +58,7 @@ class Origin(NamedTuple):
     def of(cls, cookie: Mapping[str, Any]) -> Origin | None:
         """Return the origin that a stored cookie names."""
         match cookie[_ORIGIN]:
-            case [str(name), int(ends)]:
+            case [str(name), ends] if is_moment(ends):
                 return cls(name, ends)
         return None
 
@@ -116,7 +116,9 @@ class Draft:
         renewed = settings.config.renewed_cookie
         cookie = SessionCookie.from_document(document, settings.clock, renewed)
         if record.expires_at is not None:
-            cookie.follow((record.expires_at - EPOCH) // MILLISECOND)
+            # In its first lifetime a record ends before its cookie does.
+            is_first = settings.config.first_lifetime is not None
+            cookie.follow((record.expires_at - EPOCH) // MILLISECOND, forward_only=is_first)
         attributes = cookie.settings
         is_limited = settings.config.absolute_timeout is not None
         is_undated = is_limited and _BEGAN not in document
@@ -242,7 +244,15 @@ class Draft:
         end = self.cookie.expires_at(config.idle_timeout)
         if config.absolute_timeout is not None:
             end = min(end, cast(int, self.absolute_end))
+        if config.first_lifetime is not None and self._may_never_return:
+            end = min(end, self.settings.clock() + config.first_lifetime)
         return from_epoch_milliseconds(end)
+
+    @property
+    def _may_never_return(self) -> bool:
+        """Whether this is the first request of a visitor who brought nothing and is nobody."""
+        is_new = self.found is None and self.origin is None
+        return is_new and Login.of(self.data) is None
 
     def is_stale(self, base: Record | None) -> bool:
         """Return whether enough of the session's lifetime has passed to extend it.

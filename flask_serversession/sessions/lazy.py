@@ -229,7 +229,11 @@ class LazySession(Session):
         if former is None:
             return None
         self._sent.may_be_former = True
-        copy = adopt(settings, request, store, former)
+        try:
+            copy = adopt(settings, request, store, former)
+        except PayloadError as error:
+            self._log.error(_UNREADABLE, error)
+            return None
         if copy is not None and copy.draft.found is None:
             self._copy = copy
             self._notify(signals.session_created, id=copy.id, old_id=None)

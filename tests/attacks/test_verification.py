@@ -180,7 +180,7 @@ def test_an_oversized_header_costs_no_more_than_eight_cookies(
     done = count(header)
 
     assert done["compare_digest"] <= 8 * len(SECRETS)
-    assert sum(done.values()) < 60_000
+    assert sum(done.values()) < 2 * len(header) + 1000
     assert calls.calls == []
 
 

@@ -340,6 +340,42 @@ def test_an_origin_that_is_none_is_ignored(after: Flask, memory: MemoryStore, or
     assert browser.data() == {"user": "bob"}
 
 
+_NOTES = [
+    b"",
+    b"no session",
+    b'{"cookie":{}}',
+    b'{"cookie":{"heir":null,"noted":null}}',
+    b'{"cookie":{"heir":5,"noted":-1}}',
+    b'{"cookie":{"heir":"unreadable","noted":"2030"}}',
+]
+
+
+@pytest.mark.parametrize("payload", _NOTES)
+def test_a_note_that_cannot_be_read_forbids_the_cookie(
+    after: Flask, memory: MemoryStore, payload: bytes
+) -> None:
+    browser = visitor(after)
+    future = datetime.now(timezone.utc) + timedelta(days=1)
+    memory.create("unreadable", Record(b"no session", future))
+    moved(browser, after).run(lambda: session.log_out())
+    [note] = [key for key in memory.keys() if key.startswith("former-")]  # noqa: SIM118
+    memory.save(note, Record(payload, future))
+
+    assert browser.data() == {}
+
+
+@pytest.mark.parametrize("payload", _NOTES)
+def test_a_note_about_a_user_that_cannot_be_read_forbids_the_users_cookies(
+    after: Flask, memory: MemoryStore, payload: bytes
+) -> None:
+    browser = visitor(after, {"_user_id": "ada"})
+    manager_of(after).end_all("ada")
+    [note] = memory.keys()
+    memory.save(note, Record(payload, datetime.now(timezone.utc) + timedelta(days=1)))
+
+    assert browser.data() == {}
+
+
 @pytest.mark.parametrize("change", [lambda value: value[:-1], lambda value: "x" + value])
 def test_a_cookie_that_does_not_verify_is_ignored(after: Flask, change: Any) -> None:
     browser = visitor(after)

@@ -124,6 +124,16 @@ class TestTime:
 
         assert user_of(twin) == "None"
 
+    def test_a_visitor_who_does_not_return_leaves_a_session_for_ten_minutes(
+        self, make_strict: MakeBrowser, memory: MemoryStore, go: Go
+    ) -> None:
+        make_strict().run(lambda: session.update(cart=["tea"]), base_url=HTTPS)
+
+        go(timedelta(minutes=9))
+        assert memory.count() == 1
+        go(timedelta(minutes=11))
+        assert memory.count() == 0
+
     def test_a_session_ends_after_twelve_hours_however_busy(self, user: Browser, go: Go) -> None:
         for minutes in range(30, 12 * 60, 30):
             go(timedelta(minutes=minutes))

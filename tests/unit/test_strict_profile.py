@@ -42,12 +42,15 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "PERMANENT_SESSION_LIFETIME": (HOUR + MS, HOUR),
     "SESSION_ADOPT": (["flask", "flask-session-pickle"], ["flask"]),
     "SESSION_FLASK_LOGIN": (False, str),
+    "SESSION_RECORD_CLIENT": (False, True),
     "SESSION_CACHE_CONTROL": (None, "no-store"),
     "SESSION_CONCURRENCY": ("overwrite", "reject"),
     "SESSION_REGENERATE_GRACE": (6, 0),
+    "SESSION_FIRST_LIFETIME": (None, HOUR / 2),
     "SESSION_MAX_BYTES": (None, 10_000),
     "SESSION_MAX_MEMBERS": (None, 10),
     "SESSION_STORE_ERROR": ("null", "raise"),
+    "SESSION_BREAKER": (None, 1),
 }
 
 

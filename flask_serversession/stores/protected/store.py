@@ -63,6 +63,7 @@ class ProtectedStore:
         self._store: Any = store
         self._has_neighbour = has_neighbour
         self.hash_ids = hash_ids
+        self.is_split: bool = getattr(store, "is_split", False)
         self._payloads: Payloads | None = None
         if encryption is not None:
             self._payloads = (SplitPayloads if hash_ids else Payloads)(encryption)
