@@ -18,6 +18,7 @@ from blinker import Signal
 
 from .. import signals
 from ..cookies.cookie import LAST_MOMENT
+from ..cookies.ids import hidden
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
@@ -176,6 +177,7 @@ def _heir(
     sid = data.get(_HEIR)
     if not isinstance(sid, str):
         return None
+    sid = hidden(sid)
     record = store.load(sid)
     if record is None:
         return None
