@@ -39,6 +39,8 @@ from .fuzzing import fuzzing
 from .fuzzing import odd_documents
 from .test_adoption import flask_cookie
 
+pytestmark = pytest.mark.slow
+
 ADA = tag_of_user("ada")
 SID, OTHER = f"{ADA}.{'a' * 32}", f"{ADA}.{'b' * 32}"
 ORIGIN = f"former-{'0' * 64}"
