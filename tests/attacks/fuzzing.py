@@ -18,7 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 #: Together the tests take about a minute on one core.
-INPUTS = int(os.environ.get("FUZZ_INPUTS", "150"))
+INPUTS = int(os.environ.get("FUZZ_INPUTS", "300"))
 
 #: A busy machine is not a bug, so no test measures time.
 fuzzing = settings(
