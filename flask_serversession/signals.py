@@ -62,5 +62,6 @@ session_rejected: NamedSignal = _signals.signal("session-rejected")
 #: A session of a user was loaded by a browser with another address or User-Agent than at its
 #: login; ``changed`` names which: ``("address",)``, ``("user_agent",)`` or both.
 session_anomalous: NamedSignal = _signals.signal("session-anomalous")
-#: The store failed; sent as ``error``. The error is raised afterwards.
+#: The store failed; sent as ``error``. The error is raised afterwards. Also for each request that
+#: does not call the store, because it failed several times in a row.
 session_store_error: NamedSignal = _signals.signal("session-store-error")

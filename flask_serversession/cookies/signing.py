@@ -77,8 +77,6 @@ class CookieSigner:
         again (its issue 881).
         """
         found: dict[str, int] = {}
-        if name not in header:
-            return found
         for signed in cookie_values(header, name, most=most):
             verified = self._verified(signed)
             if verified is None:
@@ -173,7 +171,9 @@ def cookie_values(
 
     :param decoded: undo encodeURIComponent.
     """
-    values = []
+    values: list[str] = []
+    if name not in header:
+        return values
     for part in header.split(";"):
         found, separator, value = part.partition("=")
         if separator and found.strip(_BLANKS) == name and len(value) <= _LONGEST_VALUE:

@@ -28,7 +28,8 @@ from ..interface import ServerSessionInterface
 from ..manager import SessionManager
 from ..sessions.adoption import find_former
 from ..sessions.adoption import hand_back
-from ..sessions.adoption import was_adopted
+from ..sessions.adoption import Standing
+from ..sessions.adoption import standing_of
 from ..sessions.login import MEMBER
 from ..sessions.policy import CookieAction
 from ..sessions.stored import Fate
@@ -38,8 +39,8 @@ from ..sessions.working_copy import WorkingCopy
 #: The longest Set-Cookie line that browsers keep.
 _LONGEST_LINE: Final = 4093
 _NOT_RETURNED = (
-    "A session cannot be kept as before and stays in the store: %s. It is lost to the former"
-    " version of the application."
+    "A session did not go back and stays in the store, where the former version of the"
+    " application does not see it: %s."
 )
 
 
@@ -64,10 +65,11 @@ class SideBySideInterface(ServerSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
         self._keep_up(app)
-        header: str = request.environ.get("HTTP_COOKIE", "")
-        if self._has_ours(header):
+        standing = self._standing_of(request.environ.get("HTTP_COOKIE", ""))
+        if standing is Standing.ADOPTED:
             return super().open_session(app, request)
-        return self._former.open_session(app, request)
+        is_free = standing is Standing.FREE
+        return self._former.open_session(app, request if is_free else _without_cookies(request))
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if isinstance(session, StoredSession):
@@ -83,16 +85,16 @@ class SideBySideInterface(ServerSessionInterface):
         else:
             cast(Any, self._former).regenerate(session)
 
-    def _has_ours(self, cookie_header: str) -> bool:
-        """Return whether the browser has a stored session, or had one that has ended."""
+    def _standing_of(self, cookie_header: str) -> Standing:
+        """Return what has become of the former session that a browser has, or had."""
         settings = self._manager.settings
         try:
             if settings.signer().find(cookie_header, settings.config.cookie_name):
-                return True
+                return Standing.ADOPTED
             former = find_former(settings, cookie_header)
-            return former is not None and was_adopted(self._manager._calls(), former)
+            return standing_of(self._manager._calls(), former) if former else Standing.FREE
         except (MissingSecret, StoreError):
-            return True  # its first use raises that
+            return Standing.ADOPTED  # the first use of that session raises the error
 
     def _return(self, app: Flask, session: StoredSession, response: Response) -> None:
         """Make a session one of the former kind again, if this response can carry its cookie."""
@@ -100,15 +102,15 @@ class SideBySideInterface(ServerSessionInterface):
         is_kept = session._fate is Fate.KEPT and session._request.is_answered()
         if copy is None or copy.base is None or copy.draft.is_superseded or not is_kept:
             return
+        flaw = "it is too large for a cookie"
         try:
             lines = self._cookies_of_a_former(app, copy)
             fits = all(len(line) <= _LONGEST_LINE for line in lines)
             is_returned = fits and hand_back(copy, session._notify)
         except Exception as error:
-            session._log.error(_NOT_RETURNED, type(error).__name__)
-            return
+            fits, flaw = False, type(error).__name__
         if not fits:
-            session._log.error(_NOT_RETURNED, "it is too large for a cookie")
+            session._log.error(_NOT_RETURNED, flaw)
         elif is_returned:
             self._send(session, CookieAction.CLEAR, response)
             for line in lines:
@@ -116,14 +118,18 @@ class SideBySideInterface(ServerSessionInterface):
 
     def _cookies_of_a_former(self, app: Flask, copy: WorkingCopy) -> list[str]:
         """Store the data of a session as the former interface does; return what it sends."""
-        without_cookies = app.request_class({**flask_request.environ, "HTTP_COOKIE": ""})
-        former = cast(SessionMixin, self._former.open_session(app, without_cookies))
+        blank = _without_cookies(cast(Any, flask_request)._get_current_object())
+        former = cast(SessionMixin, self._former.open_session(app, blank))
         former.update((key, value) for key, value in copy.draft.data.items() if key != MEMBER)
         if former.permanent is not copy.draft.cookie.is_persistent:
             former.permanent = copy.draft.cookie.is_persistent
         carrier = app.response_class()
         self._former.save_session(app, former, carrier)
         return carrier.headers.getlist("Set-Cookie")
+
+
+def _without_cookies(request: Request) -> Request:
+    return type(request)({**request.environ, "HTTP_COOKIE": ""})
 
 
 def side_by_side(

@@ -58,7 +58,8 @@ def _files(running: Running) -> Answer:
 AT_REST: Final = (
     Statement(
         51,
-        "Reading a session never runs code. A pickle is read only on demand, and as plain values.",
+        "Reading a session never runs code. Pickles are read only on request, and only their"
+        " plain values.",
         ("ASVS 1.5.2",),
         "package",
         "Sessions are JSON. SESSION_ADOPT can read the plain values of old pickles.",
@@ -71,8 +72,8 @@ AT_REST: Final = (
     ),
     Statement(
         52,
-        "A record that cannot be read or decrypted is no session, and a signal tells. Nothing else"
-        " is tried with it.",
+        "A record that cannot be read or decrypted counts as absent and is reported by a"
+        " signal. No other decoder is tried.",
         ("CVE-2026-39324",),
         "package",
         'The visitor has a new, empty session. session_rejected says "unreadable".',
@@ -86,8 +87,8 @@ AT_REST: Final = (
     ),
     Statement(
         53,
-        "Stored sessions are encrypted with authentication, each bound to its id: a record that is"
-        " moved elsewhere cannot be read.",
+        "Stored sessions have authenticated encryption that is bound to their id: a record that"
+        " is moved cannot be read.",
         ("ASVS 11.3.1", "ASVS 11.3.2", "ASVS 11.3.3"),
         "configuration",
         _encrypted,
@@ -100,8 +101,8 @@ AT_REST: Final = (
     ),
     Statement(
         54,
-        "Keys are replaced without a logout, the use of old ones can be counted, and an unknown"
-        " one opens nothing.",
+        "Keys are replaced without a logout, records of an old key can be counted, and an"
+        " unknown key opens nothing.",
         ("ASVS 11.2.2",),
         "configuration",
         _rotated,
@@ -115,7 +116,7 @@ AT_REST: Final = (
     ),
     Statement(
         55,
-        "Bytes, members and depth of a session are bounded.",
+        "The bytes, members and depth of a session are limited.",
         ("ASVS 15.2.2",),
         "configuration",
         _size,
@@ -129,7 +130,7 @@ AT_REST: Final = (
     ),
     Statement(
         56,
-        "Ending all sessions touches nothing else in the same database.",
+        "Ending all sessions leaves everything else in the same database alone.",
         (),
         "package",
         "Keys have a prefix or a table of their own. FLUSHDB and KEYS are not used.",
@@ -142,8 +143,8 @@ AT_REST: Final = (
     ),
     Statement(
         57,
-        "Files are private, replaced in one step, named by a hash, and never written through a"
-        " link.",
+        "Session files are private, replaced atomically and named by a hash, and links are not"
+        " followed.",
         ("CWE-59", "CWE-732"),
         "configuration",
         _files,
@@ -159,7 +160,7 @@ AT_REST: Final = (
     ),
     Statement(
         58,
-        "No id or value is a part of a statement or an operator of SQL or MongoDB.",
+        "No id or value becomes part of a statement or an operator in SQL or MongoDB.",
         ("ASVS 1.2.4",),
         "package",
         "Values are bound, names are quoted, and a MongoDB filter has text alone.",
@@ -168,7 +169,7 @@ AT_REST: Final = (
     ),
     Statement(
         59,
-        "A Lua script is constant, and its data come by KEYS and ARGV.",
+        "A Lua script is constant, and data reach it by KEYS and ARGV only.",
         ("ASVS 1.2.4",),
         "package",
         "The scripts are files of this package, sent as they are.",

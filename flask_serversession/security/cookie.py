@@ -51,6 +51,10 @@ def _name(running: Running) -> Answer:
 
 
 def _insecure_settings(running: Running) -> Answer:
+    if running.config.profile == "strict":
+        weaker = ", ".join(running.config.exceptions)
+        now = "A weaker setting is refused at start-up, and a Secure cookie never goes over http."
+        return met(f"{now} Excepted: {weaker}." if weaker else now)
     if running.config.cookie.secure is True:
         return met("Insecure settings are in the log, and no cookie goes over http.")
     return fix("The cookie goes over http too, and nothing warns of it.", _STRICT)
@@ -110,14 +114,15 @@ COOKIE: Final = (
         _attributes,
         page="reference/cookie",
         tests=(
+            "tests/flask/test_strict_profile.py::TestTheCookie::test_its_line_is_this",
             "tests/flask/test_cookie_on_the_wire.py::TestSetCookie::"
             "test_each_config_key_sets_its_attribute",
         ),
     ),
     Statement(
         12,
-        "The cookie's name begins with __Host-, or __Secure- where it has a domain or a path, and"
-        " a name that does not fit stops the application.",
+        "The cookie's name begins with __Host-, or with __Secure- if it has a domain or a path,"
+        " and a name that does not fit stops the application.",
         ("ASVS 3.3.1", "ASVS 3.3.3", "RFC 6265bis"),
         "configuration",
         _name,
@@ -135,8 +140,10 @@ COOKIE: Final = (
         ("NIST",),
         "configuration",
         _insecure_settings,
-        page="howto/deploy",
+        page="howto/strict",
         tests=(
+            "tests/flask/test_strict_profile.py::TestWhatIsWeaker::"
+            "test_it_is_refused_in_every_mode",
             "tests/flask/test_extension.py::TestInsecureSettings::"
             "test_a_weak_secret_is_logged_and_not_shown",
             "tests/flask/test_cookie_on_the_wire.py::TestSetCookie::"
@@ -179,7 +186,7 @@ COOKIE: Final = (
     ),
     Statement(
         17,
-        "The cookie's name does not tell which software made it.",
+        "The cookie's name does not reveal which software made it.",
         ("OWASP",),
         "configuration",
         _neutral,
@@ -204,7 +211,8 @@ COOKIE: Final = (
     ),
     Statement(
         19,
-        "A cookie is removed with the attributes that it was set with, so that it goes.",
+        "A cookie is removed with the attributes that it was set with, so that browsers remove"
+        " it.",
         ("RFC 6265bis", "CHIPS"),
         "package",
         "The line repeats name, Path, Domain, Secure and Partitioned.",
@@ -232,7 +240,7 @@ COOKIE: Final = (
     ),
     Statement(
         21,
-        "No cookie is sent for static files, or if it is unchanged.",
+        "No cookie is sent with a static file, or for a session that did not change.",
         (),
         "configuration",
         _only_when_needed,

@@ -14,8 +14,8 @@ _WHY: Final = (
 DEVICE: Final = (
     Statement(
         68,
-        "A challenge for a device's key is for one purpose, short-lived and unguessable, and its"
-        " answer counts once.",
+        "A challenge for a device's key has one purpose, is short-lived and unguessable, and"
+        " its answer is accepted once.",
         ("W3C DBSC",),
         "none",
         _WHY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..config import Config
+from ..config.options import generate_id_for
 from .statement import Answer
 from .statement import fix
 from .statement import met
@@ -13,7 +13,7 @@ from .statement import Statement
 
 
 def _generator(running: Running) -> Answer:
-    if running.config.genid is Config.from_mapping({}).genid:
+    if running.config.genid is generate_id_for:
         return met("An id is 24 bytes of Python's secrets module: 192 bits.")
     return fix(
         "SESSION_GENID, a function of the application, makes the ids.", "SESSION_GENID = None"
@@ -34,7 +34,9 @@ def _hashed(running: Running) -> Answer:
 def _refuses_hashes(running: Running) -> Answer:
     if running.hash_ids is True:
         return met("An id that looks like a stored key is refused before the store is asked.")
-    return fix("A key from the store is an id: with the secret it becomes a cookie.", _HASH)
+    return fix(
+        "A key in the store is an id. Together with the secret it makes a valid cookie.", _HASH
+    )
 
 
 def _by_hash(running: Running) -> Answer:
@@ -48,7 +50,7 @@ _HASH: Final = "SESSION_HASH_IDS = True"
 IDENTIFIER: Final = (
     Statement(
         1,
-        "An id has at least 128 bits of a cryptographic random generator, and is no UUID.",
+        "An id has at least 128 bits from a cryptographic random generator, and is not a UUID.",
         ("ASVS 7.2.3", "ASVS 11.5.1", "NIST"),
         "configuration",
         _generator,
@@ -99,8 +101,8 @@ IDENTIFIER: Final = (
     ),
     Statement(
         5,
-        "Of several cookies with the same name at most one counts, always the same one, and a"
-        " signal tells of them.",
+        "If a browser sends several cookies of the name, at most one is used, always the same"
+        " one, and a signal reports it.",
         ("OWASP",),
         "package",
         "The first one that the store knows counts. session_ambiguous is sent.",
@@ -141,7 +143,7 @@ IDENTIFIER: Final = (
     ),
     Statement(
         8,
-        "A key that was read from the store is worth nothing as a cookie.",
+        "A key that was read from the store cannot be used as a cookie.",
         ("CVE-2019-16782",),
         "configuration",
         _refuses_hashes,
@@ -165,7 +167,7 @@ IDENTIFIER: Final = (
     ),
     Statement(
         10,
-        "How often ids are tried that are unknown or unsigned can be seen, and from where.",
+        "The rate of unknown and unsigned ids can be observed, with the address that sends them.",
         ("OWASP", "ASVS 16.3.3"),
         "package",
         "session_rejected has the reason and the rate, and is sent within the request.",

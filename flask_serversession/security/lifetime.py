@@ -42,6 +42,8 @@ def _fitting(running: Running) -> Answer:
             "A session in use is extended too rarely for its idle timeout.",
             f"SESSION_TOUCH_INTERVAL = {idle // 2000}",
         )
+    if config.assurance_level is not None:
+        return met(f"The limits are those of NIST's level {config.assurance_level}, or shorter.")
     return met("The limits fit together. SESSION_ASSURANCE_LEVEL has those of NIST.")
 
 
@@ -62,7 +64,7 @@ _ABSOLUTE: Final = "SESSION_ABSOLUTE_TIMEOUT = timedelta(hours=12)"
 LIFETIME: Final = (
     Statement(
         22,
-        "The server ends a session that is idle, whatever the browser makes of its cookie.",
+        "The server ends an idle session, whatever the browser does with its cookie.",
         ("ASVS 7.3.1", "NIST"),
         "configuration",
         _idle,
@@ -77,7 +79,7 @@ LIFETIME: Final = (
     ),
     Statement(
         23,
-        "The server ends a session some time after its login, however much it is used.",
+        "The server ends a session a fixed time after its login, however much it is used.",
         ("ASVS 7.3.2", "NIST"),
         "configuration",
         _absolute,
@@ -90,7 +92,7 @@ LIFETIME: Final = (
     ),
     Statement(
         24,
-        "A new login starts both limits again, and a new id alone does not.",
+        "A new login restarts both limits, and a new id alone does not.",
         ("NIST",),
         "package",
         "The absolute timeout counts from the login.",
@@ -103,13 +105,14 @@ LIFETIME: Final = (
     ),
     Statement(
         25,
-        "There are presets of NIST's limits, and limits that do not fit together are reported at"
-        " start-up.",
+        "There are presets of NIST's limits, and limits that do not fit together are reported"
+        " at start-up.",
         ("ASVS 7.1.1", "NIST"),
         "configuration",
         _fitting,
-        page="reference/config",
+        page="howto/strict",
         tests=(
+            "tests/unit/test_strict_profile.py::TestAssuranceLevels::test_each_gives_defaults",
             "tests/flask/test_extension.py::TestInsecureSettings::"
             "test_an_idle_timeout_that_ends_no_session_is_logged",
         ),
@@ -128,7 +131,7 @@ LIFETIME: Final = (
     ),
     Statement(
         27,
-        "One clock decides what has expired, so that a server whose clock is five minutes off"
+        "One clock decides what has expired, so a server whose clock is five minutes off"
         " revives no session.",
         ("ASVS 7.3.1",),
         "configuration",
@@ -142,7 +145,7 @@ LIFETIME: Final = (
     ),
     Statement(
         28,
-        "A route can be marked as no activity of the user.",
+        "A route can be excluded from what counts as activity of the user.",
         ("NIST",),
         "package",
         "@session_peek lets a view use the session without extending it.",

@@ -33,8 +33,8 @@ MONITORING: Final = (
     ),
     Statement(
         47,
-        "A signal tells if a session comes from another address or browser than its login. What"
-        " happens then is configured, and by default no session ends.",
+        "A signal reports a session that is used from another address or browser than at its"
+        " login. By default no session ends by that.",
         ("ASVS 8.2.4", "OWASP", "NIST"),
         "configuration",
         _anomalies,
@@ -46,8 +46,8 @@ MONITORING: Final = (
     ),
     Statement(
         48,
-        "The browser's address is the connection's, or a trusted proxy's word, and never a header"
-        " that anybody can send.",
+        "The recorded address is that of the connection or of a trusted proxy, never an"
+        " unverified header.",
         ("OWASP",),
         "package",
         "It is request.remote_addr, which only ProxyFix changes.",
@@ -59,16 +59,19 @@ MONITORING: Final = (
     ),
     Statement(
         49,
-        "The life of a session is in the log, with a hash in place of its id.",
+        "Each event in the life of a session is logged, with a hash in place of its id.",
         ("OWASP", "ASVS 16.2.5", "ASVS 16.3.1"),
         "package",
-        "Logins, logouts and ends are logged with the session's handle.",
+        "The logger flask_serversession.life has one line of JSON for each event, at INFO.",
         page="howto/watch",
-        tests=("tests/flask/test_signals.py::TestLogins::test_logging_in",),
+        tests=(
+            "tests/flask/test_life_log.py::test_a_visit",
+            "tests/flask/test_life_log.py::test_a_line_has_no_id_no_user_and_no_address",
+        ),
     ),
     Statement(
         50,
-        "A WebSocket ends with its session, and its session began over https.",
+        "A WebSocket ends with its session, which began over https.",
         ("ASVS 4.4.3", "ASVS 4.4.4"),
         "application",
         "Each event reads the session. The page ends sockets, and looks again each minute.",

@@ -8,6 +8,7 @@ from .statement import Answer
 from .statement import fix
 from .statement import met
 from .statement import Running
+from .statement import span
 from .statement import Statement
 
 _OUTAGE: Final = "tests/flask/test_outage.py::"
@@ -20,11 +21,36 @@ def _closed(running: Running) -> Answer:
     return met("Without its store a view that uses its session fails.")
 
 
+def _waiting(running: Running) -> Answer:
+    if running.has_breaker:
+        failures, pause = running.config.breaker, span(running.config.breaker_pause)
+        return met(
+            f"After {failures} failures in a row requests fail at once; one asks the store again"
+            f" after {pause}."
+        )
+    if running.config.breaker is None:
+        return fix("In an outage each request waits for the store.", "SESSION_BREAKER = 5")
+    return fix(
+        "If one server of several hangs, each request for its sessions waits.",
+        "SESSION_STORE = one server, or Redis with Sentinel",
+    )
+
+
+def _first_life(running: Running) -> Answer:
+    lifetime = running.config.first_lifetime
+    if lifetime is None:
+        return fix(
+            "A visitor's session that is never used again lasts as long as any other.",
+            "SESSION_FIRST_LIFETIME = timedelta(minutes=10)",
+        )
+    return met(f"A visitor's session lasts {span(lifetime)} until it is used again.")
+
+
 ROBUSTNESS: Final = (
     Statement(
         61,
-        "While the store is down no cookie is replaced, and no empty session takes the place of a"
-        " user's.",
+        "While the store is down no cookie is replaced, and no empty session replaces that of a"
+        " user.",
         ("ASVS 16.5.2",),
         "package",
         "A response whose session failed sets no cookie.",
@@ -36,7 +62,7 @@ ROBUSTNESS: Final = (
     ),
     Statement(
         62,
-        "Without its store nobody is logged in, and a view that uses its session fails.",
+        "Without the store nobody counts as logged in, and a view that uses its session fails.",
         ("ASVS 16.5.3",),
         "configuration",
         _closed,
@@ -48,27 +74,30 @@ ROBUSTNESS: Final = (
     ),
     Statement(
         63,
-        "Each call to the store ends in time and is retried once at most, and after an outage not"
-        " every request waits.",
+        "Each call to the store is bounded in time and retried once at most, and in an outage"
+        " not every request waits.",
         ("ASVS 16.5.2",),
         "configuration",
-        lambda running: fix(
-            "During an outage each request waits for its time-out.", "SESSION_BREAKER = 5"
-        ),
+        _waiting,
         page="reference/stores",
         tests=(
             f"{_FAULTS}test_every_request_under_traffic_ends_in_time_and_leaves_the_cookie_alone",
+            "tests/faults/test_breaker.py::test_of_many_requests_a_few_wait_for_a_server_that_hangs",
         ),
     ),
     Statement(
         64,
-        "A visitor who never comes back, such as a bot, has a short session.",
+        "The session of a visitor who does not return, such as a bot, is short.",
         ("ASVS 15.2.2",),
         "configuration",
-        lambda running: fix(
-            "A first session lasts as long as any other.", "SESSION_FIRST_LIFETIME = 300"
-        ),
+        _first_life,
         page="reference/config",
+        tests=(
+            "tests/flask/test_first_lifetime.py::"
+            "test_a_visitor_who_does_not_return_costs_one_call_and_a_short_life",
+            "tests/attacks/test_verification.py::"
+            "test_a_crawler_that_stores_nothing_costs_no_trip_and_gets_no_cookie",
+        ),
     ),
     Statement(
         65,
@@ -100,7 +129,7 @@ ROBUSTNESS: Final = (
     ),
     Statement(
         67,
-        "A command says of each of these statements whether the configuration fulfils it.",
+        "A command reports for each of these statements whether the configuration fulfils it.",
         (),
         "package",
         "flask sessions check --security does.",

@@ -9,7 +9,7 @@ from .statement import Statement
 ROTATION: Final = (
     Statement(
         29,
-        "A login, a second one too, gives the session a new id and ends the old one.",
+        "Every login, including a repeated one, gives the session a new id and ends the old one.",
         ("ASVS 7.2.4",),
         "application",
         "log_in() does. Flask-Login's login_user() calls it.",
@@ -38,8 +38,8 @@ ROTATION: Final = (
     ),
     Statement(
         31,
-        "A long session gets a new id now and then. The old one ends after a short while, and a"
-        " signal tells if it is used later.",
+        "A long session gets a new id from time to time. The old one ends after a short while,"
+        " and a signal reports its later use.",
         ("OWASP",),
         "application",
         "regenerate() gives a new id. The page has a function that calls it every hour.",
@@ -64,7 +64,7 @@ ROTATION: Final = (
     ),
     Statement(
         33,
-        "Of several new ids that a session gets at once, one stays.",
+        "If several requests give a session a new id at once, one new id remains.",
         ("ASVS 15.4.2",),
         "package",
         "The first request to finish wins; the new ids of the others are not stored.",

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from ..config import Config
 from ..manager import SessionManager
 from ..stores.base import Store
+from ..stores.moving.store import MovingStore
+from ..stores.protected.store import ProtectedStore
 
 #: Who fulfils a statement: this package whatever is configured, the configuration, the
 #: application by a line of its own, or nobody, because it is no matter of a session library.
@@ -54,11 +56,13 @@ class Running:
 
     config: Config
     store: Store
+    #: Requests stop waiting for a store that fails.
+    has_breaker: bool
 
     @classmethod
     def of(cls, manager: SessionManager) -> Running:
         """Return the configuration of a manager's application."""
-        return cls(manager.config, manager.store)
+        return cls(manager.config, manager.store, manager.settings.breaker is not None)
 
     @property
     def is_in_cookies(self) -> bool:
@@ -67,8 +71,11 @@ class Running:
 
     @property
     def backend(self) -> str:
-        """The class of the store that has the sessions."""
-        return type(self.store).__name__
+        """The class of the store that gets new sessions."""
+        store = self.store
+        while isinstance(store, (MovingStore, ProtectedStore)):
+            store = store._store
+        return type(store).__name__
 
     @property
     def hash_ids(self) -> object:

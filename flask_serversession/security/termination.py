@@ -85,7 +85,7 @@ def _for_visitors(running: Running) -> Answer:
 TERMINATION: Final = (
     Statement(
         34,
-        "A logout deletes the session on the server, and its cookie is worth nothing afterwards.",
+        "A logout deletes the session on the server, and its cookie is useless afterwards.",
         ("ASVS 7.4.1", "NIST"),
         "package",
         "log_out() and destroy() delete it, also under ids that it had before.",
@@ -99,7 +99,7 @@ TERMINATION: Final = (
     ),
     Statement(
         35,
-        "A request that is under way cannot bring a session back that has ended.",
+        "A request in progress cannot bring back a session that has ended.",
         ("ASVS 7.4.1", "ASVS 15.4.2"),
         "package",
         "A store replaces and extends only what is there; each passes the same test.",
@@ -114,7 +114,7 @@ TERMINATION: Final = (
     ),
     Statement(
         36,
-        "A cache between the application and its store keeps no session that has ended.",
+        "No cache between the application and its store serves a session that has ended.",
         ("ASVS 7.4.1",),
         "package",
         "There is none: each request that uses its session asks the store.",
@@ -124,7 +124,8 @@ TERMINATION: Final = (
     ),
     Statement(
         37,
-        "All sessions of a user end when the account is disabled, those that begin meanwhile too.",
+        "All sessions of a user end when the account is disabled, including those that begin at"
+        " that moment.",
         ("ASVS 7.4.2",),
         "application",
         _end_all,
@@ -176,8 +177,8 @@ TERMINATION: Final = (
     ),
     Statement(
         41,
-        "The list of a user's sessions shows when each began and was used last, its address and"
-        " browser, and which is the present one. It shows no id.",
+        "The list of a user's sessions shows when each began and was last used, its address and"
+        " browser, and which one is current. It shows no id.",
         ("ASVS 7.5.2",),
         "configuration",
         _shown,
@@ -191,8 +192,8 @@ TERMINATION: Final = (
     ),
     Statement(
         42,
-        "The number of sessions of a user can be limited, for logins at once too. What happens at"
-        " the limit is configured.",
+        "The number of sessions of a user can be limited, also for simultaneous logins. What"
+        " happens at the limit is configured.",
         ("ASVS 7.1.2",),
         "package",
         _limit,
@@ -215,7 +216,7 @@ TERMINATION: Final = (
     ),
     Statement(
         44,
-        "A logout is no GET request, and a form's CSRF token belongs to the session.",
+        "A logout is not a GET request, and a form's CSRF token belongs to the session.",
         ("NIST", "ASVS 3.5.1"),
         "application",
         "The pages log out by POST. Flask-WTF keeps its token in the session.",

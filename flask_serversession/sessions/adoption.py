@@ -9,6 +9,7 @@ one, by a note that lasts as long as the former could be used.
 from __future__ import annotations
 
 from contextlib import suppress
+from enum import Enum
 from hashlib import sha256
 from typing import Any
 from typing import cast
@@ -47,18 +48,30 @@ _HEIR = "heir"
 _A_MINUTE = 60_000
 
 
+class Standing(Enum):
+    """What has become of a former session."""
+
+    #: Nothing that is known. One of Flask's cookies may have been taken over even so.
+    FREE = "free"
+    #: A minute ago or less it was taken over.
+    ADOPTED = "adopted"
+    FORBIDDEN = "forbidden"
+
+
 def find_former(settings: Settings, cookie_header: str) -> Former | None:
     """Return the first former session that the cookies name; None without one."""
     found = (find(cookie_header) for find in settings.formers)
     return next(filter(None, found), None)
 
 
-def was_adopted(store: RequestStore, former: Former) -> bool:
-    """Return whether a former session was taken over, or may not be used any more."""
-    if store.load(_name_of(former)) is not None:
-        return True
-    login = Login.of(_with_login(store.settings, former.data or {}))
-    return _is_forbidden(store, former, login)
+def standing_of(store: RequestStore, former: Former) -> Standing:
+    """Return what has become of a former session."""
+    note = store.load(_name_of(former))
+    if note is None:
+        login = Login.of(_with_login(store.settings, former.data or {}))
+        return Standing.FORBIDDEN if _is_forbidden(store, former, login) else Standing.FREE
+    _, data = store.settings.serializer.decompose(note.payload)
+    return Standing.ADOPTED if _HEIR in data else Standing.FORBIDDEN
 
 
 def adopt(

@@ -146,6 +146,20 @@ def test_a_visitor_without_a_cookie_is_answered_all_the_same(
     assert browser_of(app).run(read).text == "None"
 
 
+def test_a_page_that_may_do_without_its_session_does_not_wait_either(
+    make_app: MakeApp, moody: Moody, seconds: Seconds
+) -> None:
+    app = make_app(SESSION_STORE=moody, SESSION_STORE_ERROR="null")
+    manager_of(app).settings.breaker = Breaker(MOST, PAUSE, seconds)
+    browser = browser_of(app)
+    browser.run(lambda: session.update(user="ada"))
+    moody.is_down, moody.attempts = True, 0
+
+    answers = [browser.run(read).text for _ in range(10)]
+
+    assert (answers, moody.attempts) == (["None"] * 10, MOST)
+
+
 def test_each_request_sends_the_signal(app: Flask, member: Browser, moody: Moody) -> None:
     errors: list[Exception] = []
 

@@ -24,13 +24,13 @@ from flask_serversession.stores.memory import MemoryStore
 
 ALL = [statement for statements in SUBJECTS.values() for statement in statements]
 #: What has to be set in addition to the defaults.
-DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 63, 64]
+DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 64]
 APPLICATION = [29, 31, 37, 38, 40, 44, 50]
 
 
 def app_with(**config: Any) -> Flask:
     app = Flask(__name__)
-    app.config.update(SECRET_KEY="only for tests", TESTING=True, **config)
+    app.config.update(SECRET_KEY="k3y!" * 8, TESTING=True, **config)
     ServerSession(app)
     return app
 
@@ -76,7 +76,7 @@ def test_below_what_is_to_be_set_is_what_is_so_and_the_line() -> None:
     output = check().output
 
     assert (
-        "  fix      23  The server ends a session some time after its login, however much it is"
+        "  fix      23  The server ends a session a fixed time after its login, however much it is"
         " used. [ASVS 7.3.2, NIST]\n"
         "               Now: A session lasts as long as it is used.\n"
         "               Set: SESSION_ABSOLUTE_TIMEOUT = timedelta(hours=12)\n"
@@ -181,6 +181,12 @@ def test_json_has_all_that_is_known_of_a_statement() -> None:
         ({"SESSION_RECORD_CLIENT": False}, 47, "no address"),
         ({"SESSION_MAX_MEMBERS": None}, 55, "as large as its store"),
         ({"SESSION_STORE_ERROR": "null"}, 62, "reads as empty"),
+        ({"SESSION_BREAKER": None}, 63, "each request waits"),
+        (
+            {"SESSION_STORE": MemoryStore(), "SESSION_STORE_BEFORE": MemoryStore()},
+            63,
+            "one server of several",
+        ),
     ],
 )
 def test_a_weaker_configuration_is_told_what_to_set(
@@ -216,6 +222,13 @@ def test_a_weaker_configuration_is_told_what_to_set(
             "'__Secure-shop'",
         ),
         ({"SESSION_COOKIE_SECURE": True}, 13, "in the log"),
+        ({"SESSION_PROFILE": "strict"}, 13, "refused at start-up"),
+        (
+            {"SESSION_PROFILE": "strict", "SESSION_EXCEPTIONS": ["SESSION_COOKIE_SAMESITE"]},
+            13,
+            "Excepted: SESSION_COOKIE_SAMESITE.",
+        ),
+        ({"SESSION_ASSURANCE_LEVEL": 2}, 25, "NIST's level 2"),
         ({"SESSION_COOKIE_MAX_AGE": timedelta(days=40)}, 18, "at most 40 days"),
         ({"SESSION_ABSOLUTE_TIMEOUT": timedelta(hours=12)}, 23, "12 hours"),
         ({"SESSION_IDLE_TIMEOUT": 90}, 22, "90 seconds"),
@@ -223,7 +236,14 @@ def test_a_weaker_configuration_is_told_what_to_set(
         ({"SESSION_CLEAR_SITE_DATA": ["cookies"]}, 43, "cookies"),
         ({"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
         ({"SESSION_MAX_BYTES": 4096}, 55, "4096 bytes and 1000 members"),
-        ({"SESSION_STORE": "memory"}, 57, "no files"),
+        ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no files"),
+        (
+            {"SESSION_STORE": MemoryStore(), "SESSION_STORE_BEFORE": MemoryStore()},
+            57,
+            "MemoryStore has",
+        ),
+        ({}, 63, "requests fail at once; one asks the store again after 1 second"),
+        ({"SESSION_FIRST_LIFETIME": 300}, 64, "lasts 5 minutes until"),
         ({"SESSION_MAX_WAITERS": 2}, 65, "2 requests wait"),
     ],
 )

@@ -185,8 +185,11 @@ def test_ending_the_sessions_of_a_user_counts_for_the_prepared_version(
 
     manager_of(prepare).end_all("ada")
 
-    assert "_user_id" not in see(go(browser, prepare))
+    browser = go(browser, prepare)
+    assert "_user_id" not in see(browser)
     assert see(go(other, prepare)) == {"cart": 1}
+    browser.run(log_in)
+    assert see(go(browser, before))["_user_id"] == "ada"
 
 
 @pytest.mark.parametrize("step", ["prepare", "return"])

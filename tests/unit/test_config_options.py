@@ -97,7 +97,9 @@ def test_an_error_about_a_secret_shows_its_type_only(config: dict[str, Any], sho
 
 AGES = (
     "PERMANENT_SESSION_LIFETIME",
+    "SESSION_BREAKER_PAUSE",
     "SESSION_COOKIE_MAX_AGE",
+    "SESSION_FIRST_LIFETIME",
     "SESSION_IDLE_TIMEOUT",
     "SESSION_REGENERATE_GRACE",
     "SESSION_TOUCH_INTERVAL",
