@@ -359,3 +359,13 @@ def test_what_comes_of_an_attempt_is_what_the_page_says(
     assert thief.is_admin(thief.admin)
 
     assert attempt.attempt(thief) is (protection in attempt.works)
+
+
+def test_the_page_has_each_attempt_and_its_outcome() -> None:
+    table = PAGE.read_text("utf-8").partition("list-table::")[2].partition("\n\n\n")[0]
+    cells = [[*re.findall(r"- (.*)", row)] for row in table.split("   * ")[2:]]
+
+    assert [row[:6] for row in cells] == [
+        [each.has, each.does, *("works" if its in each.works else "fails" for its in PROTECTIONS)]
+        for each in ATTEMPTS
+    ]
