@@ -39,6 +39,7 @@ from .errors import SessionLimitReached
 from .errors import SessionLocked
 from .flask_login import follow_flask_login
 from .formers import open_former
+from .formers.side_by_side import side_by_side
 from .interface import EXTENSION
 from .interface import let_error_pages_read
 from .interface import load_session
@@ -102,11 +103,10 @@ class ServerSession:
             config = _read(app.config)  # Flask-Session's keys gave it a store
         secrets = _secrets_of(app, config)
         in_the_cookie = config.store == IN_THE_COOKIE
-        if in_the_cookie and config.store_before is not None:
-            raise ConfigError(
-                "SESSION_STORE_BEFORE cannot be used with SESSION_STORE 'cookie': the sessions of"
-                " a store do not fit into cookies."
-            )
+        if in_the_cookie:
+            _refuse_former_sessions(config)
+        else:
+            _refuse_a_cookie_that_browsers_drop(app, config)
         manager = SessionManager(
             config,
             NoStore() if in_the_cookie else _open_store(config, app),
@@ -133,6 +133,27 @@ class ServerSession:
         app.cli.add_command(sessions)
 
 
+def _refuse_a_cookie_that_browsers_drop(app: Flask, config: Config) -> None:
+    """Refuse it in production. The express profile allows it, as express-session does."""
+    is_development = (app.debug or app.testing) and config.profile != "strict"
+    flaw = config.cookie_flaw
+    if flaw and config.profile != "express" and not is_development:
+        raise ConfigError(f"No browser keeps this application's session cookie: {flaw}.")
+
+
+def _refuse_former_sessions(config: Config) -> None:
+    given = {
+        "SESSION_STORE_BEFORE": config.store_before is not None,
+        "SESSION_ADOPT": bool(config.adopt),
+    }
+    for key, is_given in given.items():
+        if is_given:
+            raise ConfigError(
+                f"{key} cannot be used with SESSION_STORE 'cookie': only a store can take other"
+                " sessions over."
+            )
+
+
 def _open_store(config: Config, app: Flask) -> Store:
     shared, context = config.profile == "express", partial(_context_of, app)
     open_one = partial(open_store, shared=shared, context=context)
@@ -154,7 +175,9 @@ def _context_of(app: Flask) -> AbstractContextManager[object]:
 
 
 def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
-    app.session_interface = ServerSessionInterface(app, manager, _read)
+    is_alone = manager.config.adopt_step == "switch"
+    make = ServerSessionInterface if is_alone else side_by_side
+    app.session_interface = make(app, manager, _read)
     got_request_exception.connect(let_error_pages_read, app)
     if manager.config.policy.needs_every_session:
         app.before_request(load_session)
@@ -162,9 +185,9 @@ def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
 
 def _read(given: Mapping[str, Any]) -> Config:
     config = Config.from_mapping(given)
-    if config.store != IN_THE_COOKIE:
+    if config.store != IN_THE_COOKIE or config.profile != "express":
         return config
-    # cookie-session's own default is Flask's, in either profile.
+    # cookie-session's own default is Flask's.
     return replace(config, cookie_name=given["SESSION_COOKIE_NAME"])
 
 
@@ -215,7 +238,7 @@ def _secrets_of(app: Flask, config: Config) -> Callable[[], Secrets]:
 
     @cache
     def warn_of(secrets: Secrets) -> None:
-        for flaw in flaws_of_secrets(secrets, key=key):
+        for flaw in flaws_of_secrets(config, secrets, key=key):
             _warn(app, flaw)
 
     def secrets() -> Secrets:

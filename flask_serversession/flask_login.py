@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 from typing import cast
 
@@ -39,17 +41,34 @@ def follow_flask_login(app: Flask) -> None:
     signals.session_protected.connect(_protected, app)
 
 
+def _in_a_session_of_ours(follow: Callable[..., None]) -> Callable[..., None]:
+    """Call a receiver only where there is a session of this package.
+
+    There is none outside the cookie's path, nor in one that ``SESSION_ADOPT_STEP`` leaves alone.
+    """
+
+    @wraps(follow)
+    def receiver(app: Flask, **values: Any) -> None:
+        if isinstance(_session(), Session):
+            follow(app, **values)
+
+    return receiver
+
+
+@_in_a_session_of_ours
 def _logged_in(app: Flask, user: Any, **extra: Any) -> None:
     _log_in(app, user, remembered=not _session().get("_fresh"))
 
 
+@_in_a_session_of_ours
 def _confirmed(app: Flask, **extra: Any) -> None:
     if "_user_id" in _session():
         from flask_login import current_user
 
-        _logged_in(app, current_user)
+        _logged_in(app, user=current_user)
 
 
+@_in_a_session_of_ours
 def _remembered(app: Flask, user: Any, **extra: Any) -> None:
     try:
         _log_in(app, user, remembered=True)
@@ -71,16 +90,16 @@ def _id_of(app: Flask, user: Any) -> str:
     return "" if found is None else str(found)  # log_in() refuses an empty one
 
 
+@_in_a_session_of_ours
 def _logged_out(app: Flask, **extra: Any) -> None:
-    session: Any = _session()
-    if not isinstance(session, Session):
-        return  # outside the cookie's path there is nothing to end
+    session = _session()
     # Without that cookie nothing would take the flag out again.
     more = (_CSRF_FLAG,) if app.config.get("SECURITY_CSRF_COOKIE_NAME") else ()
     with _keeping(session, *more):
         session.log_out()
 
 
+@_in_a_session_of_ours
 def _protected(app: Flask, **extra: Any) -> None:
     """End a login whose browser changed, or in Flask-Login's mode "basic" its freshness.
 
@@ -115,5 +134,5 @@ def _keeping(session: Session, *more: str) -> Iterator[None]:
 
 
 def _session() -> Session:
-    """Return the session itself; Flask-Login has written to it, so it is one of ours."""
+    """Return the session itself."""
     return cast(Session, cast(Any, flask.session)._get_current_object())

@@ -34,6 +34,7 @@ from .no_session import NoSession
 from .no_session import OUTSIDE
 from .request import FlaskRequest
 from .response import clear_site_data
+from .response import keep_from_all_caches
 from .response import keep_from_shared_caches
 from .response import replace_cookie_line
 from .response import tell_time_left
@@ -201,7 +202,7 @@ class ServerSessionInterface(AppInterface):
 
     _flaw: str | None = None
 
-    def open_session(self, app: Flask, request: Request) -> StoredSession | None:
+    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
         """Return the session, unread; None without a secret or outside the cookie's path."""
         self._keep_up(app)
         if not self._has_secret and not self._is_eager:
@@ -222,6 +223,8 @@ class ServerSessionInterface(AppInterface):
             return
         if session._made_permanent:
             self._follow_lifetime(app, session)
+        if session._settings.config.cache_control and session.accessed and session._is_of_a_user:
+            keep_from_all_caches(response)
         action = settle(session)
         if action is not CookieAction.NONE:
             self._send(session, action, response)
@@ -233,11 +236,15 @@ class ServerSessionInterface(AppInterface):
         if config.timeout_header and session._copy is not None and session._copy.base is not None:
             tell_time_left(response, session.expires_in.seconds)
 
+    def regenerate(self, session: SessionMixin) -> None:
+        """Give a session a new id: ``session.regenerate(keep_data=True)`` for Flask-Session."""
+        cast(Session, session).regenerate(keep_data=True)
+
     def _adopt(self, config: Config) -> None:
         super()._adopt(config)
         self._is_eager = config.policy.needs_every_session
-        flaw = config.cookie.flaw(config.cookie_name)
-        if flaw and flaw != self._flaw and config.cookie_per_request is None:
+        flaw = config.cookie_flaw
+        if flaw and flaw != self._flaw:
             logger.warning("No browser keeps this application's session cookie: %s.", flaw)
         self._flaw = flaw
 

@@ -32,6 +32,7 @@ from .format.serializer import converted
 from .format.serializer import TypedJSON
 from .sessions.adoption import forbid_of
 from .sessions.base import Session
+from .sessions.life import tell
 from .sessions.login import Client
 from .sessions.request_store import RequestStore
 from .sessions.settings import FindFormer
@@ -43,6 +44,7 @@ from .sessions.users import end_others
 from .sessions.users import find
 from .sessions.users import find_by_handle
 from .sessions.users import find_tagged
+from .sessions.users import Found
 from .sessions.users import UserSession
 from .sessions.working_copy import end
 from .stores.base import Store
@@ -54,6 +56,12 @@ from .stores.base import SupportsSetup
 from .stores.forking import notice_a_fork
 from .stores.forking import process
 from .stores.moving.store import MovingStore
+
+_OPENED_BY_ID = (
+    "The data of other sessions cannot be changed: they are encrypted so that only the ids in"
+    " their browsers' cookies open them. End the user's sessions with end_all() instead, or let"
+    " each request look up what has changed."
+)
 
 
 class SessionManager:
@@ -96,6 +104,8 @@ class SessionManager:
             sender=sender,
             formers=formers,
             tags_users=can_tag(store),
+            tag_keys=getattr(store, "tag_keys", (None,)),
+            key_of=getattr(store, "key_of", str),
             clock=clock,
         )
 
@@ -132,7 +142,7 @@ class SessionManager:
         forbid_of(store, sid)
         ended = end(store, sid)
         if ended is not None:
-            self.settings.notify(signals.session_destroyed, session=None, id=ended)
+            self.settings.notify(signals.session_destroyed, session=None, id=ended, by="manager")
         return ended is not None
 
     def sessions_of(self, user_id: str) -> list[UserSession]:
@@ -144,7 +154,7 @@ class SessionManager:
         :raises StoreError: if the store failed.
         """
         found = sorted(find(self._calls(), user_id), key=lambda each: each.since, reverse=True)
-        current = self._current_ids()
+        current = self._current_keys()
         return [each.public(current) for each in found]
 
     def online(self, since: timedelta) -> Iterator[UserSession]:
@@ -156,7 +166,7 @@ class SessionManager:
         :raises SessionError: if the store cannot find them.
         """
         earliest = self.settings.clock() - int(since.total_seconds() * 1000)
-        current = self._current_ids()
+        current = self._current_keys()
         for found in find_tagged(self._calls()):
             if found.last_seen >= earliest:
                 yield found.public(current)
@@ -172,7 +182,7 @@ class SessionManager:
         """
         current, store = self._current(), self._calls()
         if current is not None and current.handle == handle:
-            current.destroy()
+            current._destroy("manager")
             return True
         found = find_by_handle(store, handle)
         return found is not None and found.end(store, reason)
@@ -190,7 +200,7 @@ class SessionManager:
                 "end_others() keeps the session of the current request, and that is not one of"
                 " this user. end_all() ends all of them."
             )
-        return end_others(self._calls(), user_id, keep=current._own_ids, reason=reason)
+        return end_others(self._calls(), user_id, keep=current._own_keys, reason=reason)
 
     def end_all(self, user_id: str, *, reason: str | None = None) -> int | None:
         """End all sessions of a user at once, on all servers; return how many ended.
@@ -205,8 +215,8 @@ class SessionManager:
         current = self._current()
         if current is None or current.user_id != user_id:
             return end_all(self._calls(), user_id, reason=reason)
-        count = end_all(self._calls(), user_id, own=current._own_ids, reason=reason)
-        current.destroy()
+        count = end_all(self._calls(), user_id, own=current._own_keys, reason=reason)
+        current._destroy("manager")
         return None if count is None else count + 1
 
     def update_all(self, user_id: str, change: Callable[[Session], None]) -> int:
@@ -216,12 +226,15 @@ class SessionManager:
         a use. The session of the current request is saved with what it holds by then.
 
         :param change: called with one session after the other, which is saved afterwards.
-        :raises SessionError: if the store cannot find them.
+        :raises SessionError: if the store cannot find them, or if only their browsers' ids open
+            them.
         :raises StoreError: if the store failed.
         """
+        if not getattr(self.store, "opens_by_key", True):
+            raise SessionError(_OPENED_BY_ID)
         count = 0
         for found in list(find(self._calls(), user_id)):
-            session = self._session_to_change(found.id)
+            session = self._session_to_change(found)
             if session is None:
                 continue
             change(session)
@@ -249,7 +262,9 @@ class SessionManager:
 
         :raises SessionError: if the store cannot list its sessions.
         """
-        return self._listing().clear()
+        count = self._listing().clear()
+        tell("ended", {"by": "manager"}, user=None, at=self.settings.clock())
+        return count
 
     def prune(self) -> int:
         """Remove expired sessions, and return how many.
@@ -278,14 +293,15 @@ class SessionManager:
         if isinstance(self.store, SupportsClose):
             self.store.close()
 
-    def _session_to_change(self, sid: str) -> Session | None:
-        """Return that of the request if it has this id, or one that saving does not extend."""
+    def _session_to_change(self, found: Found) -> Session | None:
+        """Return that of the request if it is this one, or one that saving does not extend."""
         current = self._current()
-        if current is not None and current._checked_out().stored_id == sid:
+        stored_id = None if current is None else current._checked_out().stored_id
+        if stored_id is not None and self.settings.key_of(stored_id) == found.key:
             return current
-        session = StoredSession(self.settings, _NoRequest(self.config.cookie), sid)
+        session = StoredSession(self.settings, _NoRequest(self.config.cookie), found.id)
         session._checked_out().keeps_end = True
-        return session if session.id == sid else None
+        return session if session.id == found.id else None
 
     def _calls(self) -> RequestStore:
         if os.getpid() != process.id:
@@ -300,9 +316,9 @@ class SessionManager:
         is_ours = isinstance(current, StoredSession) and current._settings is self.settings
         return current if is_ours else None
 
-    def _current_ids(self) -> Collection[str]:
+    def _current_keys(self) -> Collection[str]:
         current = self._current()
-        return () if current is None else current._own_ids
+        return () if current is None else current._own_keys
 
     def _listing(self) -> SupportsKeys:
         if isinstance(self.store, SupportsKeys):

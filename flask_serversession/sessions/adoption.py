@@ -9,11 +9,18 @@ one, by a note that lasts as long as the former could be used.
 from __future__ import annotations
 
 from contextlib import suppress
+from enum import Enum
 from hashlib import sha256
 from typing import Any
+from typing import cast
+
+from blinker import Signal
 
 from .. import signals
+from ..cookies.cookie import LAST_MOMENT
 from ..errors import PayloadError
+from ..errors import SessionConflict
+from ..errors import SessionError
 from ..errors import SessionSerializationError
 from ..format.serializer import EMPTY
 from ..format.serializer import RESERVED
@@ -21,31 +28,62 @@ from ..log import logger
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import Record
 from .draft import Draft
+from .draft import leave_behind
 from .draft import Origin
-from .login import handle_of
+from .login import is_moment
 from .login import Login
 from .login import MEMBER
-from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Former
 from .settings import Notify
 from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import end
-from .working_copy import newest_id
+from .working_copy import newest_key
 from .working_copy import WorkingCopy
 
-#: The member of a note that names the session that replaces the former one.
+#: In the data of a note: the id of the session that replaces the former one.
 _HEIR = "heir"
 #: How long the requests of a browser find that session by its old cookie, in ms.
 _A_MINUTE = 60_000
 
 
+class Standing(Enum):
+    """What has become of a former session."""
+
+    #: Nothing that is known. One of Flask's cookies may have been taken over even so.
+    FREE = "free"
+    #: A minute ago or less it was taken over.
+    ADOPTED = "adopted"
+    FORBIDDEN = "forbidden"
+
+
+def find_former(settings: Settings, cookie_header: str) -> Former | None:
+    """Return the first former session that the cookies name; None without one."""
+    found = (find(cookie_header) for find in settings.formers)
+    return next(filter(None, found), None)
+
+
+def standing_of(store: RequestStore, former: Former) -> Standing:
+    """Return what has become of a former session."""
+    note = store.load(_name_of(former))
+    if note is None:
+        login = Login.of(_with_login(store.settings, former.data or {}))
+        return Standing.FORBIDDEN if _is_forbidden(store, former, login) else Standing.FREE
+    _, data = store.settings.serializer.decompose(note.payload)
+    return Standing.ADOPTED if _HEIR in data else Standing.FORBIDDEN
+
+
 def adopt(
-    settings: Settings, request: RequestInfo, store: RequestStore, former: Former, notify: Notify
+    settings: Settings, request: RequestInfo, store: RequestStore, former: Former
 ) -> WorkingCopy | None:
-    """Return a stored session with the data of a former one; None if that may not be used."""
-    name = f"former-{sha256(former.name.encode()).hexdigest()}"
+    """Return a stored session with the data of a former one; None if that may not be used.
+
+    Sends no signal: a receiver may use the session, which is not ready before this returns.
+
+    :raises PayloadError: if what was noted about it cannot be read. It may not be used then.
+    """
+    name = _name_of(former)
     note = store.load(name)
     if note is not None:
         return _heir(settings, request, store, note)
@@ -61,21 +99,47 @@ def adopt(
     copy = WorkingCopy(settings, store, request.generate_id, "", draft)
     copy.change_id()
     try:
-        copy.write(draft.dump(), notify)
+        copy.write(draft.dump(), _tell_nobody)
     except SessionSerializationError as error:
         logger.error("A former session was not taken over: %s", error)
         return None
     draft.note_saved()
     if former.is_unique:
-        note = _note(settings, settings.clock() + _A_MINUTE, heir=copy.id)
+        note = _note(settings, settings.clock() + _A_MINUTE, {_HEIR: copy.id})
         if not store.create(name, note):
             end(store, copy.id, copy.base)
-            notify(signals.session_destroyed, id=copy.id)
             first = store.load(name)
             return None if first is None else _heir(settings, request, store, first)
     former.end()
-    logger.info("Session %s was taken over from another kind of session.", handle_of(copy.id))
+    handle = settings.handle_of(copy.id)
+    logger.info("Session %s was taken over from another kind of session.", handle)
     return copy
+
+
+def hand_back(copy: WorkingCopy, notify: Notify) -> bool:
+    """End a session that its browser continues as one of another kind; return whether it ended.
+
+    It goes on if another request has changed it. Requests that are still running read it for
+    ``SESSION_REGENERATE_GRACE`` longer.
+    """
+    settings, store, known = copy.settings, copy.store, cast(Record, copy.base)
+    successor, grace = copy.generate_id(), settings.config.regenerate_grace
+    if grace:
+        until = from_epoch_milliseconds(settings.clock() + grace)
+        payload = settings.serializer.compose(copy.draft.cookie.to_document(), EMPTY)
+        store.create(successor, Record(payload, until))
+    left = leave_behind(settings, successor, known)
+    try:
+        store.replace(copy.id, known, left, _refuse)
+    except SessionError:
+        return False
+    logger.info("Session %s went back to another kind.", settings.handle_of(copy.id))
+    notify(signals.session_destroyed, id=copy.id)
+    return True
+
+
+def _refuse(base: bytes, theirs: Record) -> Record:
+    raise SessionConflict("Another request changed the session.")
 
 
 def forbid(store: RequestStore, draft: Draft) -> None:
@@ -100,37 +164,48 @@ def forbid_all(store: RequestStore, user_id: str) -> None:
     settings = store.settings
     if not settings.formers:
         return
-    now = settings.clock()
-    _put(store, _name_of(user_id), _note(settings, now + settings.config.permanent_lifetime))
+    until = settings.clock() + settings.config.permanent_lifetime
+    _put(store, _names_of(settings, user_id)[0], _note(settings, until))
 
 
 def _heir(
     settings: Settings, request: RequestInfo, store: RequestStore, note: Record
 ) -> WorkingCopy | None:
     """Return the session that another request has made of a former one; None if it ended."""
-    cookie, _ = settings.serializer.decompose(note.payload)
-    sid = cookie.get(_HEIR)
-    record = None if sid is None else store.load(sid)
-    if sid is None or record is None:
+    _, data = settings.serializer.decompose(note.payload)
+    sid = data.get(_HEIR)
+    if not isinstance(sid, str):
+        return None
+    record = store.load(sid)
+    if record is None:
         return None
     draft = Draft.of(settings, record)
     if draft.is_over:
         return None
     copy = WorkingCopy(settings, store, request.generate_id, sid, draft, record)
     if draft.is_superseded:
-        return copy if newest_id(store, draft) is not None else None
+        return copy if newest_key(store, draft) is not None else None
     # The browser may not have its cookie yet.
     copy.regenerated = True
     draft.note_saved()
     return copy
 
 
+def _tell_nobody(signal: Signal, /, **values: object) -> None:
+    pass
+
+
 def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> bool:
-    note = None if login is None else store.load(_name_of(login.user_id))
-    if note is None:
+    if login is None:
         return False
+    notes = map(store.load, _names_of(store.settings, login.user_id))
+    return any(note is not None and former.began <= _noted(store, note) for note in notes)
+
+
+def _noted(store: RequestStore, note: Record) -> int:
     cookie, _ = store.settings.serializer.decompose(note.payload)
-    return former.began <= cookie["noted"]  # type: ignore[no-any-return]
+    noted = cookie.get("noted")
+    return noted if is_moment(noted) else LAST_MOMENT
 
 
 def _put(store: RequestStore, name: str, note: Record) -> None:
@@ -139,14 +214,18 @@ def _put(store: RequestStore, name: str, note: Record) -> None:
             its_store.save(name, note)
 
 
-def _note(settings: Settings, ends: int, **members: str) -> Record:
-    cookie = {"originalMaxAge": None, "noted": settings.clock(), **members}
-    payload = settings.serializer.compose(cookie, EMPTY)
+def _note(settings: Settings, ends: int, data: dict[str, str] | None = None) -> Record:
+    cookie = {"originalMaxAge": None, "noted": settings.clock()}
+    payload = settings.serializer.compose(cookie, settings.serializer.dumps(data or {}))
     return Record(payload, from_epoch_milliseconds(ends))
 
 
-def _name_of(user_id: str) -> str:
-    return f"former-sessions-of-{tag_of_user(user_id)}"
+def _name_of(former: Former) -> str:
+    return f"former-{sha256(former.name.encode()).hexdigest()}"
+
+
+def _names_of(settings: Settings, user_id: str) -> list[str]:
+    return [f"former-sessions-of-{tag}" for tag in settings.tags_of(user_id)]
 
 
 def _with_login(settings: Settings, data: dict[str, Any]) -> dict[str, Any]:

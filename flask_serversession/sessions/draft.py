@@ -16,19 +16,22 @@ from ..errors import PayloadError
 from ..format.merge import merge
 from ..format.serializer import EMPTY
 from ..format.serializer import ends_with
+from ..format.tags import MAX_DEPTH
 from ..stores.base import ENDED
 from ..stores.base import EPOCH
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import MILLISECOND
 from ..stores.base import Record
 from ..stores.base import same_json
+from ..stores.base import StoredKey
 from .login import is_moment
 from .login import Login
 from .settings import Settings
+from .size import check_size
 
 #: The member of a stored cookie that makes a record read-only: its session has another id.
 _SUPERSEDED = "retiredUntil"
-#: The member of such a cookie that names the session's new id.
+#: The member of such a cookie that has the key of the session's new id.
 _SUCCESSOR = "successor"
 #: The member of such a cookie that says why others ended the session.
 _REASON = "endedReason"
@@ -55,7 +58,7 @@ class Origin(NamedTuple):
     def of(cls, cookie: Mapping[str, Any]) -> Origin | None:
         """Return the origin that a stored cookie names."""
         match cookie[_ORIGIN]:
-            case [str(name), int(ends)]:
+            case [str(name), ends] if is_moment(ends):
                 return cls(name, ends)
         return None
 
@@ -79,8 +82,8 @@ class Draft:
     began: int = 0
     #: When a read-only record ends, in ms since 1970; None for any other.
     superseded_until: int | None = None
-    #: The newest id of a superseded session, as far as it is known.
-    successor: str | None = field(default=None, repr=False)
+    #: The newest key of a superseded session, as far as it is known.
+    successor: StoredKey | None = field(default=None, repr=False)
     #: The session of another kind that it was taken over from.
     origin: Origin | None = None
     #: Why others ended the session, which is superseded and has no successor.
@@ -113,7 +116,9 @@ class Draft:
         renewed = settings.config.renewed_cookie
         cookie = SessionCookie.from_document(document, settings.clock, renewed)
         if record.expires_at is not None:
-            cookie.follow((record.expires_at - EPOCH) // MILLISECOND)
+            # In its first lifetime a record ends before its cookie does.
+            is_first = settings.config.first_lifetime is not None
+            cookie.follow((record.expires_at - EPOCH) // MILLISECOND, forward_only=is_first)
         attributes = cookie.settings
         is_limited = settings.config.absolute_timeout is not None
         is_undated = is_limited and _BEGAN not in document
@@ -122,12 +127,12 @@ class Draft:
             data,
             cookie,
             attributes,
-            None if cookie.is_renewed or is_undated else attributes,
+            None if cookie.is_renewed or is_undated or record.outdated else attributes,
             found=record.payload,
             size=len(data),
             began=_began(document, data, settings) if is_limited else 0,
             superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
-            successor=_text(document, _SUCCESSOR) if _SUPERSEDED in document else None,
+            successor=_successor(document) if _SUPERSEDED in document else None,
             ended_reason=_text(document, _REASON) if _SUPERSEDED in document else None,
             origin=Origin.of(document) if _ORIGIN in document else None,
         )
@@ -211,13 +216,20 @@ class Draft:
             self.saved = self.dump()
 
     def record(self, body: bytes) -> Record:
-        """Return the record to store: the cookie, and the data dumped as ``body``."""
-        document = self.cookie.to_document(self.settings.config.renewed_cookie)
-        if self.settings.config.absolute_timeout is not None:
+        """Return the record to store: the cookie, and the data dumped as ``body``.
+
+        :raises SessionTooLarge: if it is larger than is allowed; the message names a member.
+        """
+        config, serializer = self.settings.config, self.settings.serializer
+        document = self.cookie.to_document(config.renewed_cookie)
+        if config.absolute_timeout is not None:
             document[_BEGAN] = self.began
         if self.origin is not None:
             document[_ORIGIN] = [*self.origin]
-        payload = self.settings.serializer.compose(document, body)
+        payload = serializer.compose(document, body)
+        is_large = len(payload) > config.max_bytes or len(self.data) > config.max_members
+        if is_large or config.max_depth < MAX_DEPTH:
+            check_size(config, serializer, self.data, body, len(payload))
         return Record(payload, self.ends())
 
     def restart(self) -> None:
@@ -232,7 +244,15 @@ class Draft:
         end = self.cookie.expires_at(config.idle_timeout)
         if config.absolute_timeout is not None:
             end = min(end, cast(int, self.absolute_end))
+        if config.first_lifetime is not None and self._may_never_return:
+            end = min(end, self.settings.clock() + config.first_lifetime)
         return from_epoch_milliseconds(end)
+
+    @property
+    def _may_never_return(self) -> bool:
+        """Whether this is the first request of a visitor who brought nothing and is nobody."""
+        is_new = self.found is None and self.origin is None
+        return is_new and Login.of(self.data) is None
 
     def is_stale(self, base: Record | None) -> bool:
         """Return whether enough of the session's lifetime has passed to extend it.
@@ -294,9 +314,10 @@ class Draft:
         return same_json(dumps({"": one}), dumps({"": other}))
 
 
-def successor_of(record: Record, settings: Settings) -> str | None:
-    """Return the new id that a read-only record names; None for any other record."""
-    return _text_in(record, settings, _SUCCESSOR)
+def successor_of(record: Record, settings: Settings) -> StoredKey | None:
+    """Return the new key that a read-only record names; None for any other record."""
+    key = _text_in(record, settings, _SUCCESSOR)
+    return None if key is None else StoredKey(key)
 
 
 def is_tombstone(record: Record, settings: Settings) -> bool:
@@ -321,13 +342,14 @@ def tombstone(settings: Settings, record: Record, reason: str) -> Record:
 def leave_behind(settings: Settings, successor: str, record: Record) -> Record:
     """Return what to leave under the old id of a session: a read-only record, or ``ENDED``.
 
-    :param successor: the new id. Whatever ends the session under one id ends it under both.
+    :param successor: the new id, whose key is left. What ends the session under one id ends it
+        under both.
     """
     grace = settings.config.regenerate_grace
     if not grace:
         return ENDED
     until = settings.clock() + grace
-    members = {_SUPERSEDED: until, _SUCCESSOR: successor}
+    members = {_SUPERSEDED: until, _SUCCESSOR: settings.key_of(successor)}
     payload = settings.serializer.add_to_cookie(record.payload, members)
     return Record(payload, from_epoch_milliseconds(until))
 
@@ -340,6 +362,11 @@ def _began(cookie: Mapping[str, Any], data: Mapping[str, Any], settings: Setting
         return login.at
     began = cookie.get(_BEGAN)
     return began if is_moment(began) else settings.clock()
+
+
+def _successor(cookie: Mapping[str, Any]) -> StoredKey | None:
+    key = _text(cookie, _SUCCESSOR)
+    return None if key is None else StoredKey(key)
 
 
 def _superseded_until(cookie: Mapping[str, Any]) -> int | None:

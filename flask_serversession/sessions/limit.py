@@ -12,7 +12,6 @@ from typing import Final
 from ..errors import ConfigError
 from ..errors import SessionLimitReached
 from ..stores.record_lock import RecordLock
-from .login import tag_of_user
 from .request_store import RequestStore
 from .users import find
 
@@ -41,7 +40,7 @@ def room_for_one(
     The value tells whether the session must be stored in the block, which is where there is a
     limit and room is needed.
 
-    :param own: the ids of the session that logs in.
+    :param own: the keys of the session that logs in.
     :param is_needed: called before another session ends. It raises what would keep this one from
         being stored, and returns False if it will not be stored.
     :raises SessionLimitReached: if there is no room, and none is to be made.
@@ -51,7 +50,7 @@ def room_for_one(
     if limit is None:
         yield False
         return
-    turn = f"{tag_of_user(user_id)}.login"
+    turn = f"{store.settings.tags_of(user_id)[0]}.login"
     # The lock of a database server would need a connection of its own.
     lock = RecordLock(store.settings.store, turn, ttl=_TURN)
     with store.locked(turn, timeout=_PATIENCE, ttl=_TURN, lock=lock):
@@ -65,7 +64,7 @@ def room_for_one(
 def _make_room(store: RequestStore, user_id: str, limit: int, own: Collection[str]) -> None:
     on_limit = store.settings.config.on_limit
     for _ in range(_ROUNDS):
-        others = [found for found in find(store, user_id) if found.id not in own]
+        others = [found for found in find(store, user_id) if found.key not in own]
         surplus = len(others) - limit + 1
         if surplus <= 0:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -20,8 +21,10 @@ from ..stores.base import user_of
 #: The member's name. Applications read it by ``session.user_id``.
 MEMBER = "_login"
 
+_HASH = rf"[\w-]{{{USER_LENGTH}}}"
+_TAG = re.compile(_HASH, re.ASCII)
 #: The tag of a user, a dot and a hash of the id.
-_HANDLE = re.compile(rf"[\w-]{{{USER_LENGTH}}}\.[\w-]{{{USER_LENGTH}}}", re.ASCII)
+_HANDLE = re.compile(rf"{_HASH}\.{_HASH}", re.ASCII)
 #: How much of a User-Agent header is kept.
 _LONGEST_AGENT = 255
 
@@ -40,22 +43,27 @@ def check_user_id(user_id: object) -> None:
         raise SessionError("A user's id is a non-empty str. Pass str() of a number.")
 
 
-def tag_of_user(user_id: str) -> str:
+def tag_of_user(user_id: str, key: bytes | None = None) -> str:
     """Return what the ids of a user's sessions begin with: a hash of the user's id.
 
+    :param key: without it, somebody who sees the tag can find out whose it is by trying ids.
     :raises SessionError: if it cannot be the id of a user.
     """
     check_user_id(user_id)
-    return _short_hash(user_id)
+    if key is None:
+        return _short_hash(user_id)
+    text = user_id.encode(errors="surrogatepass")
+    return _short(hmac.digest(key, text, "sha256"))
 
 
-def handle_of(sid: str) -> str:
-    """Return the public name of a session: the tag of its user, if any, and a hash of its id.
+def handle_of(key: str) -> str:
+    """Return the public name of a session: the tag of its user, if any, and a hash of its key.
 
-    Logs, signals and pages can show it. The id cannot be found from it.
+    Logs, signals and pages can show it. Neither the key nor the id can be found from it.
     """
-    user, mark = user_of(sid), _short_hash(f"handle {sid}")
-    return mark if user is None else f"{user}.{mark}"
+    user, mark = user_of(key), _short_hash(f"handle {key}")
+    # SESSION_GENID may return an id that only has a dot in that place.
+    return f"{user}.{mark}" if user and _TAG.fullmatch(user) else mark
 
 
 def is_handle(word: object) -> bool:
@@ -137,5 +145,8 @@ def _text(member: Mapping[str, Any], key: str) -> str | None:
 
 
 def _short_hash(text: str) -> str:
-    digest = sha256(text.encode(errors="surrogatepass")).digest()
+    return _short(sha256(text.encode(errors="surrogatepass")).digest())
+
+
+def _short(digest: bytes) -> str:
     return urlsafe_b64encode(digest)[:USER_LENGTH].decode()

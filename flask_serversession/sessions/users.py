@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from typing import cast
 from typing import Final
 
 from .. import signals
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
-from ..log import logger
 from ..stores.base import ENDED
 from ..stores.base import EPOCH
 from ..stores.base import from_epoch_milliseconds
@@ -27,10 +27,9 @@ from .adoption import forbid
 from .adoption import forbid_all
 from .draft import Draft
 from .draft import tombstone
-from .login import handle_of
+from .life import OTHERS
 from .login import is_handle
 from .login import Login
-from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Settings
 from .working_copy import end
@@ -73,6 +72,7 @@ class Found:
     """A session of a user as the store has it."""
 
     settings: Settings = field(repr=False)
+    #: The id or the key by which the store finds it.
     id: str = field(repr=False)
     record: Record
     draft: Draft
@@ -89,6 +89,11 @@ class Found:
         if login is None or draft.is_over:
             return None
         return cls(settings, sid, record, draft, login)
+
+    @property
+    def key(self) -> str:
+        """The key under which the store has it, or will have it once it is moved there."""
+        return self.settings.key_of(self.id)
 
     @property
     def is_live(self) -> bool:
@@ -118,7 +123,7 @@ class Found:
         """Return what an application may show of it."""
         login = self.login
         return UserSession(
-            handle=handle_of(self.id),
+            handle=self.settings.handle_of(self.id),
             user_id=login.user_id,
             created_at=_moment(self.since),
             authenticated_at=login.authenticated_at,
@@ -128,7 +133,7 @@ class Found:
             user_agent=login.client.user_agent,
             label=login.label,
             level=login.level,
-            is_current=self.id in current,
+            is_current=self.key in current,
         )
 
     def end(self, store: RequestStore, reason: str | None) -> bool:
@@ -139,9 +144,8 @@ class Found:
         if sid is None:
             return False
         forbid(store, self.draft)
-        handle, notify = handle_of(sid), self.settings.notify
-        logger.info("Session %s was ended: %s.", handle, reason or "no reason given")
-        notify(signals.session_destroyed, session=None, id=sid)
+        handle, notify = self.settings.handle_of(sid), self.settings.notify
+        notify(signals.session_destroyed, session=None, id=sid, by=OTHERS)
         values = {"user_id": self.login.user_id, "handle": handle, "reason": reason}
         notify(signals.session_ended, session=None, **values)
         return True
@@ -170,12 +174,12 @@ def has_epochs(store: Store) -> bool:
     return isinstance(store, SupportsEpochs) and not getattr(store, "is_shared", False)
 
 
-def find_tagged(store: RequestStore, tag: str | None = None) -> Iterator[Found]:
-    """Yield the live sessions of the users with a tag, or of everybody who is logged in.
+def find_tagged(store: RequestStore, *tags: str) -> Iterator[Found]:
+    """Yield the live sessions of the users with these tags; without one, those of everybody.
 
     :raises SessionError: if the store cannot find them.
     """
-    return (found for found in _all_ids(store, tag) if found.is_live)
+    return (found for found in _all_ids(store, *tags) if found.is_live)
 
 
 def find(store: RequestStore, user_id: str) -> Iterator[Found]:
@@ -183,7 +187,7 @@ def find(store: RequestStore, user_id: str) -> Iterator[Found]:
 
     :raises SessionError: if the store cannot find them, or if this is no user's id.
     """
-    tagged = find_tagged(store, tag_of_user(user_id))
+    tagged = find_tagged(store, *store.settings.tags_of(user_id))
     return (found for found in tagged if found.login.user_id == user_id)
 
 
@@ -194,7 +198,7 @@ def find_by_handle(store: RequestStore, handle: str) -> Found | None:
     """
     if not is_handle(handle):
         return None
-    tag = user_of(handle)
+    handle_of, tag = store.settings.handle_of, cast(str, user_of(handle))
     return next((f for f in find_tagged(store, tag) if handle_of(f.id) == handle), None)
 
 
@@ -203,7 +207,7 @@ def end_all(
 ) -> int | None:
     """End all sessions of a user; return how many ended, or None if that is not known.
 
-    :param own: the ids of a session that the caller ends afterwards. It is not counted.
+    :param own: the keys of a session that the caller ends afterwards. It is not counted.
     :raises SessionError: if the store can neither find them nor end all of them.
     :raises SessionConflict: if more and more of them are found.
     """
@@ -217,7 +221,7 @@ def end_all(
 def end_others(
     store: RequestStore, user_id: str, *, keep: Collection[str], reason: str | None = None
 ) -> int:
-    """End the sessions of a user, except that with these ids; return how many ended.
+    """End the sessions of a user, except that with these keys; return how many ended.
 
     Looks again until there is none, because a request may be giving one of them a new id. A
     browser that logs in meanwhile stays logged in.
@@ -230,8 +234,8 @@ def end_others(
     for _ in range(_ROUNDS):
         listed = [
             found
-            for found in _all_ids(store, tag_of_user(user_id))
-            if found.login.user_id == user_id and found.id not in keep
+            for found in _all_ids(store, *store.settings.tags_of(user_id))
+            if found.login.user_id == user_id and found.key not in keep
         ]
         # Whatever is found first ends, even if the clock of its server is ahead.
         latest = latest or max([store.settings.clock(), *(found.since for found in listed)])
@@ -247,22 +251,23 @@ def end_others(
     raise SessionConflict("The user logged in again and again while their sessions were ended.")
 
 
-def _all_ids(store: RequestStore, tag: str | None) -> Iterator[Found]:
+def _all_ids(store: RequestStore, *tags: str) -> Iterator[Found]:
     """Yield the sessions under all ids by which they can be read."""
     flaw = why_not_found(store.settings.store)
     if flaw is not None:
         raise SessionError(flaw)
     with store as its_store:
-        for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
-            found = Found.of(store.settings, sid, record)
-            if found is not None:
-                yield found
+        for tag in tags or (None,):
+            for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
+                found = Found.of(store.settings, sid, record)
+                if found is not None:
+                    yield found
 
 
 def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:
     with store as its_store:
-        its_store.end_user(tag_of_user(user_id))  # type: ignore[attr-defined] # it has epochs
-    logger.info("All sessions of a user were ended: %s.", reason or "no reason given")
+        for tag in store.settings.tags_of(user_id):
+            its_store.end_user(tag)  # type: ignore[attr-defined] # it has epochs
     notify = store.settings.notify
     notify(signals.session_ended, session=None, user_id=user_id, handle=None, reason=reason)
 

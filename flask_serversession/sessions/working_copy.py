@@ -19,15 +19,16 @@ from ..errors import SessionSuperseded
 from ..stores.base import ENDED
 from ..stores.base import Record
 from ..stores.base import same_json
+from ..stores.base import StoredKey
 from ..stores.base import SupportsEpochs
 from ..stores.base import user_of
 from .draft import Draft
 from .draft import is_tombstone
 from .draft import leave_behind
 from .draft import successor_of
+from .life import ROTATION
 from .login import Login
 from .login import MEMBER
-from .login import tag_of_user
 from .request_store import RequestStore
 from .settings import Notify
 from .settings import Settings
@@ -94,7 +95,7 @@ class WorkingCopy:
         login = Login.of(self.draft.data) if self.settings.tags_users else None
         if login is None:
             return sid
-        user, store = tag_of_user(login.user_id), self.settings.store
+        user, store = self.settings.tags_of(login.user_id)[0], self.settings.store
         if isinstance(store, SupportsEpochs):
             with self.store:
                 return f"{user}.{store.epoch(user)}.{sid}"
@@ -140,7 +141,7 @@ class WorkingCopy:
         if self.base is not ENDED:
             notify(signals.session_saved)
             return False
-        notify(signals.session_destroyed, id=self.id)
+        notify(signals.session_destroyed, id=self.id, by="clear")
         return True
 
     def become(self, found: WorkingCopy) -> None:
@@ -186,11 +187,13 @@ class WorkingCopy:
             stored = self._insert(record, notify)
             if stored is not None:
                 self.base = stored
-                self.draft.cleared = False  # that was the old session
-                notify(signals.session_created)
+                cleared, self.draft.cleared = self.draft.cleared, False  # that was the old session
                 ended, self.predecessor = self.predecessor, None
+                old_id = None if ended is None or cleared else ended.id
+                notify(signals.session_created, id=self.id, old_id=old_id)
                 if ended is not None:
-                    notify(signals.session_destroyed, id=ended.id)
+                    by = "clear" if cleared else ROTATION
+                    notify(signals.session_destroyed, id=ended.id, by=by)
                 return
             self.id = self._new_id()
         raise SessionError(
@@ -251,7 +254,7 @@ class WorkingCopy:
 def end(
     store: RequestStore, sid: str, known: Record | None = None, *, leaving: Record = ENDED
 ) -> str | None:
-    """End a session under any of its ids; return the newest, or None if it had ended.
+    """End a session under any of its ids; return the newest or its key, None if it had ended.
 
     Only the newest record is deleted. Without it, those under older ids cannot be read.
 
@@ -273,11 +276,11 @@ def end(
     return None
 
 
-def newest_id(store: RequestStore, superseded: Draft) -> str | None:
-    """Return the newest id of a superseded session; None if it cannot be read any more."""
+def newest_key(store: RequestStore, superseded: Draft) -> StoredKey | None:
+    """Return the newest key of a superseded session; None if it cannot be read any more."""
     if superseded.is_over:
         return None
-    newest, successor, seen = None, superseded.successor, set[str]()
+    newest, successor, seen = None, superseded.successor, set[StoredKey]()
     while successor is not None and successor not in seen:
         record = store.load(successor)
         if record is None or is_tombstone(record, store.settings):
@@ -290,12 +293,12 @@ def newest_id(store: RequestStore, superseded: Draft) -> str | None:
 def _end_or_find_successor(
     store: RequestStore, sid: str, known: Record | None, leaving: Record
 ) -> str | None:
-    """Return this id if the session ended, its successor if it has one, None if it is gone.
+    """Return this id if the session ended, its successor's key if it has one, None if gone.
 
     Another request may be giving the session a new id. The record is therefore deleted only
     as it was read.
     """
-    successors: list[str] = []
+    successors: list[StoredKey] = []
 
     def end_unless_superseded(base: bytes, theirs: Record) -> Record:
         if is_tombstone(theirs, store.settings):

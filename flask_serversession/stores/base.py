@@ -42,10 +42,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class StoredKey(str):
-    """A key as the backend has it, where that is not the id of a session.
+    """A key as a backend has it: one that a store listed, or that a record names.
 
-    A store that hashes ids lists these. Any other ``str`` that it is given is an id, also if it
-    looks like a key. To a store that does not hash, both are the same.
+    A store that hashes ids takes any other ``str`` for an id, even if it looks like a key. To
+    every other store the two are the same.
     """
 
     __slots__ = ()

@@ -21,6 +21,7 @@ import redis
 import time_machine
 from cachelib import NullCache
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import Signer
 from pymemcache import PooledClient
 from pymemcache.serde import pickle_serde
@@ -309,6 +310,23 @@ def test_the_first_requests_of_a_browser_share_one_session(
 
     assert one.sid == other.sid
     assert one.data() == {**SEEN, "one": 1, "other": 2}
+
+
+def test_the_prepared_version_finds_the_shared_session_too(
+    after: Flask, visitor: Visitor, records: Records, memory: MemoryStore
+) -> None:
+    def prepare(app: Flask) -> None:
+        records.prepare(app)
+        app.session_interface = type("FlaskSessions", (SecureCookieSessionInterface,), {})()
+
+    config = {**records.config, "SESSION_STORE": memory, "SESSION_ADOPT_STEP": "prepare"}
+    prepared = application(prepare=prepare, **config)
+    one = visitor(after)
+    other = browser_with(prepared, old_cookie(one))
+    one.run(lambda: session.update(one=1))
+
+    assert other.data() == {**SEEN, "one": 1}
+    assert other.sid == one.sid
 
 
 def test_a_request_that_only_reads_gets_the_cookie_of_the_shared_session(

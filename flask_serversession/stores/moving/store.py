@@ -38,6 +38,9 @@ class _Move(Enum):
 
 LOST: Final = _Move.LOST
 
+#: What a moving store tells of its new store, if that has it.
+_OF_THE_NEW_STORE: Final = ("longest_key", "tag_keys", "opens_by_key")
+
 
 class MovingStore:
     """A store that moves sessions from a former one as they are used.
@@ -51,6 +54,9 @@ class MovingStore:
     :param before: where they were kept until now.
     """
 
+    #: Some sessions can be read while others cannot: each of the two stores may fail alone.
+    is_split = True
+
     def __init__(self, store: Store, before: Store) -> None:
         self._store: Any = store
         self._before: Any = before
@@ -59,11 +65,10 @@ class MovingStore:
         self.was_shared: bool = is_shared(before)
         #: Returns a payload of the former store as the new one keeps it.
         self.convert: Callable[[bytes], bytes] = _as_it_is
-        #: Whether a session can be read and written by its stored key.
-        self.opens_by_key: bool = bool(getattr(store, "opens_by_key", True))
         self._hashes_ids = bool(getattr(store, "hash_ids", False))
-        if hasattr(store, "longest_key"):
-            self.longest_key: int = store.longest_key
+        for name in _OF_THE_NEW_STORE:
+            if hasattr(store, name):
+                setattr(self, name, getattr(store, name))
 
     def key_of(self, name: str) -> str:
         """Return the key under which a name is stored, as ``keys`` and ``records`` list it."""
@@ -139,8 +144,7 @@ class MovingStore:
 
     def _new_key(self, key: str) -> str:
         """Return the new store's key of a session, of which this is the key in either store."""
-        new_key: str = self._store.key_of(key) if self._hashes_ids else key
-        return new_key
+        return self._store.key_of(key) if self._hashes_ids else key
 
     def _is_stored_key(self, key: str) -> bool:
         """Tell whether only the new store can have this key, because it hashes ids."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ...encryption import Encryption
+from ...encryption import Keys
 from ...errors import ConfigError
 from ..base import GONE
 from ..base import is_expired
@@ -65,9 +66,12 @@ class ProtectedStore:
         self.hash_ids = hash_ids
         #: What the store inside puts before each key, for :mod:`..moving.overlap`.
         self._prefix: Any = getattr(store, "_prefix", "")
+        self.is_split: bool = getattr(store, "is_split", False)
         self._payloads: Payloads | None = None
         if encryption is not None:
             self._payloads = (SplitPayloads if hash_ids else Payloads)(encryption)
+        #: Make the tags of users.
+        self.tag_keys: Keys = (None,) if encryption is None else encryption.tag_keys
         #: Whether a session can be read and written by its stored key.
         self.opens_by_key: bool = not isinstance(self._payloads, SplitPayloads)
         if not hash_ids and hasattr(store, "longest_key"):
