@@ -33,16 +33,17 @@ def protected(
     *,
     hash_ids: bool,
     encryption: Encryption | None = None,
-    has_neighbour: bool = False,
+    is_view: bool = False,
 ) -> ProtectedStore:
     """Return a store that protects the records of another one, and can do what that can.
 
     :raises ConfigError: if the store cannot be protected.
     """
-    kinds = tuple(kind for kind, is_possible in _KINDS if is_possible(store))
+    wanted = _KINDS if is_view else (*_KINDS, *_KINDS_OF_THE_WHOLE)
+    kinds = tuple(kind for kind, is_possible in wanted if is_possible(store))
     made = type(f"Protected{type(store).__name__}", (*kinds, ProtectedStore), {})
     return made(  # type: ignore[no-any-return]
-        store, hash_ids=hash_ids, encryption=encryption, has_neighbour=has_neighbour
+        store, hash_ids=hash_ids, encryption=encryption, is_view=is_view
     )
 
 
@@ -53,7 +54,7 @@ class _Listing(ProtectedStore):
                 yield self._listed(key)
 
     def count(self) -> int:
-        if self._has_neighbour:
+        if self._is_view:
             return sum(1 for _ in self.keys())
         return int(self._store.count())
 
@@ -61,7 +62,7 @@ class _Listing(ProtectedStore):
         return sum(self.clearing())
 
     def clearing(self) -> Iterator[int]:
-        if self._has_neighbour:
+        if self._is_view:
             yield from (self.delete(key) for key in list(self.keys()))
         elif isinstance(self._store, SupportsClearing):
             yield from self._store.clearing()
@@ -138,12 +139,16 @@ def _able(*protocols: type) -> Callable[[Store], bool]:
     return lambda store: isinstance(store, protocols)
 
 
+_Kinds = tuple[tuple[type[ProtectedStore], Callable[[Store], bool]], ...]
 #: Each set of methods, and whether the store inside has them.
-_KINDS: tuple[tuple[type[ProtectedStore], Callable[[Store], bool]], ...] = (
+_KINDS: _Kinds = (
     (_Listing, _able(SupportsKeys)),
     (_Users, _able(SupportsUsers)),
     (_Epochs, _able(SupportsEpochs)),
     (_LockedSave, _able(SupportsLockedSave)),
+)
+#: Those that a view leaves to the other store.
+_KINDS_OF_THE_WHOLE: _Kinds = (
     (_Pruning, _able(SupportsPruning)),
     (_Prune, lambda store: isinstance(store, SupportsPrune)),
     (_Setup, _able(SupportsSetup)),
