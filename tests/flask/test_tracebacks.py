@@ -10,6 +10,7 @@ from copy import deepcopy
 from datetime import datetime
 from datetime import timedelta
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -249,7 +250,9 @@ def test_a_verb_of_the_manager_whose_store_fails_shows_no_id(
     assert error is None or leaks(error, user) == []
 
 
-@pytest.mark.parametrize("signal", [session_loaded, session_created, session_destroyed], ids=str)
+@pytest.mark.parametrize(
+    "signal", [session_loaded, session_created, session_destroyed], ids=attrgetter("name")
+)
 def test_a_receiver_that_fails_shows_no_id(user: Browser, signal: Signal) -> None:
     def fail(sender: Flask, session: object, **values: object) -> None:
         raise PermissionError
