@@ -135,7 +135,7 @@ def hand_back(copy: WorkingCopy, notify: Notify) -> bool:
     except SessionError:
         return False
     logger.info("Session %s went back to another kind.", settings.handle_of(copy.id))
-    notify(signals.session_destroyed, id=copy.id)
+    notify(signals.session_destroyed, id=copy.id, by="return")
     return True
 
 

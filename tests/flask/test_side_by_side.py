@@ -29,6 +29,7 @@ from flask_serversession import manager_of
 from flask_serversession import ServerSession
 from flask_serversession import signals
 from flask_serversession import StoreUnavailable
+from flask_serversession.sessions.login import handle_of
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -258,12 +259,12 @@ def test_going_back_makes_a_session_one_of_the_former_kind(
 
     browser = go(browser, back)
     with signals.session_destroyed.connected_to(
-        lambda sender, **values: ended.append(values["id"]), back
+        lambda sender, **values: ended.append((values["handle"], values["by"])), back
     ):
         browser.run(put(cart=1))
 
     assert kind(browser) == "flask's"
-    assert ended == [sid]
+    assert ended == [(handle_of(str(sid)), "return")]
     assert see(browser) == see(go(browser, before)) == {"user": "ada", "cart": 1}
     with time_machine.travel(datetime.now(timezone.utc) + timedelta(seconds=6)):
         assert memory.count() == 0

@@ -6,11 +6,11 @@ import json
 import pickle
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime
 from datetime import timedelta
 from itertools import count
-from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -88,6 +88,14 @@ class FailingStore:
         self._fail("clear")
         return self._store.clear()
 
+    @contextmanager
+    def failing(self, method: str) -> Iterator[None]:
+        self.fails = method
+        try:
+            yield
+        finally:
+            self.fails = None
+
     def _fail(self, method: str) -> None:
         if self.fails == method:
             raise StoreUnavailable("The store is down.")
@@ -164,11 +172,19 @@ def app(make_app: MakeApp, backend: FailingStore, request: pytest.FixtureRequest
 
 
 @pytest.fixture
-def user(app: Flask) -> Browser:
-    browser = browser_of(app)
-    browser.run(lambda: session.log_in("ada"))
-    browser.run(lambda: session.update(cart="apple"))
-    return browser
+def make_user(app: Flask) -> Callable[[], Browser]:
+    def make_user() -> Browser:
+        browser = browser_of(app)
+        browser.run(lambda: session.log_in("ada"))
+        browser.run(lambda: session.update(cart="apple"))
+        return browser
+
+    return make_user
+
+
+@pytest.fixture
+def user(make_user: Callable[[], Browser]) -> Browser:
+    return make_user()
 
 
 def frames_of(error: BaseException | None, seen: set[int]) -> Iterator[FrameType]:
@@ -224,34 +240,34 @@ def error_of(call: Callable[[], object]) -> BaseException | None:
     return None
 
 
-@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_request_whose_store_fails_shows_no_id(
-    user: Browser, backend: FailingStore, view: str, method: str
+    make_user: Callable[[], Browser], backend: FailingStore, view: str
 ) -> None:
-    browser_of(user.application).run(lambda: session.log_in("ada"))
-    backend.fails = method
+    for method in METHODS:
+        make_user()
+        user = make_user()
+        with backend.failing(method):
+            error = error_of(lambda: user.run(lambda: VIEWS[view]() and None))  # noqa: B023
 
-    error = error_of(lambda: user.run(lambda: VIEWS[view]() and None))
-
-    assert error is None or leaks(error, user) == []
+        assert error is None or leaks(error, user) == []
 
 
-@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_of_the_manager_whose_store_fails_shows_no_id(
-    app: Flask, user: Browser, backend: FailingStore, verb: str, method: str
+    app: Flask, make_user: Callable[[], Browser], backend: FailingStore, verb: str
 ) -> None:
-    sid, handle = str(user.sid), user.see(lambda: session.handle)
-    backend.fails = method
+    for method in METHODS:
+        user = make_user()
+        sid, handle = str(user.sid), user.see(lambda: session.handle)
+        with backend.failing(method):
+            error = error_of(lambda: VERBS[verb](manager_of(app), sid, handle))  # noqa: B023
 
-    error = error_of(lambda: VERBS[verb](manager_of(app), sid, handle))
-
-    assert error is None or leaks(error, user) == []
+        assert error is None or leaks(error, user) == []
 
 
 @pytest.mark.parametrize(
-    "signal", [session_loaded, session_created, session_destroyed], ids=attrgetter("name")
+    "signal", [session_loaded, session_created, session_destroyed], ids=lambda signal: signal.name
 )
 def test_a_receiver_that_fails_shows_no_id(user: Browser, signal: Signal) -> None:
     def fail(sender: Flask, session: object, **values: object) -> None:
