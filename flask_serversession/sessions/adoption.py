@@ -19,6 +19,7 @@ from blinker import Signal
 
 from .. import signals
 from ..cookies.cookie import LAST_MOMENT
+from ..cookies.ids import hidden
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
@@ -183,6 +184,7 @@ def _heir(
         sid = _masked(former, bytes.fromhex(data[_HEIR])).decode()
     except (KeyError, TypeError, ValueError):
         return None
+    sid = hidden(sid)
     record = store.load(sid)
     if record is None:
         return None

@@ -71,7 +71,7 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     "both": BOTH,
 }
 ON_THE_WAY = {"hash_ids": True, "encryption": Encryption((None, NEW))}
-BESIDE_OTHERS = {**BOTH, "has_neighbour": True}
+BESIDE_OTHERS = {**BOTH, "is_view": True}
 LOGIN = b'{"cookie":{"originalMaxAge":null},"_login":{"user":"ada"},"card":"4111 1111"}'
 HEAD = {"cookie": {"originalMaxAge": None}, "_login": {"user": "ada"}}
 
@@ -487,10 +487,10 @@ def test_what_is_no_document_cannot_be_encrypted_with_the_id(store: Any) -> None
             store.create("the id", live(payload))
 
 
-@pytest.mark.parametrize("has_neighbour", [True, False])
-def test_two_neighbours_share_a_store(inside: MemoryStore, has_neighbour: bool) -> None:
-    ours = protected(inside, hash_ids=True, has_neighbour=has_neighbour)
-    theirs = protected(inside, hash_ids=False, has_neighbour=True)
+@pytest.mark.parametrize("is_view", [True, False])
+def test_two_neighbours_share_a_store(inside: MemoryStore, is_view: bool) -> None:
+    ours = protected(inside, hash_ids=True, is_view=is_view)
+    theirs = protected(inside, hash_ids=False, is_view=True)
     ours.create("ours", live())
     theirs.create("theirs", live())
 
