@@ -14,7 +14,6 @@ from itsdangerous import URLSafeTimedSerializer
 from flask_serversession import ServerSession
 from flask_serversession.interface import manager_of
 from flask_serversession.stores.memory import MemoryStore
-from flask_serversession.stores.protected.abilities import protected
 
 from ..flask.browser import Browser
 from ..flask.browser import browser_of
@@ -53,7 +52,7 @@ def memory() -> MemoryStore:
 def site(kind: str, memory: MemoryStore, request: pytest.FixtureRequest) -> Flask:
     app = Flask(__name__)
     app.config.update(SECRET_KEY=SECRET, TESTING=True)
-    app.config.update(SESSION_STORE=protected(memory, hash_ids=True))
+    app.config.update(SESSION_STORE=memory, SESSION_HASH_IDS=True)
     app.config.update(SESSION_ADOPT=[kind], SESSION_REGENERATE_GRACE=GRACE)
     if kind == "flask-session":
         records = request.getfixturevalue("records")

@@ -13,10 +13,7 @@ import pytest
 from flask import Flask
 
 from flask_serversession import Store
-from flask_serversession.encryption import Encryption
-from flask_serversession.encryption import keys_from
 from flask_serversession.interface import manager_of
-from flask_serversession.stores.protected.abilities import protected
 
 from ..concurrency.places import Place
 from ..flask.browser import Browser
@@ -29,15 +26,12 @@ from .raw import MemcachedRows
 from .raw import RedisRows
 from .raw import rows_of
 
-KEY = "5e" * 32
-
 
 @pytest.fixture(params=["plain", "protected"])
-def site(request: pytest.FixtureRequest, store: Store, make_site: MakeSite) -> Flask:
+def site(request: pytest.FixtureRequest, make_site: MakeSite) -> Flask:
     if request.param == "plain":
         return make_site()
-    encryption = Encryption(keys_from([KEY]))
-    return make_site(SESSION_STORE=protected(store, hash_ids=True, encryption=encryption))
+    return make_site(SESSION_HASH_IDS=True, SESSION_ENCRYPTION_KEYS=["5e" * 32])
 
 
 @pytest.fixture
