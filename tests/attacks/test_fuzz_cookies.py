@@ -19,6 +19,8 @@ from flask_serversession.cookie_session.cookies import receive
 from flask_serversession.cookies.signing import cookie_values
 from flask_serversession.cookies.signing import CookieSigner
 from flask_serversession.cookies.signing import Keygrip
+from flask_serversession.encryption import Encryption
+from flask_serversession.encryption import keys_from
 from flask_serversession.errors import SessionTooLarge
 from flask_serversession.formers.flask_cookie import FlaskCookie
 from flask_serversession.stores.memory import MemoryStore
@@ -97,10 +99,11 @@ def test_no_value_is_an_id_that_we_did_not_sign(value: str) -> None:
     assert signer.unsign(value) in (None, *IDS)
 
 
-CLIENT_HEADERS = [
-    f"session={value}; session.sig={keys.sign(f'session={value}')}".encode()
-    for value in CLIENT_VALUES
-]
+def _of_client(value: str) -> bytes:
+    return f"session={value}; session.sig={keys.sign(f'session={value}')}".encode()
+
+
+CLIENT_HEADERS = [*map(_of_client, CLIENT_VALUES)]
 
 
 @fuzzing
@@ -151,10 +154,10 @@ def browser(request: pytest.FixtureRequest, calls: CountingStore) -> Browser:
     return browser_on(calls if request.param == "server" else "cookie")
 
 
-def browser_on(store: object) -> Browser:
+def browser_on(store: object, **config: object) -> Browser:
     app = Flask(__name__)
     app.config.update(SECRET_KEY=SECRETS[0], SECRET_KEY_FALLBACKS=SECRETS[1:], TESTING=True)
-    app.config.update(SESSION_STORE=store)
+    app.config.update(SESSION_STORE=store, **config)
     ServerSession(app)
     serve_browsers(app)
     client = app.test_client(use_cookies=False)
@@ -205,3 +208,32 @@ def test_no_session_in_a_cookie_that_we_signed_fails_a_request(payload: bytes) -
 @cache
 def in_the_cookie() -> Browser:
     return browser_on("cookie")
+
+
+ENCRYPTION = Encryption(keys_from(["5e" * 32]))
+PLAIN = b'{"user":"ada"}'
+SEALED = ENCRYPTION.encrypt(PLAIN, purpose="cookie", name="session").decode()
+
+
+@cache
+def encrypted_in_the_cookie() -> Browser:
+    return browser_on("cookie", SESSION_ENCRYPTION_KEYS=["5e" * 32])
+
+
+#: What a thief of the secret sends.
+_FORGED = changed([SEALED.encode(), *map(str.encode, CLIENT_VALUES), PLAIN]).map(
+    lambda value: _of_client(value.decode("latin-1"))
+)
+
+
+@fuzzing
+@given(changed([_of_client(SEALED), *CLIENT_HEADERS]) | _FORGED)
+def test_no_header_has_an_encrypted_session_that_we_did_not_encrypt(header: bytes) -> None:
+    found: list[object] = []
+
+    encrypted_in_the_cookie().run(
+        lambda: found.append(session.get("user")),
+        environ_overrides={"HTTP_COOKIE": header.decode("latin-1")},
+    )
+
+    assert found in ([None], ["ada"])

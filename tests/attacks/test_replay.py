@@ -308,12 +308,13 @@ class TestASessionInTheCookie:
         return app
 
     @staticmethod
-    def copy_of(victim: Browser) -> Browser:
-        thief = browser_of(victim.application)
-        for name in ("session", "session.sig"):
-            cookie = victim.get_cookie(name)
+    def copy_of(victim: Browser, site: Flask | None = None, name: str = "session") -> Browser:
+        """Return a browser with the victim's cookies, for another site or under another name."""
+        thief = browser_of(site or victim.application)
+        for end in ("", ".sig"):
+            cookie = victim.get_cookie(f"session{end}")
             assert cookie is not None
-            thief.set_cookie(name, cookie.value)
+            thief.set_cookie(f"{name}{end}", cookie.value)
         return thief
 
     def test_is_worth_nothing_after_its_end(self, victim: Browser) -> None:
@@ -324,13 +325,16 @@ class TestASessionInTheCookie:
             assert user_of(thief) is None
 
     def test_is_not_read_from_a_cookie_of_another_name(self, victim: Browser) -> None:
-        thief = browser_of(victim.application)
-        for name in ("session", "session.sig"):
-            cookie = victim.get_cookie(name)
-            assert cookie is not None
-            thief.set_cookie(name.replace("session", "other"), cookie.value)
+        assert user_of(self.copy_of(victim, name="other")) is None
 
-        assert user_of(thief) is None
+    def test_is_not_forged_with_the_secret_alone_if_it_is_encrypted(self, site: Flask) -> None:
+        forger = logged_in(site, "ada")
+        encrypted = Flask(__name__)
+        encrypted.config.update(site.config, SESSION_ENCRYPTION_KEYS=["5e" * 32])
+        ServerSession(encrypted)
+        serve_browsers(encrypted)
+
+        assert user_of(self.copy_of(forger, encrypted)) is None
 
     def test_does_not_take_the_signature_of_another_session(
         self, site: Flask, victim: Browser

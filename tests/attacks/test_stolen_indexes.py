@@ -1,6 +1,7 @@
-"""A thief changes what a store keeps beside the sessions: Redis' indexes and memcached's epochs.
+"""A thief changes what a store keeps beside the sessions.
 
-Whose a session is, is what its record says, so an index shows and ends no session of another user.
+These are Redis' indexes of users, memcached's epochs, and the marks of a move between two stores.
+The record of a session says whose it is, so none of them shows or ends another user's session.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ import pytest
 from flask import Flask
 
 from flask_serversession import Store
-from flask_serversession.encryption import Encryption
-from flask_serversession.encryption import keys_from
 from flask_serversession.interface import manager_of
-from flask_serversession.stores.protected.abilities import protected
+from flask_serversession.stores.memory import MemoryStore
+from flask_serversession.stores.moving.mark import Mark
 
 from ..concurrency.places import Place
 from ..flask.browser import Browser
@@ -29,15 +29,12 @@ from .raw import MemcachedRows
 from .raw import RedisRows
 from .raw import rows_of
 
-KEY = "5e" * 32
-
 
 @pytest.fixture(params=["plain", "protected"])
-def site(request: pytest.FixtureRequest, store: Store, make_site: MakeSite) -> Flask:
+def site(request: pytest.FixtureRequest, make_site: MakeSite) -> Flask:
     if request.param == "plain":
         return make_site()
-    encryption = Encryption(keys_from([KEY]))
-    return make_site(SESSION_STORE=protected(store, hash_ids=True, encryption=encryption))
+    return make_site(SESSION_HASH_IDS=True, SESSION_ENCRYPTION_KEYS=["5e" * 32])
 
 
 @pytest.fixture
@@ -120,4 +117,48 @@ class TestTheEpochsOfMemcached:
         rows.write(f"%epoch:{key_of(site, mallory)[:16]}", epoch)
 
         assert user_of(mallory) is None
+        assert user_of(victim) == "ada"
+
+
+class TestTheMarksOfAMove:
+    """With SESSION_STORE_BEFORE, a claim in the former store is what the new one shall hold."""
+
+    @pytest.fixture
+    def stores(self) -> list[MemoryStore]:
+        return [MemoryStore(), MemoryStore()]
+
+    @pytest.fixture
+    def site(self, stores: list[MemoryStore], make_site: MakeSite) -> Flask:
+        new, before = stores
+        keys = {"SESSION_HASH_IDS": True, "SESSION_ENCRYPTION_KEYS": ["5e" * 32]}
+        return make_site(SESSION_STORE=new, SESSION_STORE_BEFORE=before, **keys)
+
+    @pytest.fixture
+    def store(self) -> MemoryStore:
+        return MemoryStore()
+
+    @pytest.mark.parametrize("place", ["memory"], indirect=True)
+    @pytest.mark.parametrize("what", ["plain", "of another user", "mark", "nothing"])
+    def test_make_nobody_another_user(
+        self,
+        place: Place,
+        site: Flask,
+        stores: list[MemoryStore],
+        victim: Browser,
+        mallory: Browser,
+        what: str,
+    ) -> None:
+        new, before = stores
+        theirs = new.load(key_of(site, victim))
+        assert theirs is not None
+        note = Mark("token").record(theirs.expires_at)
+        plain = b'{"cookie":{"originalMaxAge":null},"_login":{"user":"ada"}}'
+        payloads = {"plain": plain, "of another user": theirs.payload, "mark": note.payload}
+        claim = Mark("token", payloads.get(what)).record(theirs.expires_at)
+        key = key_of(site, mallory)
+        for store, record in (new, note), (before, claim):
+            store.delete(key)
+            store.create(key, record)
+
+        assert user_of(mallory) != "ada"
         assert user_of(victim) == "ada"
