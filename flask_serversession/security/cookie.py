@@ -70,7 +70,12 @@ def _third_party(running: Running) -> Answer:
 def _opaque(running: Running) -> Answer:
     if not running.is_in_cookies:
         return met("The cookie has an id, its signature, and for a user a hash of the user's id.")
-    return fix("The cookie has the whole session, readable in the browser.", "SESSION_STORE = …")
+    if running.config.encryption_keys:
+        return met("The cookie has the whole session, encrypted.")
+    return fix(
+        "The cookie has the whole session, readable in the browser.",
+        "SESSION_ENCRYPTION_KEYS = [the output of secrets.token_hex(32)]",
+    )
 
 
 def _neutral(running: Running) -> Answer:

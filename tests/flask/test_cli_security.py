@@ -25,6 +25,11 @@ from flask_serversession.stores.memory import MemoryStore
 ALL = [statement for statements in SUBJECTS.values() for statement in statements]
 #: What has to be set in addition to the defaults.
 DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 64]
+STRICT = {
+    "SESSION_PROFILE": "strict",
+    "SESSION_HASH_IDS": True,
+    "SESSION_ENCRYPTION_KEYS": ["0f" * 32],
+}
 APPLICATION = [29, 31, 37, 38, 40, 44, 50]
 
 
@@ -98,6 +103,19 @@ def test_the_last_line_has_the_totals() -> None:
         f"{len(found['ok'])} fulfilled, 0 accepted, 7 up to the application,"
         f" 2 not for a session library, {len(found['fix'])} to fix."
     )
+
+
+def test_the_strict_profile_with_hashed_ids_and_encryption_has_nothing_left() -> None:
+    found = marks(**STRICT)
+
+    assert found["fix"] == []
+    assert found["app"] == APPLICATION
+    assert found["n/a"] == [68, 69]
+    assert check(**STRICT).exit_code == 0
+
+
+def test_the_strict_profile_alone_has_exactly_these_left() -> None:
+    assert marks(SESSION_PROFILE="strict")["fix"] == [7, 8, 9, 53, 54]
 
 
 def test_the_default_configuration_has_exactly_these_left() -> None:
@@ -179,6 +197,10 @@ def test_json_has_all_that_is_known_of_a_statement() -> None:
         ({"SESSION_RECORD_CLIENT": False}, 41, "no address"),
         ({"SESSION_PROFILE": "express"}, 45, "Each visitor"),
         ({"SESSION_RECORD_CLIENT": False}, 47, "no address"),
+        ({"SESSION_HASH_IDS": "prepare"}, 7, "the ids as they are"),
+        ({"SESSION_HASH_IDS": "switch"}, 7, "Raw ones stay"),
+        ({"SESSION_HASH_IDS": "switch"}, 8, "makes a valid cookie"),
+        ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32, None]}, 53, "not encrypted are still read"),
         ({"SESSION_MAX_MEMBERS": None}, 55, "as large as its store"),
         ({"SESSION_STORE_ERROR": "null"}, 62, "reads as empty"),
         ({"SESSION_BREAKER": None}, 63, "each request waits"),
@@ -235,6 +257,11 @@ def test_a_weaker_configuration_is_told_what_to_set(
         ({"SESSION_LIMIT_PER_USER": 3}, 42, "'end_oldest'"),
         ({"SESSION_CLEAR_SITE_DATA": ["cookies"]}, 43, "cookies"),
         ({"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
+        (STRICT, 53, "The key of each needs its id, too"),
+        ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 53, "each with a key of its own"),
+        ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32, None]}, 54, "records of old ones"),
+        ({"SESSION_STORE": "cookie", "SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 15, "encrypted"),
+        (STRICT | {"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
         ({"SESSION_MAX_BYTES": 4096}, 55, "4096 bytes and 1000 members"),
         ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no files"),
         (
@@ -289,6 +316,8 @@ def test_the_name_of_a_file_is_an_id(tmp_path: Path) -> None:
     answer = answer_to(57, SESSION_STORE=FileSystemStore(tmp_path))
 
     assert (answer.mark, answer.line) == ("fix", "SESSION_HASH_IDS = True")
+    hashed = answer_to(57, SESSION_STORE=FileSystemStore(tmp_path), SESSION_HASH_IDS=True)
+    assert (hashed.mark, hashed.line) == ("ok", "")
 
 
 @pytest.mark.parametrize(
