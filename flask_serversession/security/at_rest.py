@@ -52,7 +52,7 @@ def _size(running: Running) -> Answer:
 
 def _files(running: Running) -> Answer:
     if running.backend != "FileSystemStore":
-        return met(f"{running.backend} has no files of its own for sessions.")
+        return met(f"{running.backend} has no file for each session.")
     if running.config.hash_ids is not True:
         return fix("The id is the file's name.", "SESSION_HASH_IDS = True")
     return met("They are private and replaced in one step; links are not followed.")

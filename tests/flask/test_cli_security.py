@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -30,7 +31,7 @@ STRICT = {
     "SESSION_HASH_IDS": True,
     "SESSION_ENCRYPTION_KEYS": ["0f" * 32],
 }
-APPLICATION = [29, 31, 37, 38, 40, 44, 50]
+APPLICATION = [29, 31, 37, 38, 40, 44, 49, 50]
 
 
 def app_with(**config: Any) -> Flask:
@@ -100,7 +101,7 @@ def test_the_last_line_has_the_totals() -> None:
     found = marks()
 
     assert check().output.splitlines()[-1] == (
-        f"{len(found['ok'])} fulfilled, 0 accepted, 7 up to the application,"
+        f"{len(found['ok'])} fulfilled, 0 accepted, 8 up to the application,"
         f" 2 not for a session library, {len(found['fix'])} to fix."
     )
 
@@ -251,6 +252,7 @@ def test_a_weaker_configuration_is_told_what_to_set(
             "Excepted: SESSION_COOKIE_SAMESITE.",
         ),
         ({"SESSION_ASSURANCE_LEVEL": 2}, 25, "NIST's level 2"),
+        ({"SESSION_CACHE_CONTROL": "no-store"}, 20, "no-store to the pages of users"),
         ({"SESSION_COOKIE_MAX_AGE": timedelta(days=40)}, 18, "at most 40 days"),
         ({"SESSION_ABSOLUTE_TIMEOUT": timedelta(hours=12)}, 23, "12 hours"),
         ({"SESSION_IDLE_TIMEOUT": 90}, 22, "90 seconds"),
@@ -263,7 +265,7 @@ def test_a_weaker_configuration_is_told_what_to_set(
         ({"SESSION_STORE": "cookie", "SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 15, "encrypted"),
         (STRICT | {"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
         ({"SESSION_MAX_BYTES": 4096}, 55, "4096 bytes and 1000 members"),
-        ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no files"),
+        ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no file"),
         (
             {"SESSION_STORE": MemoryStore(), "SESSION_STORE_BEFORE": MemoryStore()},
             57,
@@ -286,6 +288,13 @@ def test_a_configuration_that_fulfils_a_statement_is_told_how(
 def answer_to(number: int, **config: Any) -> Any:
     running = Running.of(manager_of(app_with(**config)))
     return ALL[number - 1].answer(running)
+
+
+def test_the_log_of_sessions_is_up_to_the_application(caplog: pytest.LogCaptureFixture) -> None:
+    assert answer_to(49).mark == "app"
+
+    with caplog.at_level(logging.INFO, "flask_serversession.life"):
+        assert answer_to(49).mark == "ok"
 
 
 def test_clocks_of_several_servers_are_up_to_their_administrator(tmp_path: Path) -> None:
