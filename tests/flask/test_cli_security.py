@@ -187,6 +187,7 @@ def test_json_has_all_that_is_known_of_a_statement() -> None:
         ({"SESSION_COOKIE_OPTIONS": lambda request: {}}, 11, "decides in each request"),
         ({"SESSION_COOKIE_NAME": "__Host-session"}, 12, "needs SESSION_COOKIE_SECURE"),
         ({"SESSION_COOKIE_DOMAIN": "example.com"}, 12, "'session'"),
+        ({"SESSION_COOKIE_SECURE": True}, 12, "'session'"),
         ({"SESSION_COOKIE_SAMESITE": "None"}, 14, "SameSite=None needs"),
         ({"SESSION_STORE": "cookie"}, 15, "readable in the browser"),
         ({"SESSION_PROFILE": "express"}, 17, "express-session"),
