@@ -280,6 +280,33 @@ def test_check_counts_the_sessions_under_raw_ids(place: MemoryStore) -> None:
     assert "50 sessions are still under raw ids: run flask sessions migrate" in result.output
 
 
+@pytest.mark.parametrize("hash_ids", [False, True])
+def test_check_counts_the_records_of_old_keys(place: MemoryStore, hash_ids: bool) -> None:
+    config: dict[str, Any] = {"SESSION_HASH_IDS": hash_ids}
+    old = app_on(place, SESSION_ENCRYPTION_KEYS=[OLD], **config)
+    browsers = [browser_of(old) for _ in range(3)]
+    for browser in browsers:
+        browser.run(write)
+    place.create(hashed("damaged") if hash_ids else "damaged", live(b"v1.damaged"))
+    rotated = app_on(place, SESSION_ENCRYPTION_KEYS=[NEW, OLD], **config)
+
+    same_browser(browsers[0], rotated).run(write)
+
+    told = "2 of the first 4 records are not encrypted with the first key"
+    assert told in run(rotated, "check").output
+    newest_alone = app_on(place, SESSION_ENCRYPTION_KEYS=[NEW], **config)
+    assert "with the first key" not in run(newest_alone, "check").output
+
+
+def test_check_counts_no_records_where_sessions_cannot_be_listed() -> None:
+    cache = CacheLibStore(cachelib.SimpleCache(threshold=sys.maxsize))
+
+    result = run(app_on(cache, SESSION_ENCRYPTION_KEYS=[NEW, OLD]), "check")
+
+    assert result.exit_code == 0
+    assert "with the first key" not in result.output
+
+
 def test_migrate_moves_nothing_unless_ids_are_switched(place: MemoryStore) -> None:
     for setting in (False, "prepare", True):
         result = run(app_on(place, SESSION_HASH_IDS=setting), "migrate")
