@@ -1,15 +1,19 @@
 """How Sphinx builds these pages: ``sphinx-build -n -W -b dirhtml docs docs/_build``."""
 
+import sys
 from importlib.metadata import version as version_of
+from pathlib import Path
 
 from sphinx import addnodes
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "Flask-ServerSession"
 author = "The Flask-ServerSession maintainers"
 copyright = author  # noqa: A001 - the name that Sphinx reads
 release = version = version_of("Flask-ServerSession")
 
-extensions = ["sphinx.ext.autodoc"]
+extensions = ["sphinx.ext.autodoc", "statements"]
 exclude_patterns = ["_build"]
 default_role = "code"
 nitpicky = True

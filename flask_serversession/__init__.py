@@ -39,10 +39,10 @@ from .signals import session_logged_in as session_logged_in
 from .signals import session_logged_out as session_logged_out
 from .signals import session_refused as session_refused
 from .signals import session_regenerated as session_regenerated
+from .signals import session_rejected as session_rejected
 from .signals import session_saved as session_saved
 from .signals import session_store_error as session_store_error
 from .signals import session_touched as session_touched
-from .signals import session_unknown as session_unknown
 from .stores.base import Record as Record
 from .stores.base import Refusal as Refusal
 from .stores.base import Store as Store
@@ -89,10 +89,10 @@ __all__ = [
     "session_logged_out",
     "session_refused",
     "session_regenerated",
+    "session_rejected",
     "session_saved",
     "session_store_error",
     "session_touched",
-    "session_unknown",
     "Record",
     "Refusal",
     "Store",

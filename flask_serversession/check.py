@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 from typing import TypeVar
 
+from .config import Config
 from .config import secrets_from
 from .config.flaws import flaws_of
 from .config.flaws import flaws_of_secrets
@@ -44,16 +45,23 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     secrets = secrets_from(app_config, config.secret)
     key = "SESSION_SECRET" if config.secret else "SECRET_KEY"
     yield f"{key} signs the cookies."
-    yield from map(_warning, flaws_of_secrets(secrets, key=key))
-    flaw = config.cookie.flaw(config.cookie_name)
-    if flaw and config.cookie_per_request is None:
-        yield _warning(f"No browser keeps the session cookie: {flaw}.")
+    yield from map(_warning, flaws_of_secrets(config, secrets, key=key))
+    if config.profile == "strict" or config.assurance_level:
+        yield _strictness(config)
+    if config.cookie_flaw:
+        yield _warning(f"No browser keeps the session cookie: {config.cookie_flaw}.")
     yield from map(_warning, flaws_of(config))
     if config.store == "cookie":
         yield "The browsers keep the sessions: SESSION_STORE is 'cookie'."
         return
     yield from _findings_of(manager.store)
     yield from foreign_records(manager)
+
+
+def _strictness(config: Config) -> str:
+    level = f" at assurance level {config.assurance_level}" if config.assurance_level else ""
+    but = f", except for {', '.join(config.exceptions)}" if config.exceptions else ""
+    return f"The profile is {config.profile!r}{level}{but}."
 
 
 def foreign_records(manager: SessionManager) -> Iterator[str]:

@@ -12,8 +12,8 @@
     │  ├─ SessionLocked               other requests hold its lock; answered 429
     │  ├─ SessionLimitReached         its user has too many; answered 403
     │  ├─ LoginTooOld                 the user must prove who they are again; answered 401
-    │  ├─ SessionSerializationError   also a TypeError: a value cannot be stored
-    │  └─ SessionTooLarge             larger than browsers allow a cookie to be
+    │  └─ SessionSerializationError   also a TypeError: a value cannot be stored
+    │     └─ SessionTooLarge          the session has more than may be stored
     └─ StoreError                     __cause__ is the driver's own exception
        ├─ StoreUnavailable            the server did not answer in time
        └─ PayloadError                the stored bytes are not a session
@@ -77,8 +77,8 @@ class SessionSerializationError(SessionError, TypeError):
     """A value in the session cannot be stored; the message names its place."""
 
 
-class SessionTooLarge(SessionError):
-    """A session that is kept in its cookie is larger than browsers allow."""
+class SessionTooLarge(SessionSerializationError):
+    """The session is larger than is allowed; the message names its largest member."""
 
 
 class StoreError(ServerSessionError):

@@ -104,6 +104,8 @@ class ServerSession:
         in_the_cookie = config.store == IN_THE_COOKIE
         if in_the_cookie:
             _refuse_former_sessions(config)
+        else:
+            _refuse_a_cookie_that_browsers_drop(app, config)
         manager = SessionManager(
             config,
             NoStore() if in_the_cookie else _open_store(config, app),
@@ -130,6 +132,14 @@ class ServerSession:
         _answer(app, SessionLimitReached, _too_many_sessions)
         app.extensions[EXTENSION] = manager
         app.cli.add_command(sessions)
+
+
+def _refuse_a_cookie_that_browsers_drop(app: Flask, config: Config) -> None:
+    """Refuse it in production. The express profile allows it, as express-session does."""
+    is_development = (app.debug or app.testing) and config.profile != "strict"
+    flaw = config.cookie_flaw
+    if flaw and config.profile != "express" and not is_development:
+        raise ConfigError(f"No browser keeps this application's session cookie: {flaw}.")
 
 
 def _refuse_former_sessions(config: Config) -> None:
@@ -171,9 +181,9 @@ def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
 
 def _read(given: Mapping[str, Any]) -> Config:
     config = Config.from_mapping(given)
-    if config.store != IN_THE_COOKIE:
+    if config.store != IN_THE_COOKIE or config.profile != "express":
         return config
-    # cookie-session's own default is Flask's, in either profile.
+    # cookie-session's own default is Flask's.
     return replace(config, cookie_name=given["SESSION_COOKIE_NAME"])
 
 
@@ -224,7 +234,7 @@ def _secrets_of(app: Flask, config: Config) -> Callable[[], Secrets]:
 
     @cache
     def warn_of(secrets: Secrets) -> None:
-        for flaw in flaws_of_secrets(secrets, key=key):
+        for flaw in flaws_of_secrets(config, secrets, key=key):
             _warn(app, flaw)
 
     def secrets() -> Secrets:

@@ -34,6 +34,7 @@ from .no_session import NoSession
 from .no_session import OUTSIDE
 from .request import FlaskRequest
 from .response import clear_site_data
+from .response import keep_from_all_caches
 from .response import keep_from_shared_caches
 from .response import replace_cookie_line
 from .response import tell_time_left
@@ -222,6 +223,8 @@ class ServerSessionInterface(AppInterface):
             return
         if session._made_permanent:
             self._follow_lifetime(app, session)
+        if session._settings.config.cache_control and session.accessed and session._is_of_a_user:
+            keep_from_all_caches(response)
         action = settle(session)
         if action is not CookieAction.NONE:
             self._send(session, action, response)
@@ -240,8 +243,8 @@ class ServerSessionInterface(AppInterface):
     def _adopt(self, config: Config) -> None:
         super()._adopt(config)
         self._is_eager = config.policy.needs_every_session
-        flaw = config.cookie.flaw(config.cookie_name)
-        if flaw and flaw != self._flaw and config.cookie_per_request is None:
+        flaw = config.cookie_flaw
+        if flaw and flaw != self._flaw:
             logger.warning("No browser keeps this application's session cookie: %s.", flaw)
         self._flaw = flaw
 

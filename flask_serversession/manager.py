@@ -32,6 +32,7 @@ from .format.serializer import converted
 from .format.serializer import TypedJSON
 from .sessions.adoption import forbid_of
 from .sessions.base import Session
+from .sessions.life import tell
 from .sessions.login import Client
 from .sessions.request_store import RequestStore
 from .sessions.settings import FindFormer
@@ -103,6 +104,8 @@ class SessionManager:
             sender=sender,
             formers=formers,
             tags_users=can_tag(store),
+            tag_keys=getattr(store, "tag_keys", (None,)),
+            key_of=getattr(store, "key_of", str),
             clock=clock,
         )
 
@@ -139,7 +142,7 @@ class SessionManager:
         forbid_of(store, sid)
         ended = end(store, sid)
         if ended is not None:
-            self.settings.notify(signals.session_destroyed, session=None, id=ended)
+            self.settings.notify(signals.session_destroyed, session=None, id=ended, by="manager")
         return ended is not None
 
     def sessions_of(self, user_id: str) -> list[UserSession]:
@@ -179,7 +182,7 @@ class SessionManager:
         """
         current, store = self._current(), self._calls()
         if current is not None and current.handle == handle:
-            current.destroy()
+            current._destroy("manager")
             return True
         found = find_by_handle(store, handle)
         return found is not None and found.end(store, reason)
@@ -213,7 +216,7 @@ class SessionManager:
         if current is None or current.user_id != user_id:
             return end_all(self._calls(), user_id, reason=reason)
         count = end_all(self._calls(), user_id, own=current._own_keys, reason=reason)
-        current.destroy()
+        current._destroy("manager")
         return None if count is None else count + 1
 
     def update_all(self, user_id: str, change: Callable[[Session], None]) -> int:
@@ -259,7 +262,9 @@ class SessionManager:
 
         :raises SessionError: if the store cannot list its sessions.
         """
-        return self._listing().clear()
+        count = self._listing().clear()
+        tell("ended", {"by": "manager"}, user=None, at=self.settings.clock())
+        return count
 
     def prune(self) -> int:
         """Remove expired sessions, and return how many.

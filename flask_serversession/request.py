@@ -18,8 +18,8 @@ from .sessions.login import Client
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
-#: Characters of an id with 128 random bits in base64, and what fits into a cookie of 4096
-#: bytes if each one is percent-encoded.
+#: Characters of an id with 128 random bits in base64, and the bytes that fit into a cookie if
+#: each one is percent-encoded.
 _SHORTEST_ID, _LONGEST_ID = 22, 1024
 
 
@@ -78,9 +78,10 @@ class FlaskRequest:
         sid = self.config.genid(self.request)
         if not isinstance(sid, str) or not sid:
             raise ConfigError("SESSION_GENID must return a non-empty str.")
-        if len(sid) > _LONGEST_ID:
+        size = len(sid.encode(errors="surrogatepass"))
+        if size > _LONGEST_ID:
             raise ConfigError(
-                f"SESSION_GENID returned an id of {len(sid)} characters; the cookie has room for"
+                f"SESSION_GENID returned an id of {size} bytes; the cookie has room for"
                 f" {_LONGEST_ID}."
             )
         if len(sid) < _SHORTEST_ID:

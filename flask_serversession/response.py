@@ -28,6 +28,15 @@ def keep_from_shared_caches(response: Response) -> None:
         control.public, control.s_maxage, control.private = False, None, True
 
 
+def keep_from_all_caches(response: Response) -> None:
+    """Let no cache keep the page of a user, the browser's included.
+
+    A view that says ``private`` keeps its Cache-Control: it means the browser's cache.
+    """
+    if response.cache_control.private not in (True, "*"):  # "*" before Werkzeug 3.1
+        response.headers["Cache-Control"] = "no-store"
+
+
 def tell_time_left(response: Response, seconds: float) -> None:
     """Say how long the session lasts if it is not used again."""
     response.headers["Session-Timeout"] = str(int(seconds))

@@ -18,10 +18,12 @@ from ..sessions.users import find_by_handle
 from ..sessions.users import Found
 from ..sessions.users import UserSession
 from ..stores.base import Store
+from ..stores.base import StoredKey
 from ..stores.base import SupportsClearing
 from ..stores.base import SupportsKeys
 from ..stores.base import USER_LENGTH
 from ..stores.base import user_of
+from ..stores.protected.names import is_hashed
 from .group import AS_JSON
 from .group import current_manager
 from .group import escaped
@@ -42,6 +44,7 @@ _SHORTEST_TO_DESTROY = 8
 _ID_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
 
 _NONE = "No live session has this id or handle."
+_SEALED = "The data are encrypted with the session's id, and only its login is shown without it."
 _SEVERAL = "Several ids start like this; give more of it."
 _OF_ONE_USER = f" The first {USER_LENGTH} characters are the same in all ids of a user."
 
@@ -76,8 +79,9 @@ def count(as_json: bool) -> None:
 def list_(user_id: str | None, full: bool, limit: int, as_json: bool) -> None:
     """Print the shortened ids of live sessions, and when each ends.
 
-    Includes what count includes. With --user it prints the handle, times, address, label and
-    browser of each session of the user, the newest first, and includes nothing else.
+    With SESSION_HASH_IDS it prints their keys, which are not secret. Includes what count
+    includes. With --user it prints the handle, times, address, label and browser of each session
+    of the user, the newest first, and includes nothing else.
     """
     if user_id is None:
         _list_all(full, limit, as_json)
@@ -118,6 +122,8 @@ def show(word: str, values: bool, as_json: bool) -> None:
     session = manager.load(sid)
     if session is None:
         raise click.ClickException(_NONE)
+    if isinstance(sid, StoredKey) and not getattr(manager.store, "opens_by_key", True):
+        click.echo(_SEALED, err=True)
     found = _logged_in(manager, sid)
     if as_json:
         data = json.loads(manager.settings.serializer.dumps(dict(session)))
@@ -179,7 +185,7 @@ def _listing(store: Store) -> SupportsKeys:
 
 
 def _complete(manager: SessionManager, word: str) -> str:
-    """Return the id with this handle, or the only one with this beginning.
+    """Return the id or key with this handle, or the only one with this beginning.
 
     The word itself if there is none, or if the store cannot list.
     """
@@ -192,7 +198,9 @@ def _complete(manager: SessionManager, word: str) -> str:
             return found.id
     if not isinstance(store, SupportsKeys):
         return word
-    matches = list(islice((key for key in store.keys() if key.startswith(word)), 2))  # noqa: SIM118
+    handle_of = manager.settings.handle_of
+    keys = (key for key in store.keys() if key.startswith(word) or handle_of(key) == word)  # noqa: SIM118
+    matches = list(islice(keys, 2))
     if len(matches) > 1:
         raise click.ClickException(_SEVERAL + (_OF_ONE_USER if user_of(matches[0]) else ""))
     return matches[0] if matches else word
@@ -216,6 +224,8 @@ def _is_there(store: Store, key: str) -> bool:
 
 
 def _short(key: str) -> str:
+    if is_hashed(key):
+        return key  # no secret: no cookie can be made of it
     # All ids of a user begin with the same tag.
     tag = 0 if user_of(key) is None else USER_LENGTH + 1
     return key[: tag + _SHOWN] + _MORE

@@ -15,6 +15,7 @@ from ..stores.base import SupportsKeys
 from ..stores.base import SupportsPrune
 from ..stores.base import SupportsPruning
 from ..stores.base import SupportsSetup
+from .group import AS_JSON
 from .group import current_manager
 from .group import name_of
 from .group import one_step
@@ -22,10 +23,34 @@ from .group import Progress
 from .group import sessions
 
 
-@sessions.command("check")
-def check() -> None:
-    """Check the secret and the cookie, read and write a probe, and print what is amiss."""
+@sessions.command("check", short_help="Check that the sessions work, or are secure.")
+@click.option(
+    "--security", is_flag=True, help="Print what the configuration does for security instead."
+)
+@click.option(
+    "--accept",
+    metavar="N",
+    type=click.IntRange(1, 69),
+    multiple=True,
+    help="With --security: let statement N be. Can be given several times.",
+)
+@AS_JSON
+def check(security: bool, accept: tuple[int, ...], as_json: bool) -> None:
+    """Check the secret and the cookie, read and write a probe, and print what is amiss.
+
+    With --security it prints a list of statements about secure sessions, and whether the
+    configuration fulfils each. It exits with 1 if one can be fulfilled and is not.
+    """
     manager = current_manager()
+    if security:
+        # No application that serves requests needs the list.
+        from .security import print_statements
+
+        if not print_statements(manager, accept, as_json):
+            raise click.exceptions.Exit(1)
+        return
+    if accept or as_json:
+        raise click.UsageError("--accept and --json need --security.")
     for line in findings(manager, current_app.config):
         click.echo(line)
     if manager.config.store != "cookie":

@@ -26,8 +26,9 @@ from .options import OPTIONS
 from .options import PROFILE
 from .parsers import is_secret
 from .parsers import READ_AS_A_NUMBER
+from .strict import Demands
 
-Profile = Literal["flask", "express"]
+Profile = Literal["flask", "express", "strict"]
 #: What a request gets when its store fails: the error, or an empty session.
 StoreErrorPolicy = Literal["raise", "null"]
 Secrets = tuple[str | bytes, ...]
@@ -60,6 +61,10 @@ class Config:
     """The options of one application. Ages are in milliseconds."""
 
     profile: Profile
+    #: ``SESSION_ASSURANCE_LEVEL``: whose time limits apply.
+    assurance_level: Literal[1, 2, 3] | None
+    #: The keys that may be weaker than the profile or the level allows.
+    exceptions: tuple[str, ...]
     store: Any = field(repr=False)
     store_options: Mapping[str, Any] = field(repr=False)
     #: ``SESSION_STORE_BEFORE``: the former store, whose sessions are moved.
@@ -84,6 +89,8 @@ class Config:
     idle_timeout: int
     permanent_lifetime: int
     absolute_timeout: int | None
+    #: How long the store keeps a session that nobody is logged in to until it is used again.
+    first_lifetime: int | None
     timeout_header: bool
     #: The kinds of sessions to take over, by name.
     adopt: tuple[str, ...]
@@ -99,9 +106,30 @@ class Config:
     record_client: bool
     #: What ``log_out()`` tells the browser to forget, as Clear-Site-Data names it.
     clear_site_data: tuple[str, ...]
+    #: The Cache-Control of a response that used the session of a user.
+    cache_control: Literal["no-store"] | None
     touch_interval: int | None
     regenerate_grace: int
+    #: How large the stored document may be; infinite for no limit, as is ``max_members``.
+    max_bytes: float
+    max_members: float
+    #: How deep the JSON of the data may be nested: :data:`~.format.tags.MAX_DEPTH` at most.
+    max_depth: int
+    #: How many requests of this process may wait for one session's lock.
+    max_waiters: int
+    #: How many cookies of the session's name are verified in a request.
+    max_cookies: int
     store_error: StoreErrorPolicy
+    #: After how many failures in a row requests do not wait for the store; None for never.
+    breaker: int | None
+    breaker_pause: int
+
+    @property
+    def cookie_flaw(self) -> str | None:
+        """Why browsers drop the session cookie; None if they do not, or the request decides."""
+        if self.cookie_per_request is not None:
+            return None
+        return self.cookie.flaw(self.cookie_name)
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Config:
@@ -110,14 +138,16 @@ class Config:
         :raises ConfigError: naming the key, its value and what is allowed.
         """
         profile = PROFILE.read(config, "flask")
-        values: dict[str, Any] = {"policy.cookie_counts": profile == "flask"}
+        demands = Demands(config, profile)
+        values: dict[str, Any] = {"policy.cookie_counts": profile != "express"}
         for option in (*OPTIONS, *FLASKS_OPTIONS):
             if values.get(option.field) is None:
-                values[option.field] = option.read(config, profile)
+                values[option.field] = option.read(demands.given, profile)
         warn_about_unknown_keys(config, values["adopt"])
         _check_grace(values, config)
+        demands.check(values)
         cookie = CookieOptions(**_take(values, "cookie."))
-        is_renewed = profile == "flask" and values["cookie_per_request"] is None
+        is_renewed = profile != "express" and values["cookie_per_request"] is None
         return cls(
             cookie=cookie,
             renewed_cookie=cookie if is_renewed else None,

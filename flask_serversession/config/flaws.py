@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigError
+
 if TYPE_CHECKING:
     from . import Config
     from . import Secrets
 
-_SHORTEST_SECRET = 16
+#: In bytes.
+_SHORTEST_SECRET, _SHORTEST_STRICT_SECRET = 16, 32
 #: Parts of secrets that were written to be replaced, without case and punctuation.
 _PLACEHOLDERS: Final = (
     "changeme",
@@ -54,24 +57,39 @@ def flaws_of(config: Config) -> Iterator[str]:
         elif age > _LONGEST_AGE and key != "SESSION_IDLE_TIMEOUT":
             yield f"{key} is {_days(age)}: browsers keep a cookie for at most 400 days."
     interval = config.touch_interval or 0
-    if interval >= config.idle_timeout:
+    if interval * 2 > config.idle_timeout:
         yield (
-            "SESSION_TOUCH_INTERVAL is not shorter than SESSION_IDLE_TIMEOUT: a session that is"
-            " in use ends before a request may extend it."
+            "SESSION_TOUCH_INTERVAL is longer than half of SESSION_IDLE_TIMEOUT: a session ends"
+            " although it was used shortly before."
+        )
+    if config.absolute_timeout is not None and config.idle_timeout > config.absolute_timeout:
+        yield (
+            "SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT, so it ends no session."
         )
 
 
-def flaws_of_secrets(secrets: Secrets, *, key: str) -> Iterator[str]:
+def flaws_of_secrets(config: Config, secrets: Secrets, *, key: str) -> Iterator[str]:
     """Yield why secrets are easy to guess, without showing them.
 
     :param key: where they are set.
+    :raises ConfigError: for the first flaw in the strict profile, unless ``key`` is an exception.
     """
+    is_strict = config.profile == "strict" and key not in config.exceptions
+    shortest = _SHORTEST_STRICT_SECRET if is_strict else _SHORTEST_SECRET
+    for flaw in _flaws_of_secrets(secrets, key, shortest):
+        if is_strict:
+            exceptions = [*config.exceptions, key]
+            raise ConfigError(f"{flaw} SESSION_EXCEPTIONS = {exceptions} permits it.")
+        yield flaw
+
+
+def _flaws_of_secrets(secrets: Secrets, key: str, shortest: int) -> Iterator[str]:
     for secret in secrets:
         content = secret.encode() if isinstance(secret, str) else secret
         letters = "".join(filter(str.isalnum, content.decode(errors="ignore").lower()))
-        if len(content) < _SHORTEST_SECRET:
+        if len(content) < shortest:
             yield (
-                f"{key} has a secret of {len(content)} bytes, fewer than {_SHORTEST_SECRET}:"
+                f"{key} has a secret of {len(content)} bytes, fewer than {shortest}:"
                 f" {_A_RANDOM_ONE}"
             )
         elif content.startswith(b"[") and content.endswith(b"]"):

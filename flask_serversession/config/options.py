@@ -19,6 +19,7 @@ from typing import Final
 from ..cookies.ids import generate_id
 from ..errors import ConfigError
 from ..format.merge import keep_mine
+from ..format.tags import MAX_DEPTH
 from .parsers import ADOPTED
 from .parsers import AGE
 from .parsers import AGE_OR_NONE
@@ -26,13 +27,20 @@ from .parsers import AGE_OR_ZERO
 from .parsers import AGE_OR_ZERO_OR_NONE
 from .parsers import ANY_AGE_OR_NONE
 from .parsers import ATTRIBUTE_FLAG
+from .parsers import CACHE_CONTROL
 from .parsers import choice
+from .parsers import COUNT
+from .parsers import COUNT_OR_NO_LIMIT
+from .parsers import COUNT_OR_NONE
+from .parsers import DEPTH
 from .parsers import DOMAIN
 from .parsers import FLAG
 from .parsers import FLAG_OR_NONE
 from .parsers import FOLLOWED_LOGINS
 from .parsers import FORMER_STORE
 from .parsers import function
+from .parsers import KEYS
+from .parsers import LEVELS
 from .parsers import LIMIT
 from .parsers import NAME
 from .parsers import Parser
@@ -61,19 +69,26 @@ class Option:
     #: The field of ``Config``. A dot leads into its ``policy`` or ``cookie``.
     field: str
     parser: Parser
-    #: The default as an application would write it, in both profiles or in the flask profile.
+    #: The default as an application would write it, in the profiles that have no other.
     default: Any
     express_default: Any = _SAME
+    strict_default: Any = _SAME
     #: The value may contain a password, so errors show only its type.
     is_private: bool = False
     #: The value that Flask gives this key, which means that the application did not set it.
-    flasks_default: str | None = None
+    flasks_default: Any = _UNSET
 
     @property
-    def defaults(self) -> tuple[Any, Any]:
-        """The defaults in the flask profile and in the express profile."""
-        express = self.default if self.express_default is _SAME else self.express_default
-        return self.default, express
+    def defaults(self) -> dict[str, Any]:
+        """The default in each profile."""
+        own = {"express": self.express_default, "strict": self.strict_default}
+        same = dict.fromkeys(PROFILES, self.default)
+        return same | {profile: value for profile, value in own.items() if value is not _SAME}
+
+    def is_set(self, config: Mapping[str, Any]) -> bool:
+        """Return whether the application set the key, as far as its value shows."""
+        value, flasks = config.get(self.key, _UNSET), self.flasks_default
+        return value is not _UNSET and not (type(value) is type(flasks) and value == flasks)
 
     def read(self, config: Mapping[str, Any], profile: str) -> Any:
         """Return the field's value.
@@ -81,22 +96,29 @@ class Option:
         :raises ConfigError: naming the key, its value and what is allowed.
         """
         value = config.get(self.key, _UNSET)
-        if value is _UNSET or (self.flasks_default and value == self.flasks_default):
-            value = self.defaults[profile == "express"]
+        if value is _UNSET:
+            value = self.defaults[profile]
         try:
             return self.parser.parse(value)
         except (TypeError, ValueError):
             raise ConfigError(self._refusal(value)) from None
 
     def _refusal(self, value: Any) -> str:
-        shown = f"of type {type(value).__name__}"
+        shown = self.shown(value)
         if self.is_private:
             refusal = f"{self.key} must be {self.parser.allowed}; it is {shown}."
             return refusal + self._hint(value)
+        return f"{self.key} is {shown}; it must be {self.parser.allowed}.{self._hint(value)}"
+
+    def shown(self, value: Any) -> str:
+        """Return a value as an error may show it."""
+        shown = f"of type {type(value).__name__}"
+        if self.is_private:
+            return shown
         if value is None or isinstance(value, (str, int, float, timedelta)):
             with suppress(ValueError):  # an int of more digits than Python prints
                 shown = repr(value)
-        return f"{self.key} is {shown}; it must be {self.parser.allowed}.{self._hint(value)}"
+        return shown
 
     def _hint(self, value: Any) -> str:
         """Return how a value of the wrong type may have got there, or nothing."""
@@ -118,14 +140,19 @@ class Option:
         return True
 
 
-def _generate_id_for(request: object) -> str:
+def generate_id_for(request: object) -> str:
     return generate_id()
 
 
-PROFILE: Final = Option("SESSION_PROFILE", "profile", choice("flask", "express"), "flask")
+PROFILES: Final = ("flask", "express", "strict")
+PROFILE: Final = Option("SESSION_PROFILE", "profile", choice(*PROFILES), "flask")
+LEVEL: Final = Option("SESSION_ASSURANCE_LEVEL", "assurance_level", LEVELS, None)
+EXCEPTIONS: Final = Option("SESSION_EXCEPTIONS", "exceptions", KEYS, ())
 
 OPTIONS: Final = (
     PROFILE,
+    LEVEL,
+    EXCEPTIONS,
     Option("SESSION_STORE", "store", STORE, "memory", is_private=True),
     Option("SESSION_STORE_OPTIONS", "store_options", STORE_OPTIONS, {}, is_private=True),
     Option("SESSION_STORE_BEFORE", "store_before", FORMER_STORE, None, is_private=True),
@@ -136,7 +163,7 @@ OPTIONS: Final = (
     Option(
         "SESSION_GENID",
         "genid",
-        function("the request that returns a str", default=_generate_id_for),
+        function("the request that returns a str", default=generate_id_for),
         None,
     ),
     Option(
@@ -145,13 +172,30 @@ OPTIONS: Final = (
         NAME,
         "session",
         "connect.sid",
+        "__Host-session",
         flasks_default="session",
     ),
-    Option("SESSION_COOKIE_PATH", "cookie.path", PATH, None),
+    Option(
+        "SESSION_COOKIE_PATH", "cookie.path", PATH, None, strict_default="/", flasks_default=None
+    ),
     Option("SESSION_COOKIE_DOMAIN", "cookie.domain", DOMAIN, None),
     Option("SESSION_COOKIE_HTTPONLY", "cookie.httponly", FLAG, True),
-    Option("SESSION_COOKIE_SECURE", "cookie.secure", SECURE, False),
-    Option("SESSION_COOKIE_SAMESITE", "cookie.samesite", SAMESITE, None),
+    Option(
+        "SESSION_COOKIE_SECURE",
+        "cookie.secure",
+        SECURE,
+        False,
+        strict_default=True,
+        flasks_default=False,
+    ),
+    Option(
+        "SESSION_COOKIE_SAMESITE",
+        "cookie.samesite",
+        SAMESITE,
+        None,
+        strict_default="Lax",
+        flasks_default=None,
+    ),
     Option("SESSION_COOKIE_PARTITIONED", "cookie.partitioned", ATTRIBUTE_FLAG, False),
     Option("SESSION_COOKIE_MAX_AGE", "cookie.max_age", ANY_AGE_OR_NONE, None),
     Option("SESSION_COOKIE_PRIORITY", "cookie.priority", PRIORITY, None),
@@ -168,8 +212,27 @@ OPTIONS: Final = (
     Option("SESSION_UNSET", "policy.unset", choice("keep", "destroy"), "keep"),
     Option("SESSION_DESTROY_EMPTY", "policy.destroy_empty", FLAG, True, False),
     Option("SESSION_CLEAR_COOKIE", "policy.clear_cookie", FLAG, True, False),
-    Option("SESSION_IDLE_TIMEOUT", "idle_timeout", AGE, timedelta(days=1)),
-    Option("SESSION_ABSOLUTE_TIMEOUT", "absolute_timeout", AGE_OR_NONE, None),
+    Option(
+        "SESSION_IDLE_TIMEOUT",
+        "idle_timeout",
+        AGE,
+        timedelta(days=1),
+        strict_default=timedelta(hours=1),
+    ),
+    Option(
+        "SESSION_ABSOLUTE_TIMEOUT",
+        "absolute_timeout",
+        AGE_OR_NONE,
+        None,
+        strict_default=timedelta(hours=12),
+    ),
+    Option(
+        "SESSION_FIRST_LIFETIME",
+        "first_lifetime",
+        AGE_OR_NONE,
+        None,
+        strict_default=timedelta(minutes=10),
+    ),
     Option("SESSION_TIMEOUT_HEADER", "timeout_header", FLAG, False),
     Option("SESSION_ADOPT", "adopt", ADOPTED, ()),
     Option("SESSION_ADOPT_STEP", "adopt_step", choice("prepare", "switch", "return"), "switch"),
@@ -180,6 +243,9 @@ OPTIONS: Final = (
     ),
     Option("SESSION_RECORD_CLIENT", "record_client", FLAG, True),
     Option("SESSION_CLEAR_SITE_DATA", "clear_site_data", SITE_DATA, ()),
+    Option(
+        "SESSION_CACHE_CONTROL", "cache_control", CACHE_CONTROL, None, strict_default="no-store"
+    ),
     Option("SESSION_TOUCH", "policy.touch", choice("accessed", "always"), "accessed", "always"),
     Option("SESSION_TOUCH_INTERVAL", "touch_interval", AGE_OR_ZERO_OR_NONE, None, 0),
     Option(
@@ -197,15 +263,30 @@ OPTIONS: Final = (
     ),
     Option("SESSION_TYPES", "types", TYPES, ()),
     Option("SESSION_REGENERATE_GRACE", "regenerate_grace", AGE_OR_ZERO, timedelta(seconds=5), 0),
+    Option("SESSION_MAX_BYTES", "max_bytes", COUNT_OR_NO_LIMIT, 1_048_576, None),
+    Option("SESSION_MAX_MEMBERS", "max_members", COUNT_OR_NO_LIMIT, 1000, None),
+    Option("SESSION_MAX_DEPTH", "max_depth", DEPTH, MAX_DEPTH),
+    # With the holder of the lock as many as a browser sends at once over HTTP/1.1.
+    Option("SESSION_MAX_WAITERS", "max_waiters", COUNT, 5),
+    Option("SESSION_MAX_COOKIES", "max_cookies", COUNT, 8),
     Option("SESSION_STORE_ERROR", "store_error", choice("raise", "null"), "raise"),
+    Option("SESSION_BREAKER", "breaker", COUNT_OR_NONE, 5),
+    Option("SESSION_BREAKER_PAUSE", "breaker_pause", AGE, 1),
 )
 
 #: Keys of Flask. Each one is read if no key above gave its field a value.
 FLASKS_OPTIONS: Final = (
-    Option("PERMANENT_SESSION_LIFETIME", "permanent_lifetime", AGE, timedelta(days=31)),
+    Option(
+        "PERMANENT_SESSION_LIFETIME",
+        "permanent_lifetime",
+        AGE,
+        timedelta(days=31),
+        strict_default=timedelta(hours=1),
+        flasks_default=timedelta(days=31),
+    ),
     Option("APPLICATION_ROOT", "cookie.path", ROOT, "/"),
     Option("SESSION_REFRESH_EACH_REQUEST", "policy.rolling", REFRESHING, True),
 )
 
-#: The defaults of each key of this extension, in the flask and in the express profile.
-DEFAULTS: Final[dict[str, tuple[Any, Any]]] = {option.key: option.defaults for option in OPTIONS}
+#: The default of each key of this extension in each profile.
+DEFAULTS: Final[dict[str, dict[str, Any]]] = {option.key: option.defaults for option in OPTIONS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from ..cookies.attributes import check_name
 from ..cookies.attributes import check_path
 from ..cookies.attributes import check_priority
 from ..cookies.attributes import check_samesite_option
+from ..cookies.attributes import LONGEST_NAME
 from ..format.forms import SessionType
+from ..format.tags import MAX_DEPTH
 
 Parse = Callable[[Any], Any]
 
@@ -99,9 +102,20 @@ def _age(minimum: int | None = None) -> Parse:
 def _limit(value: Any) -> Callable[[str], Any]:
     if callable(value):
         return value  # type: ignore[no-any-return]
+    count = _count(value)
+    return lambda user_id: count
+
+
+def _count(value: Any) -> int:
     if type(value) is not int or value < 1:
         raise ValueError
-    return lambda user_id: value
+    return value
+
+
+def _depth(value: Any) -> int:
+    if _count(value) > MAX_DEPTH:
+        raise ValueError
+    return value  # type: ignore[no-any-return]
 
 
 def _name(value: Any) -> Any:
@@ -130,6 +144,18 @@ def _types(value: Any) -> tuple[SessionType[Any], ...]:
         raise TypeError
     tags, classes = {own.tag for own in value}, {own.kind for own in value}
     if not len(tags) == len(classes) == len(value):
+        raise ValueError
+    return tuple(value)
+
+
+def _level(value: Any) -> Any:
+    if type(value) is not int or value not in (1, 2, 3):
+        raise ValueError
+    return value
+
+
+def _keys(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(key, str) for key in value):
         raise ValueError
     return tuple(value)
 
@@ -166,16 +192,26 @@ ANY_AGE_OR_NONE = Parser(
     f"a number of seconds or a timedelta, {_UP_TO}, or None", _or_none(_age())
 )
 
+LEVELS = Parser("1, 2, 3 or None", _or_none(_level))
+KEYS = Parser("a list of the names of keys", _keys)
+CACHE_CONTROL = Parser("'no-store' or None", _or_none(_checked(("no-store",).__contains__)))
 SITE_DATA = Parser(
     f"a list of {', '.join(map(repr, _SITE_DATA[:-1]))} and {_SITE_DATA[-1]!r}", _site_data
 )
 
+COUNT = Parser("an int above 0", _count)
+COUNT_OR_NONE = Parser("an int above 0, or None", _or_none(_count))
+#: None becomes a number that none is above.
+COUNT_OR_NO_LIMIT = Parser(
+    COUNT_OR_NONE.allowed, lambda value: math.inf if value is None else _count(value)
+)
+DEPTH = Parser(f"an int from 1 to {MAX_DEPTH}", _depth)
 LIMIT = Parser(
     "an int above 0, a function of the user's id that returns one or None, or None",
     _or_none(_limit),
 )
 
-NAME = Parser("a str of letters, digits and !#$%&'*+-.^_`|~", _name)
+NAME = Parser(f"a str of up to {LONGEST_NAME} letters, digits and !#$%&'*+-.^_`|~", _name)
 PATH = Parser("a str of printable ASCII without ; and <, or None", _path)
 ROOT = Parser("a str of printable ASCII without ; and <", lambda value: _path(value) or "/")
 DOMAIN = Parser("a host name such as 'example.com', or None", _attribute(check_domain))

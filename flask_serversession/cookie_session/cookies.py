@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..cookies.signing import cookie_values
 from ..cookies.signing import Keygrip
+from ..cookies.signing import MOST_VALUES
 from ..errors import SessionTooLarge
 
 #: The longest name and value, together, that browsers accept (RFC 6265bis §5.6).
@@ -21,13 +22,14 @@ class Received(NamedTuple):
     signature: str | None = None
 
 
-def receive(header: str, name: str, keys: Keygrip) -> Received:
-    """Return what a Cookie header says, trying every cookie of the session's name.
+def receive(header: str, name: str, keys: Keygrip, most: int = MOST_VALUES) -> Received:
+    """Return what a Cookie header says, trying each of the session's first ``most`` cookies.
 
     A signature by an older key is renewed. A signature by no key of ours is removed.
     """
-    values = cookie_values(header, name, decoded=False)
-    signatures = list(filter(None, cookie_values(header, signature_name(name), decoded=False)))
+    values = cookie_values(header, name, decoded=False, most=most)
+    signed_by = cookie_values(header, signature_name(name), decoded=False, most=most)
+    signatures = list(filter(None, signed_by))
     for value in values:
         signed = f"{name}={value}"
         for signature in signatures:
@@ -42,15 +44,13 @@ def signature_name(name: str) -> str:
     return f"{name}.sig"
 
 
-def check_length(name: str, value: str) -> None:
-    """Refuse a value that browsers would drop.
+def too_long(size: int, largest: str) -> SessionTooLarge:
+    """Return the error for a cookie that browsers would drop.
 
-    :raises SessionTooLarge: if the cookie is too long.
+    :param largest: a sentence on what takes most of it.
     """
-    size = len(name) + len(value)
-    if size > LONGEST_COOKIE:
-        raise SessionTooLarge(
-            f"The session needs a cookie of {size} bytes; browsers drop cookies longer than"
-            f" {LONGEST_COOKIE}. Store less in the session, or keep it on the server with any"
-            " SESSION_STORE other than 'cookie'."
-        )
+    return SessionTooLarge(
+        f"The session needs a cookie of {size} bytes; browsers drop cookies longer than"
+        f" {LONGEST_COOKIE}.{largest} Store less in the session, or keep it on the server with"
+        " any SESSION_STORE other than 'cookie'."
+    )

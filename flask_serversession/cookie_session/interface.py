@@ -21,6 +21,7 @@ from ..interface import AppInterface
 from ..manager import SessionManager
 from ..request import FlaskRequest
 from ..response import clear_site_data
+from ..response import keep_from_all_caches
 from ..response import keep_from_shared_caches
 from .session import ClientSettings
 from .session import CookieSession
@@ -74,8 +75,9 @@ class ClientSessionInterface(AppInterface):
     ) -> None:
         if manager.config.absolute_timeout is not None:
             raise ConfigError(
-                "SESSION_ABSOLUTE_TIMEOUT needs sessions on the server. With SESSION_STORE"
-                " 'cookie' a browser could send an older copy of its cookie."
+                "SESSION_ABSOLUTE_TIMEOUT, like SESSION_ASSURANCE_LEVEL, needs sessions on the"
+                " server. With SESSION_STORE 'cookie' a browser could send an older copy of its"
+                " cookie."
             )
         self._secrets = secrets
         self._overwrite = _overwrite(manager.config.store_options)
@@ -101,8 +103,11 @@ class ClientSessionInterface(AppInterface):
             return
         if session._made_permanent:
             self._follow_lifetime(app, session)
+        config = self._manager.config
+        if config.cache_control and session.accessed and session._is_of_a_user:
+            keep_from_all_caches(response)
         if session._logged_out:
-            clear_site_data(response, self._manager.config.clear_site_data)
+            clear_site_data(response, config.clear_site_data)
         lines = settle(session)
         for line in lines:
             self._add(line, response)

@@ -192,8 +192,9 @@ class CookieSession(Session):
         """Read what the browser sent, once."""
         if self._received is not None:
             return
-        name, keys = self._settings.config.cookie_name, self._settings.keys()
-        self._received = receive(self._request.cookie_header, name, keys)
+        config, keys = self._settings.config, self._settings.keys()
+        header, name = self._request.cookie_header, config.cookie_name
+        self._received = receive(header, name, keys, config.max_cookies)
         if not self._received.value:
             return
         try:
@@ -230,7 +231,7 @@ class CookieSession(Session):
         except ValueError as error:
             raise PayloadError("A session's cookie is not base64.") from error
         values = self._settings.serializer.loads(payload)
-        if self._settings.config.profile == "flask":
+        if self._settings.config.profile != "express":
             self._end = values.pop(_END, None)
         return values
 
@@ -279,6 +280,11 @@ class CookieSession(Session):
     def _begin_login(self, login: Login, *, keep_data: bool) -> None:
         self.regenerate(keep_data=keep_data)
         self[MEMBER] = login.to_member()
+
+    @property
+    def _is_of_a_user(self) -> bool:
+        is_emptied = self._original is not None and not self._values
+        return self._destroyed or is_emptied or Login.of(self._values) is not None
 
     def _end_login(self, login: Login, *, everywhere: bool) -> None:
         if everywhere:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+
 from ..cookies.cookie import SessionCookie
 from ..cookies.header import client_cookie_line
 from ..cookies.options import CookieOptions
-from .cookies import check_length
+from ..sessions.size import check_size
+from ..sessions.size import largest_member
+from .cookies import LONGEST_COOKIE
 from .cookies import signature_name
+from .cookies import too_long
 from .session import CookieSession
 from .session import Stage
 
@@ -49,8 +54,21 @@ def _value_to_send(session: CookieSession) -> str | None:
     if config.policy.destroy_empty and not session._values:
         return ""
     text = session._with_end()
-    check_length(config.cookie_name, text)
+    _check_size(session, text)
     return text
+
+
+def _check_size(session: CookieSession, text: str) -> None:
+    """Refuse a value that browsers would drop, or that is beyond a limit.
+
+    :raises SessionTooLarge: naming the largest member.
+    """
+    config, serializer = session._settings.config, session._settings.serializer
+    length = len(config.cookie_name) + len(text)
+    if length > LONGEST_COOKIE:
+        raise too_long(length, largest_member(serializer, session._values))
+    body = base64.b64decode(text)
+    check_size(config, serializer, session._values, body, len(body))
 
 
 def _pair(session: CookieSession, value: str) -> list[str]:

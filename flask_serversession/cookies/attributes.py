@@ -14,6 +14,9 @@ _DOMAIN_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"\.?{_DOMAIN_LABEL}(?:\.{_DOMAIN_LABEL})*", re.IGNORECASE)
 _PATH = re.compile(r"[ -:=-~]*")
 SAME_SITE: Final = {"lax": "Lax", "strict": "Strict", "none": "None"}
+#: Browsers drop a cookie of more than 4096 bytes (RFC 6265bis §5.6). A signed id takes up to
+#: 3300 of them.
+LONGEST_NAME: Final = 512
 PRIORITY: Final = {"low": "Low", "medium": "Medium", "high": "High"}
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -47,8 +50,10 @@ def _in_milliseconds(value: int | float | timedelta) -> int:
 
 def check_name(value: str) -> None:
     """Raise ValueError unless this is a valid cookie name."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError("a cookie's name is letters, digits and !#$%&'*+-.^_`|~")
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > LONGEST_NAME:
+        raise ValueError(
+            f"a cookie's name is up to {LONGEST_NAME} letters, digits and !#$%&'*+-.^_`|~"
+        )
 
 
 def check_path(value: str) -> None:

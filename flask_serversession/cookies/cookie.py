@@ -265,13 +265,13 @@ class SessionCookie:
         age = self._original_max_age
         return idle_timeout if age is None or age is False else age
 
-    def follow(self, expires: int) -> None:
+    def follow(self, expires: int, *, forward_only: bool = False) -> None:
         """Set the expiry to the record's, in ms, unless the cookie has none.
 
         A touch moves the record's expiry and does not rewrite the stored document.
         """
         if type(self._expires) is int:
-            self._expires = expires
+            self._expires = max(expires, self._expires) if forward_only else expires
 
     def end_by(self, moment: int) -> None:
         """Let the cookie expire at this moment, in ms since 1970, if not before."""

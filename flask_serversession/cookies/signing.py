@@ -24,9 +24,12 @@ PREFIX = "s:"
 #: Browsers drop longer cookies (RFC 6265 §6.1), so a longer one is not ours.
 _LONGEST_VALUE = 4096
 #: A browser sends one cookie for each path and domain that match. Many more are an attack.
-_MOST_VALUES = 8
+MOST_VALUES = 8
 #: How many ids of one request are looked up in the store.
 _MOST_IDS = 4
+#: What may surround a name (RFC 6265bis §5.6). Python takes \x85 and \xa0 for blanks, too. A
+#: browser does not, and takes a cookie "\xa0__Host-session" from any subdomain.
+_BLANKS = " \t"
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -63,19 +66,18 @@ class CookieSigner:
         found = self._verified(signed)
         return found and found[0]
 
-    def find(self, header: str, name: str) -> dict[str, int]:
+    def find(self, header: str, name: str, most: int = MOST_VALUES) -> dict[str, int]:
         """Return the values that a Cookie header has for a name and that we signed: 4 at most.
 
-        Each has the index of the secret that signed it; 0 is the newest.
+        Each has the index of the secret that signed it; 0 is the newest. Only the first ``most``
+        cookies of the name are verified.
 
         express-session looks at the first cookie of the name only. There a stale cookie of
         another path or domain hides the good one, and every login ends at the login form
         again (its issue 881).
         """
         found: dict[str, int] = {}
-        if name not in header:
-            return found
-        for signed in cookie_values(header, name):
+        for signed in cookie_values(header, name, most=most):
             verified = self._verified(signed)
             if verified is None:
                 continue
@@ -162,18 +164,22 @@ class _KeygripSignature(SigningAlgorithm):
         return urlsafe_b64encode(hmac.digest(key, value, "sha1")).rstrip(b"=")
 
 
-def cookie_values(header: str, name: str, *, decoded: bool = True) -> list[str]:
-    """Return the first eight values that a Cookie header has for a name, in order.
+def cookie_values(
+    header: str, name: str, *, decoded: bool = True, most: int = MOST_VALUES
+) -> list[str]:
+    """Return the first ``most`` values that a Cookie header has for a name, in order.
 
     :param decoded: undo encodeURIComponent.
     """
-    values = []
+    values: list[str] = []
+    if name not in header:
+        return values
     for part in header.split(";"):
         found, separator, value = part.partition("=")
-        if separator and found.strip() == name and len(value) <= _LONGEST_VALUE:
-            raw = value.strip().strip('"')
+        if separator and found.strip(_BLANKS) == name and len(value) <= _LONGEST_VALUE:
+            raw = value.strip(_BLANKS).strip('"')
             values.append(_decoded(raw) if decoded else raw)
-            if len(values) == _MOST_VALUES:
+            if len(values) == most:
                 break
     return values
 

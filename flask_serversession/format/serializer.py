@@ -96,9 +96,18 @@ class TypedJSON:
         if text is None:
             tagged = self._tags.tag_members(data)
             text = _plain(tagged if self._seal is None else self._seal.close_members(tagged))
-        if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _is_too_deep(text):
-            raise too_deep(self._path_to_the_deepest(data))
+        if text.count(b"{") + text.count(b"[") > MAX_DEPTH:
+            path = self.path_of_deeper(data, text, MAX_DEPTH)
+            if path is not None:
+                raise too_deep(path)
         return text
+
+    def path_of_deeper(self, data: Mapping[str, Any], text: bytes, limit: int) -> str | None:
+        """Return which member of data, dumped as ``text``, is nested deeper; None if none is."""
+        if not _is_deeper(text, limit):
+            return None
+        dumped = ((key, _plain([self._tags.tag(key, value)])) for key, value in data.items())
+        return f"session[{next(key for key, plain in dumped if _is_deeper(plain, limit))!r}]"
 
     def loads(self, payload: bytes) -> dict[str, Any]:
         """Return the data of a JSON object.
@@ -138,11 +147,6 @@ class TypedJSON:
         if self._seal is not None:
             document = self._seal.open_members(document)
         return {key: self._tags.untag(value) for key, value in document.items()}
-
-    def _path_to_the_deepest(self, data: Mapping[str, Any]) -> str:
-        tag = self._tags.tag
-        deepest = (key for key, value in data.items() if _is_too_deep(_plain([tag(key, value)])))
-        return f"session[{next(deepest)!r}]"
 
 
 def converted(former: TypedJSON, new: TypedJSON, payload: bytes) -> bytes:
@@ -199,7 +203,7 @@ def _document(payload: bytes) -> dict[str, Any]:
         document = _decode_leniently(payload)
     if type(document) is not dict:
         raise PayloadError("A stored session is not a JSON object.")
-    if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH and _is_too_deep(payload):
+    if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH and _is_deeper(payload, MAX_DEPTH):
         raise _payload_too_deep()
     if FLASHES in document and type(document[FLASHES]) is not list:
         raise PayloadError("The flashed messages of a stored session are not a list.")
@@ -236,8 +240,8 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _is_too_deep(text: bytes) -> bool:
-    """Return whether valid JSON is nested deeper than :data:`.tags.MAX_DEPTH`.
+def _is_deeper(text: bytes, limit: int) -> bool:
+    """Return whether valid JSON is nested deeper than this.
 
     Only JSON with so many brackets has to be looked at.
     """
@@ -247,7 +251,7 @@ def _is_too_deep(text: bytes) -> bool:
     marks = text.translate(_AS_LISTS, _NO_MARKS).replace(b'""', b"")
     if b'"' in marks:
         marks = _STRINGS.sub(b"", marks)
-    for _ in range(MAX_DEPTH):
+    for _ in range(limit):
         marks = marks.replace(b"[]", b"")
         if not marks:
             return False

@@ -81,7 +81,8 @@ class _Unpickler(pickle._Unpickler):
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            raise PayloadError(f"its pickle names {module}.{name}.") from None
+            named = f"{module}.{name}"
+            raise PayloadError(f"its pickle names {named!r}.") from None
 
     def load_build(self) -> None:
         """Set the state of a UUID. No other plain value has one, but it could change a class."""

@@ -14,7 +14,10 @@ from hashlib import sha256
 from typing import Any
 from typing import cast
 
+from blinker import Signal
+
 from .. import signals
+from ..cookies.cookie import LAST_MOMENT
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
@@ -27,6 +30,7 @@ from ..stores.base import Record
 from .draft import Draft
 from .draft import leave_behind
 from .draft import Origin
+from .login import is_moment
 from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
@@ -71,9 +75,14 @@ def standing_of(store: RequestStore, former: Former) -> Standing:
 
 
 def adopt(
-    settings: Settings, request: RequestInfo, store: RequestStore, former: Former, notify: Notify
+    settings: Settings, request: RequestInfo, store: RequestStore, former: Former
 ) -> WorkingCopy | None:
-    """Return a stored session with the data of a former one; None if that may not be used."""
+    """Return a stored session with the data of a former one; None if that may not be used.
+
+    Sends no signal: a receiver may use the session, which is not ready before this returns.
+
+    :raises PayloadError: if what was noted about it cannot be read. It may not be used then.
+    """
     name = _name_of(former)
     note = store.load(name)
     if note is not None:
@@ -90,7 +99,7 @@ def adopt(
     copy = WorkingCopy(settings, store, request.generate_id, "", draft)
     copy.change_id()
     try:
-        copy.write(draft.dump(), notify)
+        copy.write(draft.dump(), _tell_nobody)
     except SessionSerializationError as error:
         logger.error("A former session was not taken over: %s", error)
         return None
@@ -99,7 +108,6 @@ def adopt(
         note = _note(settings, settings.clock() + _A_MINUTE, {_HEIR: copy.id})
         if not store.create(name, note):
             end(store, copy.id, copy.base)
-            notify(signals.session_destroyed, id=copy.id)
             first = store.load(name)
             return None if first is None else _heir(settings, request, store, first)
     former.end()
@@ -166,8 +174,10 @@ def _heir(
     """Return the session that another request has made of a former one; None if it ended."""
     _, data = settings.serializer.decompose(note.payload)
     sid = data.get(_HEIR)
-    record = None if sid is None else store.load(sid)
-    if sid is None or record is None:
+    if not isinstance(sid, str):
+        return None
+    record = store.load(sid)
+    if record is None:
         return None
     draft = Draft.of(settings, record)
     if draft.is_over:
@@ -181,6 +191,10 @@ def _heir(
     return copy
 
 
+def _tell_nobody(signal: Signal, /, **values: object) -> None:
+    pass
+
+
 def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> bool:
     if login is None:
         return False
@@ -190,7 +204,8 @@ def _is_forbidden(store: RequestStore, former: Former, login: Login | None) -> b
 
 def _noted(store: RequestStore, note: Record) -> int:
     cookie, _ = store.settings.serializer.decompose(note.payload)
-    return cookie["noted"]  # type: ignore[no-any-return]
+    noted = cookie.get("noted")
+    return noted if is_moment(noted) else LAST_MOMENT
 
 
 def _put(store: RequestStore, name: str, note: Record) -> None:

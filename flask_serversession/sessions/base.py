@@ -134,8 +134,12 @@ class Session(SessionMapping):
         login = self._login
         if login is not None:
             self._end_login(login, everywhere=everywhere)
-        self.destroy()
+        self._destroy("log_out")
         self._logged_out = True
+
+    def _destroy(self, by: str) -> None:
+        """End the session; ``by`` is the method that the application called."""
+        self.destroy()
 
     @property
     def _login(self) -> Login | None:
@@ -233,6 +237,7 @@ class Session(SessionMapping):
         :raises SessionConflict: if another request changed it, and ``SESSION_CONCURRENCY`` is
             ``"reject"`` or this request lost the race too often.
         :raises SessionSerializationError: if a value cannot be stored; the message names it.
+        :raises SessionTooLarge: if the session is larger than is allowed.
         :raises SessionError: if the session is new and no response will carry its cookie: it has
             been made, or this is a WebSocket or an event of Flask-SocketIO.
         """
@@ -277,6 +282,11 @@ class Session(SessionMapping):
     @abstractmethod
     def _end_login(self, login: Login, *, everywhere: bool) -> None:
         """Tell that a login ends, and end the user's other sessions if asked to."""
+
+    @property
+    @abstractmethod
+    def _is_of_a_user(self) -> bool:
+        """Whether a user is logged in, or may have been until this request ended the session."""
 
     @property
     @abstractmethod

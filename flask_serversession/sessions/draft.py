@@ -16,6 +16,7 @@ from ..errors import PayloadError
 from ..format.merge import merge
 from ..format.serializer import EMPTY
 from ..format.serializer import ends_with
+from ..format.tags import MAX_DEPTH
 from ..stores.base import ENDED
 from ..stores.base import EPOCH
 from ..stores.base import from_epoch_milliseconds
@@ -26,6 +27,7 @@ from ..stores.base import StoredKey
 from .login import is_moment
 from .login import Login
 from .settings import Settings
+from .size import check_size
 
 #: The member of a stored cookie that makes a record read-only: its session has another id.
 _SUPERSEDED = "retiredUntil"
@@ -56,7 +58,7 @@ class Origin(NamedTuple):
     def of(cls, cookie: Mapping[str, Any]) -> Origin | None:
         """Return the origin that a stored cookie names."""
         match cookie[_ORIGIN]:
-            case [str(name), int(ends)]:
+            case [str(name), ends] if is_moment(ends):
                 return cls(name, ends)
         return None
 
@@ -114,7 +116,9 @@ class Draft:
         renewed = settings.config.renewed_cookie
         cookie = SessionCookie.from_document(document, settings.clock, renewed)
         if record.expires_at is not None:
-            cookie.follow((record.expires_at - EPOCH) // MILLISECOND)
+            # In its first lifetime a record ends before its cookie does.
+            is_first = settings.config.first_lifetime is not None
+            cookie.follow((record.expires_at - EPOCH) // MILLISECOND, forward_only=is_first)
         attributes = cookie.settings
         is_limited = settings.config.absolute_timeout is not None
         is_undated = is_limited and _BEGAN not in document
@@ -123,7 +127,7 @@ class Draft:
             data,
             cookie,
             attributes,
-            None if cookie.is_renewed or is_undated else attributes,
+            None if cookie.is_renewed or is_undated or record.outdated else attributes,
             found=record.payload,
             size=len(data),
             began=_began(document, data, settings) if is_limited else 0,
@@ -212,13 +216,20 @@ class Draft:
             self.saved = self.dump()
 
     def record(self, body: bytes) -> Record:
-        """Return the record to store: the cookie, and the data dumped as ``body``."""
-        document = self.cookie.to_document(self.settings.config.renewed_cookie)
-        if self.settings.config.absolute_timeout is not None:
+        """Return the record to store: the cookie, and the data dumped as ``body``.
+
+        :raises SessionTooLarge: if it is larger than is allowed; the message names a member.
+        """
+        config, serializer = self.settings.config, self.settings.serializer
+        document = self.cookie.to_document(config.renewed_cookie)
+        if config.absolute_timeout is not None:
             document[_BEGAN] = self.began
         if self.origin is not None:
             document[_ORIGIN] = [*self.origin]
-        payload = self.settings.serializer.compose(document, body)
+        payload = serializer.compose(document, body)
+        is_large = len(payload) > config.max_bytes or len(self.data) > config.max_members
+        if is_large or config.max_depth < MAX_DEPTH:
+            check_size(config, serializer, self.data, body, len(payload))
         return Record(payload, self.ends())
 
     def restart(self) -> None:
@@ -233,7 +244,15 @@ class Draft:
         end = self.cookie.expires_at(config.idle_timeout)
         if config.absolute_timeout is not None:
             end = min(end, cast(int, self.absolute_end))
+        if config.first_lifetime is not None and self._may_never_return:
+            end = min(end, self.settings.clock() + config.first_lifetime)
         return from_epoch_milliseconds(end)
+
+    @property
+    def _may_never_return(self) -> bool:
+        """Whether this is the first request of a visitor who brought nothing and is nobody."""
+        is_new = self.found is None and self.origin is None
+        return is_new and Login.of(self.data) is None
 
     def is_stale(self, base: Record | None) -> bool:
         """Return whether enough of the session's lifetime has passed to extend it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from logging import INFO
 from typing import Any
 from typing import cast
 
@@ -11,15 +12,16 @@ from blinker import Signal
 
 from .. import signals
 from ..cookies.cookie import SessionCookie
+from ..cookies.signing import cookie_values
 from ..errors import PayloadError
 from ..errors import StoreError
-from ..log import logger
 from ..log import QuietLog
 from ..stores.base import EPOCH
 from ..stores.base import MILLISECOND
 from ..stores.base import Record
 from ..stores.forking import notice_a_fork
 from ..stores.forking import process
+from . import life
 from .adoption import adopt
 from .adoption import find_former
 from .base import ExpiresIn
@@ -36,6 +38,8 @@ from .working_copy import newest_key
 from .working_copy import WorkingCopy
 
 _NOTED_BY_FLASK_LOGIN = "_remember"
+#: So many rejected cookies a minute are worth a warning.
+_MANY = 100
 _UNREADABLE = "A stored session is unreadable and is treated as absent: %s"
 
 
@@ -158,10 +162,13 @@ class LazySession(Session):
         store, found = self._enter(), None
         for sid in self._sent.secrets:
             try:
-                found = self._found(sid, store.load(sid)) or found
+                record = store.load(sid)
+                self._sent.reasons[sid] = "unknown" if record is None else "expired"
+                found = self._found(sid, record) or found
             except PayloadError as error:
                 self._log.error(_UNREADABLE, error)
                 self._sent.unreadable = sid
+                self._sent.reasons[sid] = "unreadable"
             if found is not None and found.draft.superseded_until is None:
                 break  # a superseded session is used only if there is no other
         if found is None and self._settings.formers and not self._sent.secrets:
@@ -169,7 +176,7 @@ class LazySession(Session):
         if found is None:
             copy = self._begin()
             if self._request.cookie_header:
-                self._tell_of_unknown_ids()
+                self._tell_of_rejected_cookies()
         else:
             self._copy, self._sent.used, copy = found, found.id, found
             self._notify(signals.session_loaded)
@@ -177,7 +184,8 @@ class LazySession(Session):
                 self._compare_the_client(copy.draft)
         if len(self._sent.secrets) > 1:
             self._sent.warn_of_several(self._request, self._settings)
-            self._notify(signals.session_ambiguous, ids=list(self._sent.secrets))
+            rate = self._settings.rates["ambiguous"].count()
+            self._notify(signals.session_ambiguous, ids=list(self._sent.secrets), rate=rate)
         return copy
 
     def _enter(self) -> RequestStore:
@@ -185,12 +193,13 @@ class LazySession(Session):
         if self._store is None:
             if os.getpid() != process.id:
                 notice_a_fork()
-            settings = self._settings
+            settings, breaker = self._settings, None
             if not self._sent.secrets:
+                breaker = settings.breaker  # a session opened by its id is not one of a request
                 header, name = self._request.cookie_header, settings.config.cookie_name
-                ids = settings.signer().find(header, name)
+                ids = settings.signer().find(header, name, settings.config.max_cookies)
                 self._sent = SentIds(ids, next(iter(ids), None))
-            self._store = RequestStore(settings)
+            self._store = RequestStore(settings, breaker)
         return self._store
 
     def _found(self, sid: str, record: Record | None) -> WorkingCopy | None:
@@ -213,19 +222,40 @@ class LazySession(Session):
     def _adopted(self) -> WorkingCopy | None:
         """Return the session that the browser had before, under a new id; None without one."""
         if not self._request.is_answered():
+            self._sent.may_be_former = True
             return None  # no response would carry its cookie
         settings, request, store = self._settings, self._request, self._enter()
         former = find_former(settings, request.cookie_header)
         if former is None:
             return None
-        return adopt(settings, request, store, former, self._notify)
+        self._sent.may_be_former = True
+        try:
+            copy = adopt(settings, request, store, former)
+        except PayloadError as error:
+            self._log.error(_UNREADABLE, error)
+            return None
+        if copy is not None and copy.draft.found is None:
+            self._copy = copy
+            self._notify(signals.session_created, id=copy.id, old_id=None)
+        return copy
 
-    def _tell_of_unknown_ids(self) -> None:
-        for sid in self._sent.secrets:
-            if sid != self._sent.unreadable:
-                handle = self._settings.handle_of(sid)
-                logger.info("Session %s is not in the store; its cookie is valid.", handle)
-                self._notify(signals.session_unknown, handle=handle)
+    def _tell_of_rejected_cookies(self) -> None:
+        sent, header = self._sent, self._request.cookie_header
+        for sid, reason in sent.reasons.items():
+            self._reject(reason, sid)
+        is_known = sent.reasons or sent.may_be_former
+        if not is_known and any(cookie_values(header, self._settings.config.cookie_name)):
+            self._reject("unsigned", None)
+
+    def _reject(self, reason: str, sid: str | None) -> None:
+        rate = self._settings.rates[reason].count()
+        if rate >= _MANY:
+            self._log.warn(
+                f"Session cookies were rejected as {reason} %d times in the last minute. Somebody"
+                " may be guessing ids, or the application has lost its store or its secret.",
+                rate,
+            )
+        self._notify(signals.session_rejected, reason=reason, id=sid, rate=rate)
 
     def _compare_the_client(self, draft: Draft) -> None:
         login = Login.of(draft.data)
@@ -258,5 +288,5 @@ class LazySession(Session):
         return self._settings.config.store_error == "raise" and not self._told
 
     def _notify(self, signal: Signal, /, **values: object) -> None:
-        if signal.receivers:
+        if signal.receivers or life.logger.isEnabledFor(INFO):
             self._settings.notify(signal, session=self, **values)

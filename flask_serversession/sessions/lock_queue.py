@@ -7,10 +7,6 @@ from ..stores.forking import leave_in_child
 from ..stores.memory import MemoryLock
 from ..stores.memory import Places
 
-#: Requests that may wait for one session's lock. With its holder they are as many as a browser
-#: sends at once over HTTP/1.1.
-MOST_WAITING = 5
-
 
 class LockQueue:
     """Gives each session's lock to one request of this process at a time.
@@ -19,7 +15,8 @@ class LockQueue:
     thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_waiting: int) -> None:
+        self._most_waiting = most_waiting
         self._begin()
         leave_in_child(self, LockQueue._begin)
 
@@ -31,4 +28,4 @@ class LockQueue:
         return MemoryLock(self._places, key, ttl=ttl)
 
     def _begin(self) -> None:
-        self._places = Places(most_waiting=MOST_WAITING)
+        self._places = Places(most_waiting=self._most_waiting)

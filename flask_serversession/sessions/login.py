@@ -21,8 +21,10 @@ from ..stores.base import user_of
 #: The member's name. Applications read it by ``session.user_id``.
 MEMBER = "_login"
 
+_HASH = rf"[\w-]{{{USER_LENGTH}}}"
+_TAG = re.compile(_HASH, re.ASCII)
 #: The tag of a user, a dot and a hash of the id.
-_HANDLE = re.compile(rf"[\w-]{{{USER_LENGTH}}}\.[\w-]{{{USER_LENGTH}}}", re.ASCII)
+_HANDLE = re.compile(rf"{_HASH}\.{_HASH}", re.ASCII)
 #: How much of a User-Agent header is kept.
 _LONGEST_AGENT = 255
 
@@ -60,7 +62,8 @@ def handle_of(key: str) -> str:
     Logs, signals and pages can show it. Neither the key nor the id can be found from it.
     """
     user, mark = user_of(key), _short_hash(f"handle {key}")
-    return mark if user is None else f"{user}.{mark}"
+    # SESSION_GENID may return an id that only has a dot in that place.
+    return f"{user}.{mark}" if user and _TAG.fullmatch(user) else mark
 
 
 def is_handle(word: object) -> bool:

@@ -30,7 +30,7 @@ from ..stores.base import SupportsLock
 from ..stores.base import SupportsLockedSave
 from ..stores.record_lock import RecordLock
 from ..stores.record_move import move_record
-from .lock_queue import MOST_WAITING
+from .breaker import Breaker
 from .settings import Settings
 
 #: How often a merge may lose the race before it gives up. Each loss means that another
@@ -57,17 +57,27 @@ class RequestStore:
     """
 
     settings: Settings
+    #: None calls the store even if it failed for others: a command or the manager asked for it.
+    breaker: Breaker | None = None
     #: Why the store is left alone for the rest of the request.
     failure: StoreError | None = None
 
     def __enter__(self) -> Store:
         """Return the store, for one call; raises the earlier failure, if there was one."""
+        if self.breaker is not None and self.breaker.is_open and self.failure is None:
+            self._note_failure(self.breaker.refusal())
         if self.failure is not None:
             raise self.failure
         return self.settings.store
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if self.breaker is not None and (error is not None or self.breaker.failures):
+            self.breaker.note(error)
         if isinstance(error, StoreError) and not isinstance(error, PayloadError):
+            self._note_failure(error)
+
+    def _note_failure(self, error: StoreError | None) -> None:
+        if error is not None:
             self.failure = error
             self.settings.notify(signals.session_store_error, error=error)
 
@@ -157,17 +167,18 @@ class RequestStore:
             this process wait for it.
         """
         deadline = time.monotonic() + timeout
+        if self.failure is not None:
+            raise self.failure
         if lock is None:
-            with self:
-                lock = self._lock_of(key, ttl)
+            lock = self._lock_of(key, ttl)
         turn = self.settings.locks.turn(key, ttl=ttl)
         if not turn.acquire(timeout):
-            raise _locked_out(timeout)
+            raise self._locked_out(timeout)
         try:
             with self:
                 is_acquired = lock.acquire(max(deadline - time.monotonic(), 0))
             if not is_acquired:
-                raise _locked_out(timeout)
+                raise self._locked_out(timeout)
             try:
                 yield partial(self._renew, turn, lock)
             finally:
@@ -182,6 +193,14 @@ class RequestStore:
         if isinstance(store, SupportsLock):
             return store.lock(key, ttl=ttl)
         return RecordLock(store, key, ttl=ttl)
+
+    def _locked_out(self, timeout: float) -> SessionLocked:
+        most = self.settings.config.max_waiters
+        return SessionLocked(
+            f"Other requests kept the session's lock for more than {timeout} seconds, or {most}"
+            " (SESSION_MAX_WAITERS) were waiting for it already. Wait longer (timeout=), or do"
+            " less under the lock."
+        )
 
     def _renew(self, turn: Lock, lock: Lock) -> bool:
         turn.renew()
@@ -236,11 +255,3 @@ class RequestStore:
             "The session was changed by other requests faster than this one could merge its"
             " own changes. They were not stored; the request may be sent again."
         )
-
-
-def _locked_out(timeout: float) -> SessionLocked:
-    return SessionLocked(
-        f"Other requests kept the session's lock for more than {timeout} seconds, or"
-        f" {MOST_WAITING} were waiting for it already. Wait longer (timeout=), or do less under"
-        " the lock."
-    )

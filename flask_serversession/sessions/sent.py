@@ -25,6 +25,10 @@ class SentIds:
     secrets: dict[str, int] = field(default_factory=dict, repr=False)
     #: The session's id. It is the first one until the store tells which one is stored.
     used: str | None = field(default=None, repr=False)
+    #: Each id that was looked up, and why it gives no session if it is not the one that is used.
+    reasons: dict[str, str] = field(default_factory=dict, repr=False)
+    #: A cookie names, or may name, a session of another kind.
+    may_be_former: bool = False
     #: The id whose record could not be read.
     unreadable: str | None = field(default=None, repr=False)
     #: Why others ended the session of one of the ids.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from logging import INFO
 from typing import Any
 from typing import Protocol
 
@@ -18,10 +21,17 @@ from ..cookies.signing import CookieSigner
 from ..format.serializer import TypedJSON
 from ..log import QuietLog
 from ..stores.base import Store
+from ..stores.base import user_of
+from . import life
+from .breaker import Breaker
 from .lock_queue import LockQueue
 from .login import Client
 from .login import handle_of
 from .login import tag_of_user
+from .rates import Rate
+
+#: The ids among a signal's values -> what receivers get instead, which they may log.
+_HANDLES = {"id": "handle", "old_id": "old_handle", "ids": "handles"}
 
 
 class Notify(Protocol):
@@ -103,17 +113,46 @@ class Settings:
     #: Returns the key under which the store has the session with an id.
     key_of: Callable[[str], str] = str
     clock: Clock = system_clock
-    locks: LockQueue = field(default_factory=LockQueue)
+    locks: LockQueue = field(init=False)
+    #: None without SESSION_BREAKER, and where one of several servers may fail alone.
+    breaker: Breaker | None = field(init=False)
     log: QuietLog = field(default_factory=QuietLog)
+    #: How often cookies were rejected, for each reason, and ambiguous.
+    rates: defaultdict[str, Rate] = field(default_factory=lambda: defaultdict(Rate))
+
+    def __post_init__(self) -> None:
+        most, pause = self.config.breaker, self.config.breaker_pause
+        self.locks = LockQueue(self.config.max_waiters)
+        is_split = getattr(self.store, "is_split", False)
+        self.breaker = None if most is None or is_split else Breaker(most, pause / 1000)
 
     def notify(self, signal: Signal, /, **values: Any) -> None:
-        """Send a signal."""
-        if signal.receivers:
-            signal.send(self.sender, **values)
+        """Send a signal, and log it if it tells of a session's life.
+
+        Ids among the values become handles, as :data:`_HANDLES` says.
+        """
+        for name, public in _HANDLES.items():
+            if name in values:
+                values[public] = self._handles_of(values.pop(name))
+        if life.logger.isEnabledFor(INFO):
+            life.tell_of(signal, values, user=self._tag_in(values), at=self.clock())
+        signal.send(self.sender, **values)
 
     def handle_of(self, sid: str) -> str:
         """Return the public name of a session, which is the same for its id and for its key."""
         return handle_of(self.key_of(sid))
+
+    def _handles_of(self, ids: Any) -> Any:
+        if ids is None:
+            return None
+        return list(map(self.handle_of, ids)) if isinstance(ids, list) else self.handle_of(ids)
+
+    def _tag_in(self, values: Mapping[str, Any]) -> str | None:
+        """Return the tag of the user whom a signal is about; None if nobody is logged in."""
+        if "user_id" in values:
+            return self.tags_of(values["user_id"])[0]
+        handle = values.get("handle")
+        return None if handle is None else user_of(handle)
 
     def tags_of(self, user_id: str) -> tuple[str, ...]:
         """Return what the ids of a user's sessions begin with; those of new ones with the first.

@@ -6,6 +6,7 @@ from ..cookies.cookie import SessionCookie
 from ..errors import SessionConflict
 from ..errors import SessionGone
 from ..errors import SessionSerializationError
+from ..errors import SessionTooLarge
 from ..errors import StoreError
 from ..errors import StoreUnavailable
 from ..log import logger
@@ -107,14 +108,14 @@ def _carry_out(
     if action is StoreAction.DROP:
         session._drop()
     elif action is StoreAction.DESTROY:
-        session._discard()
+        session._discard("unset" if session._fate is Fate.UNSET else "clear")
     elif action is StoreAction.DESTROY_UNLESS_CHANGED:
         return _end_unless_changed(session, copy)
     elif action is StoreAction.WRITE:
         if copy.base is None and not session._request.is_answered():
             session._log.warn(UNANSWERED)
             if copy.draft.cleared:
-                session._discard()  # the old session ends all the same
+                session._discard("clear")  # the old session ends all the same
             session._fail()
             return False
         copy.write(copy.draft.dump() if body is None else body, session._notify)
@@ -128,7 +129,7 @@ def _end_unless_changed(session: StoredSession, copy: WorkingCopy) -> bool:
         return False
     session._ended_cookie = session._ended_cookie or copy.draft.cookie
     forbid(copy.store, copy.draft)
-    session._end_others()
+    session._end_others("clear")
     session._begin()
     return True
 
@@ -168,7 +169,7 @@ def _is_harmless(copy: WorkingCopy, error: Exception) -> bool:
     The next request tries that again.
     """
     is_read_only = isinstance(error, StoreUnavailable) and error.is_read_only
-    if not is_read_only and not isinstance(error, SessionConflict):
+    if not is_read_only and not isinstance(error, (SessionConflict, SessionTooLarge)):
         return False
     draft = copy.draft
     is_asked_for = copy.regenerated or draft.cookie.settings != draft.cookie_found

@@ -72,7 +72,7 @@ class StoredSession(LazySession):
     _loss: finalize[..., StoredSession] | None = None
 
     def regenerate(self, *, keep_data: bool = False) -> None:
-        old_id = self._checked_out().change_id() if keep_data else self._discard()
+        old_id = self._checked_out().change_id() if keep_data else self._discard("regenerate")
         cast(WorkingCopy, self._copy).regenerated = True
         self._notify(signals.session_regenerated, old_id=old_id)
 
@@ -84,7 +84,10 @@ class StoredSession(LazySession):
             forbid(self._enter(), draft)
 
     def destroy(self) -> None:
-        self._discard()
+        self._destroy("destroy")
+
+    def _destroy(self, by: str) -> None:
+        self._discard(by)
         self._fate = Fate.DESTROYED
 
     def reload(self) -> None:
@@ -146,24 +149,29 @@ class StoredSession(LazySession):
         room = room_for_one(store, login.user_id, own=self._own_keys, is_needed=is_needed)
         try:
             with room as is_limited:
-                old_id = None if keep_data else self._discard()
+                old_id = None if keep_data else self._discard("log_in")
                 self[MEMBER] = login.to_member()
                 # The new id begins with the tag of the user that the data name.
                 old_id = self._checked_out().change_id() or old_id
                 if is_limited:
                     self.save()
         except SessionLimitReached:
-            logger.info("Session %s was refused a login: its user has too many.", self.handle)
             self._notify(signals.session_refused, user_id=login.user_id, handle=self.handle)
             raise
         self._notify(signals.session_regenerated, old_id=old_id)
-        logger.info("Session %s was logged in to.", self.handle)
         self._notify(signals.session_logged_in, user_id=login.user_id, handle=self.handle)
+
+    @property
+    def _is_of_a_user(self) -> bool:
+        copy = self._copy
+        if copy is None:
+            return False
+        has_ended = self._ended_cookie is not None or copy.draft.cleared
+        return has_ended or Login.of(copy.draft.data) is not None
 
     def _end_login(self, login: Login, *, everywhere: bool) -> None:
         if everywhere:
             end_all(self._enter(), login.user_id, own=self._own_keys)
-        logger.info("Session %s was logged out of.", self.handle)
         self._notify(signals.session_logged_out, user_id=login.user_id, handle=self.handle)
 
     @property
@@ -184,8 +192,11 @@ class StoredSession(LazySession):
             return "ended in this request"
         return self._sent.why_new(self._request, self._settings)
 
-    def _discard(self) -> str | None:
-        """Delete the record and begin a new session; return the old id, if there was one."""
+    def _discard(self, by: str) -> str | None:
+        """Delete the record and begin a new session; return the old id, if there was one.
+
+        :param by: what the log and receivers are told of the reason.
+        """
         store, known = self._enter(), None
         if self._settings.formers:
             forbid(store, self._checked_out().draft)
@@ -198,20 +209,20 @@ class StoredSession(LazySession):
             old_id, known = self._copy.stored or (self._sent.unreadable, None)
         ended = None if old_id is None else end(store, old_id, known)
         if ended is not None:
-            self._notify(signals.session_destroyed, id=ended)
+            self._notify(signals.session_destroyed, id=ended, by=by)
         self._sent.unreadable = None
-        self._end_others()
+        self._end_others(by)
         self._begin()
         return old_id
 
-    def _end_others(self) -> None:
+    def _end_others(self, by: str) -> None:
         """Delete the other sessions that the cookies name: one of them would be the next."""
         store = self._enter()
         for sid in self._sent.take_others():
             forbid_of(store, sid)
             ended = end(store, sid)
             if ended is not None:
-                self._notify(signals.session_destroyed, id=ended)
+                self._notify(signals.session_destroyed, id=ended, by=by)
 
     def _save(self, copy: WorkingCopy) -> None:
         body = copy.draft.dump()
@@ -241,7 +252,7 @@ class StoredSession(LazySession):
         copy = self._checked_out()
         if not keep_data or copy.draft.cleared:
             return True
-        copy.draft.dump()
+        copy.draft.record(copy.draft.dump())
         if copy.stored is None:
             return True
         sid = copy.stored.id

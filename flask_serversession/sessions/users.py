@@ -14,7 +14,6 @@ from .. import signals
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
-from ..log import logger
 from ..stores.base import ENDED
 from ..stores.base import EPOCH
 from ..stores.base import from_epoch_milliseconds
@@ -28,6 +27,7 @@ from .adoption import forbid
 from .adoption import forbid_all
 from .draft import Draft
 from .draft import tombstone
+from .life import OTHERS
 from .login import is_handle
 from .login import Login
 from .request_store import RequestStore
@@ -145,8 +145,7 @@ class Found:
             return False
         forbid(store, self.draft)
         handle, notify = self.settings.handle_of(sid), self.settings.notify
-        logger.info("Session %s was ended: %s.", handle, reason or "no reason given")
-        notify(signals.session_destroyed, session=None, id=sid)
+        notify(signals.session_destroyed, session=None, id=sid, by=OTHERS)
         values = {"user_id": self.login.user_id, "handle": handle, "reason": reason}
         notify(signals.session_ended, session=None, **values)
         return True
@@ -269,7 +268,6 @@ def _end_epoch(store: RequestStore, user_id: str, reason: str | None) -> None:
     with store as its_store:
         for tag in store.settings.tags_of(user_id):
             its_store.end_user(tag)  # type: ignore[attr-defined] # it has epochs
-    logger.info("All sessions of a user were ended: %s.", reason or "no reason given")
     notify = store.settings.notify
     notify(signals.session_ended, session=None, user_id=user_id, handle=None, reason=reason)
 

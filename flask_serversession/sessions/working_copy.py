@@ -26,6 +26,7 @@ from .draft import Draft
 from .draft import is_tombstone
 from .draft import leave_behind
 from .draft import successor_of
+from .life import ROTATION
 from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
@@ -140,7 +141,7 @@ class WorkingCopy:
         if self.base is not ENDED:
             notify(signals.session_saved)
             return False
-        notify(signals.session_destroyed, id=self.id)
+        notify(signals.session_destroyed, id=self.id, by="clear")
         return True
 
     def become(self, found: WorkingCopy) -> None:
@@ -186,11 +187,13 @@ class WorkingCopy:
             stored = self._insert(record, notify)
             if stored is not None:
                 self.base = stored
-                self.draft.cleared = False  # that was the old session
-                notify(signals.session_created)
+                cleared, self.draft.cleared = self.draft.cleared, False  # that was the old session
                 ended, self.predecessor = self.predecessor, None
+                old_id = None if ended is None or cleared else ended.id
+                notify(signals.session_created, id=self.id, old_id=old_id)
                 if ended is not None:
-                    notify(signals.session_destroyed, id=ended.id)
+                    by = "clear" if cleared else ROTATION
+                    notify(signals.session_destroyed, id=ended.id, by=by)
                 return
             self.id = self._new_id()
         raise SessionError(

@@ -1,7 +1,8 @@
 """The store contract: the one page to read before writing a store.
 
 A store keeps *records* under *keys*. It knows nothing of HTTP, Flask or sessions:
-a key is an opaque string, a payload is opaque bytes, an expiry is a moment.
+a key is an opaque string, a payload is opaque bytes, an expiry is a moment. Sessions know
+*ids*, which are secrets; :class:`StoredKey` says when the two differ.
 
 The five verbs of :class:`Store` are **required**. Three rules hold for all of them and
 keep sessions from being lost or brought back:
@@ -43,7 +44,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 class StoredKey(str):
     """A key as a backend has it: one that a store listed, or that a record names.
 
-    It differs from the id in the browser's cookie where the store hashes ids.
+    A store that hashes ids takes any other ``str`` for an id, even if it looks like a key. To
+    every other store the two are the same.
     """
 
     __slots__ = ()
@@ -62,6 +64,9 @@ class Record:
     #: The backend's token for this version of the record, such as memcached's CAS token.
     #: Only the store that returned it can use it.
     version: object = None
+    #: It is stored in a former way, such as encrypted with an older key. Its next use should
+    #: write it again.
+    outdated: bool = False
 
 
 #: Saving this record ends its key.

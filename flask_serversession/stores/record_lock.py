@@ -14,13 +14,14 @@ from .base import utc_now
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.05
-#: As long as a tag, so that user_of() takes no lock for a record of its user.
-_PREFIX = "lock-of-session:"
+#: Begins the key of a lock. As long as a tag, so that user_of() takes no lock for a record of
+#: its user.
+LOCK = "lock-of-session:"
 
 
 def is_lock(key: str) -> bool:
     """Tell whether a key is that of a lock, and not of a session."""
-    return key.startswith(_PREFIX)
+    return key.startswith(LOCK)
 
 
 class RecordLock:
@@ -36,7 +37,7 @@ class RecordLock:
 
     def __init__(self, store: Store, key: str, *, ttl: float) -> None:
         self._store = store
-        self._key = _PREFIX + key
+        self._key = LOCK + key
         self._ttl = timedelta(seconds=ttl)
         self._payload = b'{"holder":"%s"}' % secrets.token_urlsafe(16).encode()
 

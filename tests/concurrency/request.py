@@ -101,4 +101,5 @@ class _Lines(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        if record.name == "flask_serversession":
+            self.lines.append(record.getMessage())

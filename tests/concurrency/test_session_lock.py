@@ -13,7 +13,7 @@ from flask import Flask
 
 from flask_serversession import ServerSession
 from flask_serversession import session_lock
-from flask_serversession.sessions.lock_queue import MOST_WAITING
+from flask_serversession.config.options import DEFAULTS
 
 from ..flask.browser import browser_of
 from ..flask.browser import serve_browsers
@@ -25,6 +25,7 @@ from .locking import is_locked
 from .locking import write_beside_others
 from .process import Process
 
+MOST_WAITING, _ = DEFAULTS["SESSION_MAX_WAITERS"]
 COUNTERS = 8
 TIMES = 5
 #: Connections that a pool of SQLAlchemy opens at most, by default.

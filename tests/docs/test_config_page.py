@@ -12,21 +12,33 @@ from flask_serversession.config.options import DEFAULTS
 from flask_serversession.config.options import FLASKS_OPTIONS
 from flask_serversession.config.options import Option
 from flask_serversession.config.options import OPTIONS
+from flask_serversession.config.options import PROFILES
+from flask_serversession.config.strict import LEVELS
+from flask_serversession.config.strict import rules_of
+from flask_serversession.config.strict import TimeLimits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "config.rst").read_text("utf-8")
 
 
 def field_of(option: Option, name: str) -> str:
     """Return the text of a field in the section of an option."""
-    section = PAGE.partition(f".. setting:: {option.key}\n")[2].partition(".. setting::")[0]
-    [text] = re.findall(rf"^:{name}: (.+)$", section, re.MULTILINE)
+    [text] = re.findall(rf"^:{name}: (.+)$", section_of(option), re.MULTILINE)
     return str(text)
+
+
+def section_of(option: Option) -> str:
+    return PAGE.partition(f".. setting:: {option.key}\n")[2].partition(".. setting::")[0]
 
 
 def value_of(text: str) -> object:
     literal = re.match(r"``(.+?)``", text)
     assert literal is not None
     return eval(literal[1], {"timedelta": timedelta})
+
+
+def age_of(text: str) -> timedelta:
+    number, unit = text.split()
+    return timedelta(**{unit if unit.endswith("s") else f"{unit}s": int(number)})
 
 
 def test_each_key_has_a_section_and_each_section_is_a_key() -> None:
@@ -38,9 +50,30 @@ def test_each_key_has_a_section_and_each_section_is_a_key() -> None:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
 def test_the_documented_default_of_each_option_is_correct(option: Option) -> None:
-    flask, _, express = field_of(option, "Default").partition("; in the express profile ")
+    flask, *others = re.split("; in the (express|strict) profile ", field_of(option, "Default"))
+    documented = dict.fromkeys(PROFILES, flask) | dict(zip(others[::2], others[1::2], strict=True))
 
-    assert (value_of(flask), value_of(express or flask)) == option.defaults
+    assert {profile: value_of(text) for profile, text in documented.items()} == option.defaults
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
+def test_what_the_strict_profile_allows_is_documented(option: Option) -> None:
+    rule = rules_of("strict", None).get(option.key)
+
+    if rule is None:
+        assert ":Strict profile:" not in section_of(option)
+    else:
+        text = field_of(option, "Strict profile").replace("``", "").replace('"', "'")
+        assert text == rule.allowed
+
+
+def test_the_time_limits_of_each_assurance_level_are_documented() -> None:
+    rows = re.findall(r"^(\d) +(\d+ \w+) +(\d+ \w+)$", PAGE, re.MULTILINE)
+    documented = {
+        int(level): TimeLimits(age_of(idle), age_of(absolute)) for level, idle, absolute in rows
+    }
+
+    assert documented == LEVELS
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)

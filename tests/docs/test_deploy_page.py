@@ -111,7 +111,8 @@ def test_what_the_page_calls_refused_stops_the_application(
 def test_what_the_page_calls_allowed_is_allowed(
     monkeypatch: pytest.MonkeyPatch, key: str, text: str
 ) -> None:
-    ServerSession(configured(monkeypatch, **{key: text}))
+    # Browsers drop a cookie with SameSite=None that is not secure.
+    ServerSession(configured(monkeypatch, **{"SESSION_COOKIE_SECURE": "true", key: text}))
 
 
 class Server(NamedTuple):

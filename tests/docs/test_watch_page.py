@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import flask_serversession
+from flask_serversession.sessions import life
 
 from .test_code_blocks import blocks_of
 
@@ -80,6 +82,50 @@ def run(script: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
+def test_the_log_of_sessions_has_the_lines_and_members_of_the_page(tmp_path: Path) -> None:
+    run(
+        """
+from flask_serversession import session
+
+def log_out():
+    session.log_out()
+    return ""
+
+def visit():
+    session["cart"] = ["tea"]
+    return ""
+
+def log_in():
+    session.log_in("ada")
+    return ""
+
+browser = app.test_client()
+for view in (visit, log_in, log_out):
+    app.add_url_rule(f"/{view.__name__}", view_func=view)
+for view in (visit, log_in, log_out):
+    browser.get(f"/{view.__name__}")
+""",
+        tmp_path,
+    )
+    shown = re.findall(r"^    (\{.*\})$", PAGE.read_text("utf-8"), re.M)
+    written = (tmp_path / "sessions.log").read_text("utf-8").splitlines()
+
+    def what_is_stable(line: str) -> list[object]:
+        event = json.loads(line)
+        return [list(event), event["event"], event.get("by"), event.get("reason")]
+
+    assert list(map(what_is_stable, written)) == list(map(what_is_stable, shown))
+
+
+def test_each_event_of_the_log_of_sessions_is_on_the_page() -> None:
+    page = PAGE.read_text("utf-8")
+    events = {*life._EVENTS.values(), *life._MEMBERS}
+
+    assert len(events) > 5
+    assert [event for event in events if f"\n``{event}``" not in page] == []
+
+
 _VISITS = """
 from flask_serversession import session
 from flask_serversession import StoreUnavailable
@@ -117,10 +163,10 @@ def value(name, **labels):
     return REGISTRY.get_sample_value(name, labels)
 
 assert value("session_events_total", event="login") == 1
-assert value("session_events_total", event="unknown id") == 0
+assert value("session_events_total", event="unknown cookie") is None
 manager_of(app).clear()
 browser.get("/read")
-assert value("session_events_total", event="unknown id") == 1
+assert value("session_events_total", event="unknown cookie") == 1
 assert value("session_store_seconds_count", method="create") == 1
 assert value("session_store_seconds_count", method="load") == 2
 assert value("session_store_seconds_count", method="touch") is None

@@ -61,12 +61,14 @@ class Site:
 
     A failure in the view is a 503 from the app's error handler. A failure while the session
     is saved is a 500, because Flask's error handlers do not see it.
+
+    :param config: without any, each request tries to reach the store.
     """
 
-    def __init__(self, url: str, **options: Any) -> None:
+    def __init__(self, url: str, config: dict[str, Any] | None = None, **options: Any) -> None:
         self.store = open_store(url, options)
         self.asked = CountingStore(self.store)
-        self.app = _application(self.asked)
+        self.app = _application(self.asked, config or {"SESSION_BREAKER": None})
 
     def visitor(self) -> Visitor:
         return Visitor(self)
@@ -181,10 +183,10 @@ def failures_before_success(visitor: Visitor) -> list[Answer]:
     raise AssertionError("the server is back, but requests still fail")
 
 
-def _application(store: Store) -> Flask:
+def _application(store: Store, config: dict[str, Any]) -> Flask:
     app = Flask(__name__)
     app.config.update(SECRET_KEY="keyboard cat", SESSION_STORE=store)
-    app.config.update(SESSION_COOKIE_MAX_AGE=3600, PROPAGATE_EXCEPTIONS=False)
+    app.config.update(SESSION_COOKIE_MAX_AGE=3600, PROPAGATE_EXCEPTIONS=False, **config)
     app.logger.disabled = True  # otherwise it prints hundreds of tracebacks
     ServerSession(app)
     serve_browsers(app)

@@ -21,6 +21,7 @@ from flask_serversession import session_saved
 from flask_serversession import SessionError
 from flask_serversession import SessionGone
 from flask_serversession import StoreUnavailable
+from flask_serversession.sessions.login import handle_of
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -192,22 +193,23 @@ class TestTheNewSession:
 
         browser.run(log_in)
 
-        assert heard == [("regenerated", old), ("created", None), ("destroyed", old)]
+        handle = handle_of(str(old))
+        assert heard == [("regenerated", handle), ("created", None), ("destroyed", handle)]
 
 
 @pytest.fixture
 def heard() -> Iterator[list[tuple[str, Any]]]:
-    """The signals about a session's id, each with the id that it carries."""
+    """The signals about a session's id, each with the handle that it carries."""
     heard: list[tuple[str, Any]] = []
 
-    def regenerated(sender: Flask, old_id: str, **extra: Any) -> None:
-        heard.append(("regenerated", old_id))
+    def regenerated(sender: Flask, old_handle: str, **extra: Any) -> None:
+        heard.append(("regenerated", old_handle))
 
     def created(sender: Flask, **extra: Any) -> None:
         heard.append(("created", None))
 
     def destroyed(sender: Flask, **extra: Any) -> None:
-        heard.append(("destroyed", extra["id"]))
+        heard.append(("destroyed", extra["handle"]))
 
     def saved(sender: Flask, **extra: Any) -> None:
         heard.append(("saved", None))
@@ -291,7 +293,8 @@ class TestBesideOthers:
 
         browser.run(while_another(browser, log_out, log_in))
 
-        assert heard == [("destroyed", old), ("regenerated", old), ("created", None)]
+        handle = handle_of(str(old))
+        assert heard == [("destroyed", handle), ("regenerated", handle), ("created", None)]
 
     def test_an_outage_before_the_old_one_ends_leaves_it_to_the_browser(
         self, member: Member, memory: MemoryStore

@@ -505,6 +505,22 @@ class TestAttributes:
             browser.run(write, path="/shopping")
 
 
+def test_only_as_many_cookies_are_verified_as_are_allowed(make_browser: MakeBrowser) -> None:
+    browser = make_browser(SESSION_MAX_COOKIES=1)
+    lines = cookie_lines(browser.run(write))
+    pair = "; ".join(line.partition(";")[0] for line in lines)
+    client = browser.application.test_client(use_cookies=False)
+    assert isinstance(client, Browser)
+
+    def user_of(header: str) -> str:
+        environ = {"HTTP_COOKIE": header}
+        return client.run(lambda: str(session.get("user")), environ_overrides=environ).text
+
+    assert user_of(pair) == "ada"
+    assert user_of(f"session=planted; {pair}") == "None"
+    assert user_of(f"session.sig=planted; {pair}") == "None"
+
+
 class TestSize:
     #: With so much text ``{"x":"…"}`` is 4088 bytes of base64.
     FITS = 4088 // 4 * 3 - len('{"x":""}')

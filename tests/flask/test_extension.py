@@ -85,13 +85,39 @@ class TestInitApp:
 
         assert store.calls == []
 
+    @pytest.mark.parametrize(
+        "mode",
+        [{"TESTING": True}, {"TESTING": False, "DEBUG": True}, {"SESSION_PROFILE": "express"}],
+        ids=str,
+    )
     def test_a_cookie_that_browsers_reject_is_logged_with_the_reason(
-        self, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+        self, make_app: MakeApp, caplog: pytest.LogCaptureFixture, mode: dict[str, Any]
     ) -> None:
-        make_app(SESSION_COOKIE_SAMESITE="None")
+        make_app(SESSION_COOKIE_SAMESITE="None", **mode)
 
         [line] = caplog.messages
         assert "SameSite=None needs SESSION_COOKIE_SECURE" in line
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            {"SESSION_COOKIE_SAMESITE": "None"},
+            {"SESSION_COOKIE_PARTITIONED": True},
+            {"SESSION_COOKIE_NAME": "__Host-shop"},
+            {"SESSION_COOKIE_NAME": "__Secure-shop"},
+            {
+                "SESSION_COOKIE_NAME": "__Host-shop",
+                "SESSION_COOKIE_SECURE": True,
+                "SESSION_COOKIE_DOMAIN": "example.com",
+            },
+        ],
+        ids=str,
+    )
+    def test_a_cookie_that_browsers_reject_is_refused_in_production(
+        self, config: dict[str, Any]
+    ) -> None:
+        with pytest.raises(ConfigError, match="No browser keeps this application's session"):
+            ServerSession(flask_app(TESTING=False, SESSION_STORE=MemoryStore(), **config))
 
     @pytest.mark.parametrize(
         "config",
@@ -389,7 +415,7 @@ class TestInsecureSettings:
             ("SESSION_COOKIE_MAX_AGE", 1_800_000),
             ("PERMANENT_SESSION_LIFETIME", timedelta(days=500)),
             ("SESSION_IDLE_TIMEOUT", 3_600_000),
-            ("SESSION_TOUCH_INTERVAL", timedelta(days=1)),
+            ("SESSION_TOUCH_INTERVAL", timedelta(hours=13)),
         ],
     )
     def test_an_age_that_cannot_be_meant_is_logged_with_its_key(
@@ -399,6 +425,13 @@ class TestInsecureSettings:
 
         assert line.startswith(key)
 
+    def test_an_idle_timeout_that_ends_no_session_is_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        [line] = warnings_of(caplog, SESSION_ABSOLUTE_TIMEOUT=timedelta(hours=12))
+
+        assert line.startswith("SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT")
+
     @pytest.mark.parametrize(
         "config",
         [
@@ -406,7 +439,8 @@ class TestInsecureSettings:
             {"SESSION_COOKIE_MAX_AGE": timedelta(days=30)},
             {"SESSION_COOKIE_MAX_AGE": 1000},
             {"SESSION_IDLE_TIMEOUT": timedelta(days=365)},
-            {"SESSION_TOUCH_INTERVAL": timedelta(hours=23)},
+            {"SESSION_TOUCH_INTERVAL": timedelta(hours=12)},
+            {"SESSION_ABSOLUTE_TIMEOUT": timedelta(days=1)},
         ],
     )
     def test_a_usual_setting_is_not_logged(
@@ -481,7 +515,7 @@ class TestUnknownKeys:
 
 
 def test_an_invalid_value_is_refused_by_init_app() -> None:
-    with pytest.raises(ConfigError, match=r"SESSION_PROFILE is 'django'.*'flask' or 'express'"):
+    with pytest.raises(ConfigError, match=r"SESSION_PROFILE is 'django'.*'express' or 'strict'"):
         ServerSession(flask_app(SESSION_PROFILE="django"))
 
 

@@ -17,6 +17,8 @@ from markupsafe import Markup
 from flask_serversession import ConfigError
 from flask_serversession import manager_of
 from flask_serversession import Record
+from flask_serversession import Session
+from flask_serversession import session_created
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -104,6 +106,19 @@ def test_it_is_stored_at_its_first_use_and_not_before(after: Flask, memory: Memo
 
     browser.run(lambda: str(session.get("cart")))
     assert memory.count() == 1
+
+
+def test_a_receiver_of_its_creation_can_read_it(after: Flask, memory: MemoryStore) -> None:
+    seen: list[object] = []
+
+    def hear(sender: Flask, session: Session, **extra: Any) -> None:
+        seen.append((session["cart"], session.handle, memory.count()))
+
+    browser = visitor(after)
+    with session_created.connected_to(hear):
+        handle = browser.see(lambda: session.handle)
+
+    assert seen == [(DATA["cart"], handle, 1)]
 
 
 def test_it_costs_two_trips_once(make_after: MakeApp, store: CountingStore) -> None:
@@ -323,6 +338,42 @@ def test_an_origin_that_is_none_is_ignored(after: Flask, memory: MemoryStore, or
     memory.save(sid, Record(payload, None))
 
     assert browser.data() == {"user": "bob"}
+
+
+_NOTES = [
+    b"",
+    b"no session",
+    b'{"cookie":{}}',
+    b'{"cookie":{"heir":null,"noted":null}}',
+    b'{"cookie":{"heir":5,"noted":-1}}',
+    b'{"cookie":{"heir":"unreadable","noted":"2030"}}',
+]
+
+
+@pytest.mark.parametrize("payload", _NOTES)
+def test_a_note_that_cannot_be_read_forbids_the_cookie(
+    after: Flask, memory: MemoryStore, payload: bytes
+) -> None:
+    browser = visitor(after)
+    future = datetime.now(timezone.utc) + timedelta(days=1)
+    memory.create("unreadable", Record(b"no session", future))
+    moved(browser, after).run(lambda: session.log_out())
+    [note] = [key for key in memory.keys() if key.startswith("former-")]  # noqa: SIM118
+    memory.save(note, Record(payload, future))
+
+    assert browser.data() == {}
+
+
+@pytest.mark.parametrize("payload", _NOTES)
+def test_a_note_about_a_user_that_cannot_be_read_forbids_the_users_cookies(
+    after: Flask, memory: MemoryStore, payload: bytes
+) -> None:
+    browser = visitor(after, {"_user_id": "ada"})
+    manager_of(after).end_all("ada")
+    [note] = memory.keys()
+    memory.save(note, Record(payload, datetime.now(timezone.utc) + timedelta(days=1)))
+
+    assert browser.data() == {}
 
 
 @pytest.mark.parametrize("change", [lambda value: value[:-1], lambda value: "x" + value])

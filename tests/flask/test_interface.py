@@ -15,6 +15,7 @@ from flask_serversession import ConfigError
 from flask_serversession import manager
 from flask_serversession import Session
 from flask_serversession import SessionError
+from flask_serversession.cookies.attributes import LONGEST_NAME
 from flask_serversession.sessions import lazy
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.forking import process
@@ -337,11 +338,27 @@ class TestGenid:
         assert [line for line in caplog.messages if "8 characters" in line] == caplog.messages
         assert len(caplog.messages) == 1
 
-    def test_an_id_that_no_cookie_can_hold_is_refused(self, make_browser: MakeBrowser) -> None:
-        browser = make_browser(SESSION_GENID=lambda request: "x" * 4096)
+    @pytest.mark.parametrize(("sid", "size"), [("x" * 1025, 1025), ("🍪" * 257, 1028)])
+    def test_an_id_that_no_cookie_can_hold_is_refused(
+        self, make_browser: MakeBrowser, sid: str, size: int
+    ) -> None:
+        browser = make_browser(SESSION_GENID=lambda request: sid)
 
-        with pytest.raises(ConfigError, match="SESSION_GENID returned an id of 4096 characters"):
+        with pytest.raises(ConfigError, match=f"SESSION_GENID returned an id of {size} bytes"):
             browser.run(lambda: session.update(user="ada"))
+
+    @pytest.mark.parametrize("sid", ["x" * 1024, "%" * 1024, "🍪" * 256], ids=ascii)
+    def test_the_longest_name_and_id_are_a_cookie_that_browsers_keep(
+        self, make_browser: MakeBrowser, sid: str
+    ) -> None:
+        browser = make_browser(
+            SESSION_GENID=lambda request: sid, SESSION_COOKIE_NAME="n" * LONGEST_NAME
+        )
+
+        [line] = cookie_lines(browser.run(lambda: session.log_in("ada")))
+
+        name, value = line.partition(";")[0].split("=", 1)
+        assert len(name) + len(value) <= 4096
 
     def test_it_is_called_again_after_a_failure(self, make_browser: MakeBrowser) -> None:
         ids = iter(["", "id"])

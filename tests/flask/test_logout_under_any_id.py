@@ -12,6 +12,7 @@ from flask_serversession import Record
 from flask_serversession import session_destroyed
 from flask_serversession import SessionGone
 from flask_serversession import StoreUnavailable
+from flask_serversession.sessions.login import handle_of
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -353,26 +354,26 @@ class TestSignals:
         heard: list[str] = []
 
         def hear(sender: object, **values: Any) -> None:
-            heard.append(values["id"])
+            heard.append(values["handle"])
 
         with session_destroyed.connected_to(hear):
             browsers = log_in_often(browser, times=1)
             sids = sids_of(browsers)
             browsers[index].run(logout)
 
-        assert heard == sids
+        assert heard == list(map(handle_of, sids))
 
     def test_the_manager_tells_of_the_newest_id(self, browser: Browser) -> None:
         heard: list[str] = []
         old, new = sids_of(log_in_often(browser, times=1))
 
         def hear(sender: object, **values: Any) -> None:
-            heard.append(values["id"])
+            heard.append(values["handle"])
 
         with session_destroyed.connected_to(hear):
             browser.application.extensions["serversession"].destroy(old)
 
-        assert heard == [new]
+        assert heard == [handle_of(new)]
 
 
 class TestCost:

@@ -121,6 +121,18 @@ def test_the_response_without_a_handler_is_a_500_without_a_cookie(member: Browse
     assert_failed_without_cookie(member.run(lambda: session.get("user")))
 
 
+def test_a_page_whose_user_is_not_known_keeps_its_cache_control(make_dead_app: MakeApp) -> None:
+    browser = browser_of(
+        make_dead_app(SESSION_STORE_ERROR="null", SESSION_CACHE_CONTROL="no-store")
+    )
+    browser.hold(SID)
+
+    def page() -> ResponseReturnValue:
+        return str(session.get("user")), {"Cache-Control": "max-age=60"}
+
+    assert browser.run(page).headers["Cache-Control"] == "max-age=60"
+
+
 def test_the_store_is_called_once_a_request(
     app: Flask, member: Browser, server: DeadServer
 ) -> None:

@@ -21,7 +21,6 @@ from flask_serversession import session_lock
 from flask_serversession import SessionConflict
 from flask_serversession import SessionError
 from flask_serversession import SessionLocked
-from flask_serversession.sessions.lock_queue import MOST_WAITING
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -111,7 +110,12 @@ class TestAnswerOfALockedSession:
         assert (answer.status_code, answer.text) == (429, "slowly")
 
 
-def test_the_requests_that_wait_for_one_session_are_few(browser: Browser) -> None:
+@pytest.mark.parametrize(("config", "most"), [({}, 5), ({"SESSION_MAX_WAITERS": 2}, 2)])
+def test_the_requests_that_wait_for_one_session_are_few(
+    make_browser: MakeBrowser, config: dict[str, int], most: int
+) -> None:
+    browser = make_browser(**config)
+    browser.run(lambda: session.update(n=0))
     is_locked, is_done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -122,13 +126,13 @@ def test_the_requests_that_wait_for_one_session_are_few(browser: Browser) -> Non
         holder = pool.submit(browser.twin().run, locked(hold))
         assert is_locked.wait(30)
         others = [pool.submit(browser.twin().run, locked(timeout=30)) for _ in range(40)]
-        refused = list(islice(as_completed(others, 30), 40 - MOST_WAITING))
+        refused = list(islice(as_completed(others, 30), 40 - most))
         is_done.set()
         holder.result(30)
 
     assert {answer.result().status_code for answer in refused} == {429}
-    assert [answer.result().status_code for answer in others].count(200) == MOST_WAITING
-    assert browser.data() == {"n": MOST_WAITING}
+    assert [answer.result().status_code for answer in others].count(200) == most
+    assert browser.data() == {"n": most}
 
 
 def answer_while_locked(app: Flask) -> TestResponse:

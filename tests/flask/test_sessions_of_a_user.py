@@ -25,6 +25,7 @@ from flask_serversession import SessionError
 from flask_serversession import SessionManager
 from flask_serversession import StoreUnavailable
 from flask_serversession import UserSession
+from flask_serversession.sessions.login import handle_of
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Refusal
 from flask_serversession.stores.base import user_of
@@ -212,6 +213,20 @@ class TestList:
         assert found.user_agent is not None
         assert found.user_agent.startswith("Lynx")
         assert len(found.user_agent) == 255
+
+    def test_an_address_that_the_browser_claims_is_not_noted(
+        self, app: Flask, manager: SessionManager
+    ) -> None:
+        claims = {
+            "X-Forwarded-For": "198.51.100.1",
+            "Forwarded": "for=198.51.100.1",
+            "X-Real-IP": "198.51.100.1",
+        }
+
+        browser_of(app).run(lambda: session.log_in("ada"), headers=claims)
+
+        [found] = manager.sessions_of("ada")
+        assert found.address == "127.0.0.1"
 
     def test_the_browser_is_not_noted_if_it_is_not_to_be(
         self, make_app: MakeApp, memory: MemoryStore
@@ -735,14 +750,14 @@ class TestReason:
         newest = browser.sid
 
         def hear(sender: object, **values: object) -> None:
-            ended.append(values["id"])
+            ended.append(values["handle"])
 
         with session_destroyed.connected_to(hear):
             manager.end_all("ada", reason="password changed")
             assert [manager.destroy(each.sid or "") for each in (browser, late)] == [False, False]
             browser.run(lambda: session.log_out())
 
-        assert ended == [newest]
+        assert ended == [handle_of(str(newest))]
 
     def test_it_is_still_told_if_the_browser_logs_out_at_the_same_time(
         self, app: Flask, make_app: MakeApp, manager: SessionManager

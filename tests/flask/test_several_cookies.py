@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from flask_serversession import Record
 from flask_serversession import session_ambiguous
 from flask_serversession import session_destroyed
+from flask_serversession.sessions.login import handle_of
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.memory import MemoryStore
 
@@ -63,6 +64,16 @@ def live(send: Send) -> str:
 def log_in(send: Send, user: str, *sids: str) -> str:
     [line] = cookie_lines(send(lambda: session.update(user=user), *sids))
     return sid_of(line)
+
+
+def test_only_as_many_cookies_are_verified_as_are_allowed(
+    make_send: Callable[..., Send], memory: MemoryStore
+) -> None:
+    send = make_send(SESSION_MAX_COOKIES=2)
+    sid = log_in(send, "ada")
+
+    assert send(user, "another", sid).text == "ada"
+    assert send(user, "another", "one more", sid).text == "None"
 
 
 def user() -> str:
@@ -188,7 +199,7 @@ class TestLogout:
 
         send(lambda: session.destroy(), "ended", live, other)
 
-        assert [values["id"] for _, values in heard] == [live, other]
+        assert [values["handle"] for _, values in heard] == [handle_of(live), handle_of(other)]
 
 
 def test_the_session_that_is_stored_is_locked(send: Send, live: str) -> None:
@@ -219,16 +230,17 @@ def heard(send: Send) -> Iterator[list[Any]]:
         yield heard
 
 
-def test_a_signal_says_which_ids_were_sent_and_which_session_is_used(
+def test_a_signal_says_which_sessions_were_named_and_which_one_is_used(
     send: Send, live: str, heard: list[Any]
 ) -> None:
     found: list[str] = []
-    send(lambda: found.append(session.id), "ended", live)
+    send(lambda: found.append(session.handle), "ended", live)
 
     [(name, values)] = heard
     assert name == "ambiguous"
-    assert values["ids"] == ["ended", live]
-    assert found == [live]
+    assert values["handles"] == [handle_of("ended"), handle_of(live)]
+    assert values["rate"] == 1
+    assert found == [handle_of(live)]
 
 
 def test_no_signal_is_sent_for_one_cookie(send: Send, live: str, heard: list[Any]) -> None:

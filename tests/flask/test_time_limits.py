@@ -99,6 +99,19 @@ class TestAbsoluteTimeout:
         go(3 * HOUR)
         assert browser.see(lambda: session.user_id) is None
 
+    def test_a_new_id_does_not_start_it_again(self, make_member: MakeBrowser, go: Go) -> None:
+        browser = make_member(SESSION_ABSOLUTE_TIMEOUT=2 * HOUR)
+        before = browser.sid
+        go(1.5 * HOUR)
+
+        browser.run(lambda: session.regenerate(keep_data=True))
+        go(2 * HOUR - timedelta(seconds=1))
+
+        assert browser.run(use).text == "ada"
+        assert browser.sid != before
+        go(2 * HOUR)
+        assert browser.run(use).text == "None"
+
     def test_a_cookie_expires_with_it(self, make_browser: MakeBrowser, go: Go) -> None:
         browser = make_browser(SESSION_ABSOLUTE_TIMEOUT=HOUR, SESSION_COOKIE_MAX_AGE=2 * HOUR)
         browser.run(lambda: session.update(user="ada"))

@@ -53,12 +53,12 @@ def let_sockets_in(app: Flask) -> None:
 
     @socketio.on("connect")
     def connect() -> None:
-        sockets[flask_socketio.flask.request.sid] = session.id
+        sockets[flask_socketio.flask.request.sid] = session.handle
 
     @session_destroyed.connect_via(app, weak=False)
     def disconnect(sender: Flask, **ended: Any) -> None:
-        for socket, sid in sockets.items():
-            if sid == ended["id"]:
+        for socket, handle in sockets.items():
+            if handle == ended["handle"]:
                 socketio.server.disconnect(socket)
 
 

@@ -86,6 +86,27 @@ def test_any_value_of_any_key_works_or_is_refused_with_its_key(key: str, value: 
     assert refusal is None or key in refusal
 
 
+@given(st.dictionaries(st.sampled_from([*DEFAULTS, "PERMANENT_SESSION_LIFETIME"]), junk))
+@example({"SESSION_COOKIE_SAMESITE": "none"})
+@example({"SESSION_COOKIE_PATH": ""})
+@example({"SESSION_COOKIE_MAX_AGE": timedelta(hours=1, milliseconds=1)})
+def test_in_the_strict_profile_no_value_is_weaker_than_it_allows(given: dict[str, Any]) -> None:
+    given = {**given, "SESSION_PROFILE": "strict", "SESSION_EXCEPTIONS": []}
+    try:
+        config = Config.from_mapping(FLASKS_DEFAULTS | given)
+    except ConfigError:
+        return
+
+    cookie = config.cookie
+    assert (cookie.secure, cookie.httponly, cookie.domain, cookie.path) == (True, True, None, "/")
+    assert str(cookie.samesite).lower() in ("lax", "strict", "true")
+    assert config.cookie_name.startswith("__Host-")
+    assert max(config.idle_timeout, config.permanent_lifetime, cookie.max_age or 0) <= 3_600_000
+    assert config.absolute_timeout is not None
+    assert config.absolute_timeout <= 12 * 3_600_000
+    assert config.store_error == "raise"
+
+
 @given(st.dictionaries(st.sampled_from([*DEFAULTS]), junk))
 def test_values_that_work_separately_work_together(given: dict[str, Any]) -> None:
     working = {key: value for key, value in given.items() if not refusal_of({key: value})}

@@ -94,5 +94,5 @@ def end_all_but(sid: str, manager: SessionManager) -> None:
             manager.destroy(other)
 
 
-def audit(sender: Flask, session: Session | None, id: str, **extra: object) -> None:  # noqa: A002
-    sender.logger.info("A session has ended: %s…", id[:8])
+def audit(sender: Flask, session: Session | None, handle: str, **extra: object) -> None:
+    sender.logger.info("Session %s has ended.", handle)

@@ -342,7 +342,7 @@ def test_a_key_of_flask_session_warns_and_names_its_equivalent(key: str, equival
 
 def test_no_known_key_warns() -> None:
     given: dict[str, Callable[..., Any] | Any] = {
-        key: default for key, (default, _) in DEFAULTS.items() if default is not None
+        key: default["flask"] for key, default in DEFAULTS.items() if default["flask"] is not None
     }
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -47,6 +47,7 @@ def test_an_infinite_age_is_refused(age: float) -> None:
 GOOD = [
     (check_name, "connect.sid"),
     (check_name, "__Host-session"),
+    (check_name, "n" * 512),
     (check_name, "!#$%&'*+-.^_`|~09AZaz"),
     (check_path, "/"),
     (check_path, ""),
@@ -69,6 +70,7 @@ GOOD = [
 ]
 BAD = [
     (check_name, ""),
+    (check_name, "n" * 513),
     (check_name, "two words"),
     (check_name, "a=b"),
     (check_name, "a;b"),

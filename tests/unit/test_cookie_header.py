@@ -118,7 +118,11 @@ def test_a_value_is_encoded_as_encode_uri_component_does_and_read_back(
         ('session="1"', ["1"]),
         ("session=", [""]),
         ("session=a=b", ["a=b"]),
+        ("\tsession\t=\t1\t", ["1"]),
         ("Session=1; sessions=2; _session=3", []),
+        # Blanks for Python, but not for a browser.
+        ("\xa0session=1; session\x85=2; \x1fsession=3; session\x0b=4", []),
+        ("session=\xa01\x85", ["\xa01\x85"]),
         ("session=%41+b", ["A+b"]),
         ("session=%4", ["%4"]),
         ("session=%zz%41", ["%zz%41"]),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from datetime import timezone
 from typing import Any
@@ -495,3 +496,25 @@ def test_a_session_is_stale_where_the_store_cannot_tell_when_it_ends(settings: S
 
 def test_a_session_that_is_not_stored_is_stale(settings: Settings) -> None:
     assert Draft.new(settings, CookieOptions()).is_stale(None)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "former",
+        [],
+        ["former"],
+        [5, 5],
+        ["former", "5"],
+        ["former", True],
+        ["former", -1],
+        ["former", 253_402_300_800_000],
+        ["former", 2**64],
+        ["former", 5, 5],
+    ],
+)
+def test_a_former_session_that_cannot_be_one_is_none(settings: Settings, origin: Any) -> None:
+    cookie = json.dumps({"path": "/", "origin": origin})
+
+    assert Draft.of(settings, record(document(cookie=cookie))).origin is None

@@ -186,6 +186,12 @@ def log_in_once_too_often() -> None:
         session_of(store, SESSION_REGENERATE_GRACE=0, **limit).log_in(SECRET)
 
 
+def save_a_list(**given: Any) -> None:
+    session = session_of(MemoryStore(), **given)
+    session["key"] = [SECRET]
+    session.save()
+
+
 PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
     (ConfigError, lambda: config(SESSION_SECRET=[SECRET, None])),
     (ConfigError, lambda: config(SESSION_SECRET={SECRET})),
@@ -219,6 +225,9 @@ PROVOCATIONS: list[tuple[type[ServerSessionError], Callable[[], object]]] = [
     (LoginTooOld, pay_without_a_login),
     (SessionLimitReached, log_in_once_too_often),
     (SessionTooLarge, send_what_no_browser_keeps),
+    (SessionTooLarge, lambda: session_of(MemoryStore(), SESSION_MAX_BYTES=1).save()),
+    (SessionTooLarge, lambda: save_a_list(SESSION_MAX_MEMBERS=1)),
+    (SessionTooLarge, lambda: save_a_list(SESSION_MAX_DEPTH=1)),
     (StoreUnavailable, lambda: fail_in_a_driver(ConnectionError(SECRET))),
     (StoreError, lambda: fail_in_a_driver(RuntimeError(SECRET))),
 ]

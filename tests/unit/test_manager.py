@@ -20,6 +20,7 @@ from flask_serversession.errors import SessionError
 from flask_serversession.errors import StoreUnavailable
 from flask_serversession.manager import SessionManager
 from flask_serversession.sessions.draft import leave_behind
+from flask_serversession.sessions.login import handle_of
 from flask_serversession.sessions.policy import CookieAction
 from flask_serversession.sessions.settle import settle
 from flask_serversession.sessions.stored import StoredSession
@@ -99,7 +100,8 @@ def test_a_session_needs_only_the_managers_settings_and_a_request(
 
     assert settle(session) is CookieAction.SET
     assert [*store.keys()] == [session.id]
-    assert heard == [(session_created, {"session": session})]
+    created = {"session": session, "handle": session.handle, "old_handle": None}
+    assert heard == [(session_created, created)]
 
     found = session_of(manager, session.id)
 
@@ -187,7 +189,8 @@ def test_destroy_returns_whether_there_was_a_session(
 
     assert manager.destroy("sid")
     assert store.count() == 0
-    assert heard == [(session_destroyed, {"session": None, "id": "sid"})]
+    destroyed = {"session": None, "handle": handle_of("sid"), "by": "manager"}
+    assert heard == [(session_destroyed, destroyed)]
     assert not manager.destroy("sid")
     assert len(heard) == 1
 

@@ -79,6 +79,16 @@ class TestCookieSigner:
 
         assert list(signer.find(header, "session")) == ["a", "b", "c", "d"]
 
+    @pytest.mark.parametrize("place", [2, 3])
+    def test_it_verifies_no_more_cookies_than_it_is_told_to(
+        self, signer: CookieSigner, place: int
+    ) -> None:
+        bad = "; ".join(["session=s:apple.planted"] * (place - 1))
+        header = f"{bad}; session={signer.sign('apple')}"
+
+        assert signer.find(header, "session", place) == {"apple": 0}
+        assert not signer.find(header, "session", place - 1)
+
     def test_only_one_base64_spelling_of_a_signature_verifies(self, signer: CookieSigner) -> None:
         """43 characters hold 258 bits and a signature has 256, so there are four spellings."""
         signed = signer.sign("apple")

@@ -83,6 +83,8 @@ class MemcachedStore:
         self._name = Names(layout, prefix, client_prefix)
         #: Whether Express may write the items, too.
         self.is_shared: bool = layout != "native"
+        #: Whether some sessions can be read while others cannot.
+        self.is_split: bool = len(self._servers) > 1
         self._owns_client = False
         self._server_error = pymemcache.MemcacheServerError
         self._hung_up = (ConnectionError, pymemcache.MemcacheUnexpectedCloseError)

@@ -37,6 +37,9 @@ class _Move(Enum):
 
 LOST: Final = _Move.LOST
 
+#: What a moving store tells of its new store, if that has it.
+_OF_THE_NEW_STORE: Final = ("longest_key", "key_of", "tag_keys", "opens_by_key")
+
 
 class MovingStore:
     """A store that moves sessions from a former one as they are used.
@@ -50,6 +53,9 @@ class MovingStore:
     :param before: where they were kept until now.
     """
 
+    #: Some sessions can be read while others cannot: each of the two stores may fail alone.
+    is_split = True
+
     def __init__(self, store: Store, before: Store) -> None:
         self._store: Any = store
         self._before: Any = before
@@ -58,8 +64,9 @@ class MovingStore:
         self.was_shared: bool = is_shared(before)
         #: Returns a payload of the former store as the new one keeps it.
         self.convert: Callable[[bytes], bytes] = _as_it_is
-        if hasattr(store, "longest_key"):
-            self.longest_key: int = store.longest_key
+        for name in _OF_THE_NEW_STORE:
+            if hasattr(store, name):
+                setattr(self, name, getattr(store, name))
 
     def load(self, key: str) -> Record | None:
         for _ in range(ATTEMPTS):

@@ -84,6 +84,8 @@ class RedisStore:
         self._scan_iter = client.scan_iter
         # A cluster cannot send two commands in one trip, so a script replaces them.
         self._is_cluster = not hasattr(client, "connection_pool")
+        #: Whether some sessions can be read while others cannot.
+        self.is_split: bool = self._is_cluster
         #: False once the server has refused SET IFEQ.
         self._has_ifeq = True
         self._timeout = client.get_connection_kwargs().get("socket_timeout") or _PATIENCE

@@ -1,0 +1,129 @@
+"""One statement about the security of sessions, and what a configuration says to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from typing import Literal
+from typing import NamedTuple
+
+from ..config import Config
+from ..manager import SessionManager
+from ..stores.base import Store
+from ..stores.moving.store import MovingStore
+from ..stores.protected.store import ProtectedStore
+
+#: Who fulfils a statement: this package whatever is configured, the configuration, the
+#: application by a line of its own, or nobody, because it is no matter of a session library.
+By = Literal["package", "configuration", "application", "none"]
+#: What is left to do: nothing, a line of the configuration, a line of the application, nothing
+#: because the statement does not apply, or nothing because the caller accepts it.
+Mark = Literal["ok", "fix", "app", "n/a", "accepted"]
+
+_MARKS: Final[dict[By, Mark]] = {
+    "package": "ok",
+    "configuration": "ok",
+    "application": "app",
+    "none": "n/a",
+}
+_UNITS: Final = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000))
+
+
+class Answer(NamedTuple):
+    """What a configuration does about a statement."""
+
+    mark: Mark
+    #: What is so now, or why the statement does not apply.
+    now: str
+    #: The line that the configuration or the application needs.
+    line: str = ""
+
+
+def met(now: str) -> Answer:
+    """Return the answer of a configuration that fulfils the statement."""
+    return Answer("ok", now)
+
+
+def fix(now: str, line: str) -> Answer:
+    """Return the answer of a configuration that does not, with the line that does."""
+    return Answer("fix", now, line)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The configuration that is asked, and its store. Nothing connects."""
+
+    config: Config
+    store: Store
+    #: Requests stop waiting for a store that fails.
+    has_breaker: bool
+
+    @classmethod
+    def of(cls, manager: SessionManager) -> Running:
+        """Return the configuration of a manager's application."""
+        return cls(manager.config, manager.store, manager.settings.breaker is not None)
+
+    @property
+    def is_in_cookies(self) -> bool:
+        """Whether the browsers keep the sessions themselves."""
+        return bool(self.config.store == "cookie")
+
+    @property
+    def backend(self) -> str:
+        """The class of the store that gets new sessions."""
+        store = self.store
+        while isinstance(store, (MovingStore, ProtectedStore)):
+            store = store._store
+        return type(store).__name__
+
+    @property
+    def hash_ids(self) -> object:
+        """``SESSION_HASH_IDS``."""
+        return getattr(self.config, "hash_ids", False)
+
+    @property
+    def encryption_keys(self) -> tuple[object, ...]:
+        """``SESSION_ENCRYPTION_KEYS``."""
+        return getattr(self.config, "encryption_keys", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement, with its proof."""
+
+    number: int
+    #: One sentence.
+    text: str
+    sources: tuple[str, ...]
+    by: By
+    #: What is done about it; a function if that depends on the configuration.
+    does: str | Callable[[Running], Answer]
+    #: The application's line.
+    line: str = ""
+    #: The page that says more, below ``docs``.
+    page: str = ""
+    #: The tests that show it.
+    tests: tuple[str, ...] = ()
+    #: A session that is kept in its cookie cannot fulfil it.
+    needs_store: bool = False
+
+    def answer(self, running: Running) -> Answer:
+        """Return what a configuration does about this statement."""
+        if self.needs_store and running.is_in_cookies:
+            return fix(
+                "The browsers keep the sessions, so the server cannot end or change one.",
+                'SESSION_STORE = "redis://…", or another store on the server',
+            )
+        if isinstance(self.does, str):
+            return Answer(_MARKS[self.by], self.does, self.line)
+        return self.does(running)
+
+
+def span(milliseconds: int) -> str:
+    """Return a time in words, such as ``"12 hours"``, in the largest unit that divides it."""
+    for name, unit in _UNITS:
+        if milliseconds % unit == 0 and milliseconds:
+            number = milliseconds // unit
+            return f"{number} {name}" + ("s" if number > 1 else "")
+    return f"{milliseconds / 1000:g} seconds"

@@ -1,0 +1,361 @@
+"""A thief has the database, the cookie's secret, the encryption key, or two of them.
+
+The thief is also a visitor, "mallory", with a browser of their own. Each attempt is made on every
+store, without protection, with hashed ids, with encryption and with both. What comes of it is
+what the table of the page on the security model says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from typing import cast
+from typing import NamedTuple
+
+import pytest
+from flask import Flask
+
+from flask_serversession import Store
+from flask_serversession import StoreError
+from flask_serversession.encryption import Encryption
+from flask_serversession.encryption import keys_from
+from flask_serversession.interface import manager_of
+from flask_serversession.sessions.login import tag_of_user
+from flask_serversession.stores.protected.abilities import protected
+
+from ..concurrency.places import Place
+from ..flask.browser import Browser
+from ..flask.browser import browser_of
+from ..flask.browser import session
+from .conftest import logged_in
+from .conftest import MakeSite
+from .conftest import pass_time
+from .conftest import user_of
+from .raw import Rows
+from .raw import rows_of
+
+PAGE = Path(__file__).parents[2] / "docs/explanation/security-model.rst"
+PROTECTIONS = ["nothing", "hashed ids", "encryption", "both"]
+SECRET, KEY = "the cookie's secret" * 3, "5e" * 32
+ADMIN, DATA = "ada-the-admin", "what only ada may read"
+LIMIT = 3600
+
+
+@dataclass
+class Thief:
+    """What a thief has and knows."""
+
+    site: Flask
+    rows: Rows
+    store: Any
+    admin: Browser
+    mallory: Browser
+
+    def key_of(self, browser: Browser) -> str:
+        """Return the key of the row of a browser's session."""
+        assert browser.sid is not None
+        return str(manager_of(self.site).settings.key_of(browser.sid))
+
+    def row_of(self, browser: Browser) -> bytes:
+        return self.rows.read()[self.key_of(browser)]
+
+    def overwrite(self, browser: Browser, payload: bytes) -> None:
+        self.rows.write(self.key_of(browser), payload)
+
+    def is_admin(self, browser: Browser) -> bool:
+        """Tell whether the site takes a browser for the admin's, or shows it the admin's data."""
+        with suppress(StoreError):
+            return bool(browser.see(lambda: session.user_id == ADMIN or DATA in session.values()))
+        return False
+
+    def sealed(self, key: str, sid: str, document: bytes) -> bytes:
+        """Return a document as the application would store it; needs the encryption key."""
+        payloads = getattr(self.store, "_payloads", None)
+        return document if payloads is None else cast(bytes, payloads.closed(key, sid, document))
+
+    def opened(self) -> bytes:
+        """Return what the encryption key opens."""
+        encryption = Encryption(keys_from([KEY]))
+        found = b""
+        for key, payload in self.rows.read().items():
+            for part in (payload, *payload.split(b"~")):
+                for purpose in ("session", "head", "end"):
+                    for secret in ("", key):
+                        with suppress(StoreError):
+                            text = encryption.decrypt(
+                                part, purpose=purpose, name=key, secret=secret
+                            )
+                            found += text.plain
+        return found + self.rows.everything()
+
+
+FORGED = json.dumps(
+    {"cookie": {"originalMaxAge": None}, "_login": {"user": ADMIN}}, separators=(",", ":")
+).encode()
+
+
+def read_data(thief: Thief) -> bool:
+    return DATA.encode() in thief.rows.everything()
+
+
+def read_ids(thief: Thief) -> bool:
+    assert thief.admin.sid is not None
+    return thief.admin.sid.encode() in thief.rows.everything()
+
+
+def find_whose_session_it_is(thief: Thief) -> bool:
+    found = thief.rows.everything()
+    return ADMIN.encode() in found or tag_of_user(ADMIN).encode() in found
+
+
+def read_a_secret(thief: Thief) -> bool:
+    found = thief.rows.everything()
+    return any(each in found for each in (SECRET.encode(), KEY.encode(), bytes.fromhex(KEY)))
+
+
+def write_a_row(thief: Thief) -> bool:
+    thief.overwrite(thief.mallory, FORGED)
+    return thief.is_admin(thief.mallory)
+
+
+def edit_a_row(thief: Thief) -> bool:
+    row = thief.row_of(thief.mallory)
+    changed = [row.replace(b"mallory", ADMIN.encode()), *_with_a_byte_changed(row)]
+    for each in changed:
+        thief.overwrite(thief.mallory, each)
+        if thief.is_admin(thief.mallory):
+            return True
+    return False
+
+
+def _with_a_byte_changed(row: bytes) -> Iterator[bytes]:
+    for place in range(0, len(row), 1 + len(row) // 10):
+        yield row[:place] + bytes([row[place] ^ 1]) + row[place + 1 :]
+
+
+def copy_a_row(thief: Thief) -> bool:
+    row = thief.row_of(thief.admin)
+    head, _, body = row.partition(b"~")
+    own_head, _, own_body = thief.row_of(thief.mallory).partition(b"~")
+    for each in (row, head, body, head + b"~" + own_body, own_head + b"~" + body):
+        thief.overwrite(thief.mallory, each)
+        if thief.is_admin(thief.mallory):
+            return True
+    return False
+
+
+def swap_rows(thief: Thief) -> bool:
+    one, other = thief.row_of(thief.admin), thief.row_of(thief.mallory)
+    thief.overwrite(thief.admin, other)
+    thief.overwrite(thief.mallory, one)
+    return thief.is_admin(thief.mallory) or user_of(thief.admin) == "mallory"
+
+
+def put_an_earlier_row_back(thief: Thief) -> bool:
+    thief.mallory.run(lambda: session.update(role="editor"))
+    row = thief.row_of(thief.mallory)
+    thief.mallory.run(lambda: session.update(role="reader"))
+    thief.overwrite(thief.mallory, row)
+    return thief.mallory.data().get("role") == "editor"
+
+
+def put_an_ended_row_back(thief: Thief) -> bool:
+    sid, key, row = thief.mallory.sid, thief.key_of(thief.mallory), thief.row_of(thief.mallory)
+    assert sid is not None
+    manager_of(thief.site).destroy(sid)
+    assert user_of(thief.mallory) is None
+    thief.rows.write(key, row)
+    thief.mallory.hold(sid)
+    return user_of(thief.mallory) == "mallory"
+
+
+def use_a_session_after_its_absolute_timeout(thief: Thief) -> bool:
+    settings = manager_of(thief.site).settings
+    sid, key, row = thief.mallory.sid, thief.key_of(thief.mallory), thief.row_of(thief.mallory)
+    assert sid is not None
+    pass_time(thief.site, LIMIT + 1)
+    later = re.sub(rb'"(at|since|began)":\d+', b'"\\1":%d' % settings.clock(), row)
+    for each in (row, later):
+        thief.rows.write(key, each)
+        thief.mallory.hold(sid)
+        if user_of(thief.mallory) == "mallory":
+            return True
+    return False
+
+
+def sign_what_is_in_a_row(thief: Thief) -> bool:
+    found = set(re.findall(r"[\w.~-]+", thief.rows.everything().decode("latin-1")))
+    words = found.union(word.removesuffix(".session") for word in found)
+    return any(_is_admin_as(thief, word) for word in words if 10 < len(word) < 200)
+
+
+def _is_admin_as(thief: Thief, sid: str) -> bool:
+    browser = browser_of(thief.site)
+    browser.hold(sid)
+    return thief.is_admin(browser)
+
+
+def write_a_row_and_sign_its_key(thief: Thief) -> bool:
+    key = thief.key_of(thief.mallory)
+    for sid in ("a" * 32, key, key[-46:]):
+        for each in {sid, str(manager_of(thief.site).settings.key_of(sid))}:
+            thief.rows.write(each, FORGED)
+        if _is_admin_as(thief, sid):
+            return True
+    return False
+
+
+def decrypt_data(thief: Thief) -> bool:
+    return DATA.encode() in thief.opened()
+
+
+def decrypt_whose_session_it_is(thief: Thief) -> bool:
+    return ADMIN.encode() in thief.opened()
+
+
+def encrypt_a_row(thief: Thief) -> bool:
+    key, sid = thief.key_of(thief.mallory), thief.mallory.sid
+    assert sid is not None
+    thief.overwrite(thief.mallory, thief.sealed(key, sid, FORGED))
+    return thief.is_admin(thief.mallory)
+
+
+def sign_what_can_be_guessed(thief: Thief) -> bool:
+    handle = thief.admin.see(lambda: session.handle)
+    guesses = ["", "a", "0", ADMIN, tag_of_user(ADMIN), f"{tag_of_user(ADMIN)}.", handle]
+    guesses += [handle.partition(".")[2], thief.key_of(thief.admin)[17:30], "former-sessions-of-"]
+    return any(_is_admin_as(thief, guess) for guess in guesses)
+
+
+def send_what_the_key_seals(thief: Thief) -> bool:
+    encryption = Encryption(keys_from([KEY]))
+    sealed = [
+        encryption.encrypt(FORGED, purpose=purpose, name=name).decode()
+        for purpose in ("session", "cookie", "head", "end")
+        for name in ("session", "", "cookie")
+    ]
+    client = thief.site.test_client(use_cookies=False)
+    assert isinstance(client, Browser)
+    found: list[str | None] = []
+    for each in sealed:
+        for value in (each, f"s%3A{each}", f"s%3A{each}.{each}"):
+            header = {"HTTP_COOKIE": f"session={value}"}
+            client.run(lambda: found.append(session.user_id), environ_overrides=header)
+    return any(found)
+
+
+class Attempt(NamedTuple):
+    """What a thief tries, as a row of the page's table."""
+
+    has: str
+    does: str
+    attempt: Callable[[Thief], bool]
+    #: With which protections it works.
+    works: set[str]
+
+
+WITHOUT_ENCRYPTION = {"nothing", "hashed ids"}
+WITHOUT_HASHES = {"nothing", "encryption"}
+ALWAYS = set(PROTECTIONS)
+
+ATTEMPTS = [
+    Attempt("reads the database", "read the data", read_data, WITHOUT_ENCRYPTION),
+    Attempt("reads the database", "read an id", read_ids, WITHOUT_HASHES),
+    Attempt(
+        "reads the database",
+        "find whose session it is",
+        find_whose_session_it_is,
+        WITHOUT_ENCRYPTION,
+    ),
+    Attempt("reads the database", "read a secret or a key", read_a_secret, set()),
+    Attempt("writes to the database", "write a row", write_a_row, WITHOUT_ENCRYPTION),
+    Attempt("writes to the database", "edit a row", edit_a_row, WITHOUT_ENCRYPTION),
+    Attempt("writes to the database", "copy another user's row", copy_a_row, WITHOUT_ENCRYPTION),
+    Attempt("writes to the database", "swap two rows", swap_rows, WITHOUT_ENCRYPTION),
+    Attempt("writes to the database", "put an earlier row back", put_an_earlier_row_back, ALWAYS),
+    Attempt(
+        "writes to the database",
+        "put the row of an ended session back",
+        put_an_ended_row_back,
+        ALWAYS,
+    ),
+    Attempt(
+        "writes to the database",
+        "use a session after its absolute timeout",
+        use_a_session_after_its_absolute_timeout,
+        WITHOUT_ENCRYPTION,
+    ),
+    Attempt(
+        "reads the database, has the secret",
+        "sign an id from a row",
+        sign_what_is_in_a_row,
+        WITHOUT_HASHES,
+    ),
+    Attempt(
+        "writes to the database, has the secret",
+        "write a row and sign its id",
+        write_a_row_and_sign_its_key,
+        WITHOUT_ENCRYPTION,
+    ),
+    Attempt(
+        "reads the database, has the key",
+        "read the data",
+        decrypt_data,
+        {*WITHOUT_ENCRYPTION, "encryption"},
+    ),
+    Attempt(
+        "reads the database, has the key",
+        "find whose session it is",
+        decrypt_whose_session_it_is,
+        ALWAYS,
+    ),
+    Attempt("writes to the database, has the key", "write a row", encrypt_a_row, ALWAYS),
+    Attempt("has the secret", "sign an id", sign_what_can_be_guessed, set()),
+    Attempt("has the key", "send what it encrypts", send_what_the_key_seals, set()),
+]
+
+
+@pytest.fixture(params=PROTECTIONS)
+def protection(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def protected_store(store: Store, protection: str) -> Any:
+    if protection == "nothing":
+        return store
+    encryption = None if protection == "hashed ids" else Encryption(keys_from([KEY]))
+    return protected(store, hash_ids=protection != "encryption", encryption=encryption)
+
+
+@pytest.fixture
+def site(make_site: MakeSite, protected_store: Any) -> Flask:
+    return make_site(
+        SESSION_STORE=protected_store, SECRET_KEY=SECRET, SESSION_ABSOLUTE_TIMEOUT=LIMIT
+    )
+
+
+@pytest.fixture
+def thief(place: Place, store: Store, protected_store: Any, site: Flask) -> Iterator[Thief]:
+    with closing(rows_of(place, store)) as rows:
+        for key in rows.read():
+            rows.delete(key)  # memcached cannot clear
+        admin, mallory = logged_in(site, ADMIN), logged_in(site, "mallory")
+        admin.run(lambda: session.update(note=DATA))
+        yield Thief(site, rows, protected_store, admin, mallory)
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda each: each.attempt.__name__)
+def test_what_comes_of_an_attempt_is_what_the_page_says(
+    thief: Thief, attempt: Attempt, protection: str
+) -> None:
+    assert thief.is_admin(thief.admin)
+
+    assert attempt.attempt(thief) is (protection in attempt.works)

@@ -1,0 +1,318 @@
+"""``flask sessions check --security``: each statement, and what the configuration does."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from flask_serversession import manager_of
+from flask_serversession import ServerSession
+from flask_serversession.security import Running
+from flask_serversession.security import SUBJECTS
+from flask_serversession.security.statement import span
+from flask_serversession.stores.filesystem import FileSystemStore
+from flask_serversession.stores.memory import MemoryStore
+
+ALL = [statement for statements in SUBJECTS.values() for statement in statements]
+#: What has to be set in addition to the defaults.
+DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 64]
+APPLICATION = [29, 31, 37, 38, 40, 44, 50]
+
+
+def app_with(**config: Any) -> Flask:
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="k3y!" * 8, TESTING=True, **config)
+    ServerSession(app)
+    return app
+
+
+def check(*words: str, **config: Any) -> Result:
+    """Run the command with a configuration."""
+    command = ["sessions", "check", "--security", *words]
+    result = app_with(**config).test_cli_runner().invoke(args=command)
+    assert isinstance(result, Result)
+    return result
+
+
+def marks(**config: Any) -> dict[str, list[int]]:
+    """Return the numbers of the statements with each mark."""
+    found: dict[str, list[int]] = {"ok": [], "fix": [], "app": [], "n/a": []}
+    for answer in json.loads(check("--json", **config).output)["statements"]:
+        found[answer["mark"]].append(answer["number"])
+    return found
+
+
+def test_each_statement_has_a_line_in_its_order() -> None:
+    lines = check().output.splitlines()
+
+    numbered = [line for line in lines if re.match(r"  (ok|fix|app|n/a) ", line)]
+    assert len(numbered) == 69
+    for line, statement in zip(numbered, ALL, strict=True):
+        assert re.match(rf"  \S+ +{statement.number}  {re.escape(statement.text)}", line)
+    assert [line for line in lines if line.endswith(":")] == [f"{name}:" for name in SUBJECTS]
+
+
+def test_the_reference_page_shows_what_it_prints() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/cli.rst").read_text("utf-8")
+    _, _, shown = page.partition("    $ flask sessions check --security --accept 64\n")
+    shown, _, _ = shown.partition("\n\n")
+
+    printed = check("--accept", "64").output.splitlines()
+    lines = [line[4:] for line in shown.splitlines() if line.strip() != "…"]
+    assert lines[-1] == printed[-1]
+    assert [line for line in lines if line not in printed] == []
+
+
+def test_below_what_is_to_be_set_is_what_is_so_and_the_line() -> None:
+    output = check().output
+
+    assert (
+        "  fix      23  The server ends a session a fixed time after its login, however much it is"
+        " used. [ASVS 7.3.2, NIST]\n"
+        "               Now: A session lasts as long as it is used.\n"
+        "               Set: SESSION_ABSOLUTE_TIMEOUT = timedelta(hours=12)\n"
+    ) in output
+
+
+def test_below_what_is_up_to_the_application_is_its_line_and_the_page() -> None:
+    output = check().output
+
+    assert (
+        "               Write: session.log_in(user_id)  (docs/explanation/security-model.rst)\n"
+    ) in output
+
+
+def test_the_last_line_has_the_totals() -> None:
+    found = marks()
+
+    assert check().output.splitlines()[-1] == (
+        f"{len(found['ok'])} fulfilled, 0 accepted, 7 up to the application,"
+        f" 2 not for a session library, {len(found['fix'])} to fix."
+    )
+
+
+def test_the_default_configuration_has_exactly_these_left() -> None:
+    found = marks()
+
+    assert found["fix"] == DEFAULT
+    assert found["app"] == APPLICATION
+    assert found["n/a"] == [68, 69]
+
+
+class TestExitStatus:
+    def test_it_is_1_if_something_is_to_be_set(self) -> None:
+        assert check().exit_code == check("--json").exit_code == 1
+
+    def test_accepted_statements_do_not_count(self) -> None:
+        accepted = [word for number in DEFAULT for word in ("--accept", str(number))]
+
+        result = check(*accepted)
+
+        assert result.exit_code == 0
+        assert result.output.count("  accepted ") == len(DEFAULT)
+        assert "Now: A session lasts as long as it is used." in result.output
+        assert f"{len(DEFAULT)} accepted" in result.output
+
+    def test_one_that_is_fulfilled_stays_so_if_it_is_accepted(self) -> None:
+        [answer] = [
+            answer
+            for answer in json.loads(check("--json", "--accept", "1").output)["statements"]
+            if answer["number"] == 1
+        ]
+
+        assert answer["mark"] == "ok"
+
+    @pytest.mark.parametrize("number", ["0", "70", "seven"])
+    def test_a_number_of_no_statement_is_refused(self, number: str) -> None:
+        assert check("--accept", number).exit_code == 2
+
+    @pytest.mark.parametrize("words", [["--json"], ["--accept", "7"]], ids=" ".join)
+    def test_the_options_need_the_list(self, words: list[str]) -> None:
+        result = app_with().test_cli_runner().invoke(args=["sessions", "check", *words])
+
+        assert result.exit_code == 2
+        assert "need --security" in result.output
+
+
+def test_json_has_all_that_is_known_of_a_statement() -> None:
+    found = json.loads(check("--json", "--accept", "23").output)
+
+    assert found["totals"]["accepted"] == 1
+    assert found["statements"][22] == {
+        "number": 23,
+        "subject": "Lifetime",
+        "text": ALL[22].text,
+        "sources": ["ASVS 7.3.2", "NIST"],
+        "by": "configuration",
+        "mark": "accepted",
+        "now": "A session lasts as long as it is used.",
+        "line": "SESSION_ABSOLUTE_TIMEOUT = timedelta(hours=12)",
+        "page": "howto/end-sessions-in-time",
+        "tests": list(ALL[22].tests),
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "number", "now"),
+    [
+        ({"SESSION_GENID": lambda request: "an id"}, 1, "a function of the application"),
+        ({"SESSION_COOKIE_OPTIONS": lambda request: {}}, 11, "decides in each request"),
+        ({"SESSION_COOKIE_NAME": "__Host-session"}, 12, "needs SESSION_COOKIE_SECURE"),
+        ({"SESSION_COOKIE_DOMAIN": "example.com"}, 12, "'session'"),
+        ({"SESSION_COOKIE_SAMESITE": "None"}, 14, "SameSite=None needs"),
+        ({"SESSION_STORE": "cookie"}, 15, "readable in the browser"),
+        ({"SESSION_PROFILE": "express"}, 17, "express-session"),
+        ({"SESSION_COOKIE_MAX_AGE": timedelta(days=401)}, 18, "401 days"),
+        ({"SESSION_PROFILE": "express"}, 21, "ignore their session"),
+        ({"SESSION_STORE": "cookie"}, 34, "browsers keep the sessions"),
+        ({"SESSION_ABSOLUTE_TIMEOUT": 3600}, 25, "ends no session"),
+        ({"SESSION_TOUCH_INTERVAL": timedelta(hours=13)}, 25, "too rarely"),
+        ({"SESSION_RECORD_CLIENT": False}, 41, "no address"),
+        ({"SESSION_PROFILE": "express"}, 45, "Each visitor"),
+        ({"SESSION_RECORD_CLIENT": False}, 47, "no address"),
+        ({"SESSION_MAX_MEMBERS": None}, 55, "as large as its store"),
+        ({"SESSION_STORE_ERROR": "null"}, 62, "reads as empty"),
+        ({"SESSION_BREAKER": None}, 63, "each request waits"),
+        (
+            {"SESSION_STORE": MemoryStore(), "SESSION_STORE_BEFORE": MemoryStore()},
+            63,
+            "one server of several",
+        ),
+    ],
+)
+def test_a_weaker_configuration_is_told_what_to_set(
+    config: dict[str, Any], number: int, now: str
+) -> None:
+    answer = answer_to(number, **config)
+
+    assert answer.mark == "fix"
+    assert now in answer.now
+    assert answer.line
+
+
+@pytest.mark.parametrize(
+    ("config", "number", "now"),
+    [
+        (
+            {"SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "Strict"},
+            11,
+            "Secure, HttpOnly, SameSite",
+        ),
+        (
+            {"SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_NAME": "__Host-shop"},
+            12,
+            "'__Host-shop'",
+        ),
+        (
+            {
+                "SESSION_COOKIE_SECURE": True,
+                "SESSION_COOKIE_NAME": "__Secure-shop",
+                "SESSION_COOKIE_PATH": "/shop",
+            },
+            12,
+            "'__Secure-shop'",
+        ),
+        ({"SESSION_COOKIE_SECURE": True}, 13, "in the log"),
+        ({"SESSION_PROFILE": "strict"}, 13, "refused at start-up"),
+        (
+            {"SESSION_PROFILE": "strict", "SESSION_EXCEPTIONS": ["SESSION_COOKIE_SAMESITE"]},
+            13,
+            "Excepted: SESSION_COOKIE_SAMESITE.",
+        ),
+        ({"SESSION_ASSURANCE_LEVEL": 2}, 25, "NIST's level 2"),
+        ({"SESSION_COOKIE_MAX_AGE": timedelta(days=40)}, 18, "at most 40 days"),
+        ({"SESSION_ABSOLUTE_TIMEOUT": timedelta(hours=12)}, 23, "12 hours"),
+        ({"SESSION_IDLE_TIMEOUT": 90}, 22, "90 seconds"),
+        ({"SESSION_LIMIT_PER_USER": 3}, 42, "'end_oldest'"),
+        ({"SESSION_CLEAR_SITE_DATA": ["cookies"]}, 43, "cookies"),
+        ({"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
+        ({"SESSION_MAX_BYTES": 4096}, 55, "4096 bytes and 1000 members"),
+        ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no files"),
+        (
+            {"SESSION_STORE": MemoryStore(), "SESSION_STORE_BEFORE": MemoryStore()},
+            57,
+            "MemoryStore has",
+        ),
+        ({}, 63, "requests fail at once; one asks the store again after 1 second"),
+        ({"SESSION_FIRST_LIFETIME": 300}, 64, "lasts 5 minutes until"),
+        ({"SESSION_MAX_WAITERS": 2}, 65, "2 requests wait"),
+    ],
+)
+def test_a_configuration_that_fulfils_a_statement_is_told_how(
+    config: dict[str, Any], number: int, now: str
+) -> None:
+    answer = answer_to(number, **config)
+
+    assert (answer.mark, answer.line) == ("ok", "")
+    assert now in answer.now
+
+
+def answer_to(number: int, **config: Any) -> Any:
+    running = Running.of(manager_of(app_with(**config)))
+    return ALL[number - 1].answer(running)
+
+
+def test_clocks_of_several_servers_are_up_to_their_administrator(tmp_path: Path) -> None:
+    answer = answer_to(27, SESSION_STORE=FileSystemStore(tmp_path))
+
+    assert answer.mark == "app"
+    assert "set-ntp" in answer.line
+
+
+class FiveVerbs:
+    """Keeps sessions, and cannot list them."""
+
+    def __init__(self) -> None:
+        memory = MemoryStore()
+        for name in ("load", "create", "save", "touch", "delete"):
+            setattr(self, name, getattr(memory, name))
+
+
+@pytest.mark.parametrize("number", [37, 38, 39, 40, 41])
+def test_a_store_that_cannot_list_is_named(number: int) -> None:
+    answer = answer_to(number, SESSION_STORE=FiveVerbs())
+
+    assert answer.mark == "fix"
+    assert "FiveVerbs" in answer.now
+
+
+def test_the_name_of_a_file_is_an_id(tmp_path: Path) -> None:
+    answer = answer_to(57, SESSION_STORE=FileSystemStore(tmp_path))
+
+    assert (answer.mark, answer.line) == ("fix", "SESSION_HASH_IDS = True")
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [
+        (86_400_000, "1 day"),
+        (43_200_000, "12 hours"),
+        (90_000, "90 seconds"),
+        (1500, "1.5 seconds"),
+    ],
+)
+def test_a_time_is_in_words(milliseconds: int, words: str) -> None:
+    assert span(milliseconds) == words
+
+
+def test_an_application_that_serves_requests_does_not_import_the_list() -> None:
+    code = (
+        "import sys, flask, flask_serversession as ours; app = flask.Flask('app')\n"
+        "app.config.update(SECRET_KEY='only for tests', TESTING=True)\n"
+        "ours.ServerSession(app)\n"
+        "with app.test_request_context(): flask.session['user'] = 'ada'\n"
+        "print([name for name in sys.modules if 'flask_serversession.security' in name])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert done.stdout.strip() == "[]"
