@@ -20,6 +20,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask.sessions import SessionInterface
 from flask.sessions import SessionMixin
 
+from .. import signals
 from ..config import Config
 from ..errors import ConfigError
 from ..errors import MissingSecret
@@ -106,7 +107,7 @@ class SideBySideInterface(ServerSessionInterface):
         try:
             lines = self._cookies_of_a_former(app, copy)
             fits = all(len(line) <= _LONGEST_LINE for line in lines)
-            is_returned = fits and hand_back(copy, session._notify)
+            is_returned = fits and hand_back(copy)
         except Exception as error:
             fits, flaw = False, type(error).__name__
         if not fits:
@@ -115,6 +116,7 @@ class SideBySideInterface(ServerSessionInterface):
             self._send(session, CookieAction.CLEAR, response)
             for line in lines:
                 response.headers.add("Set-Cookie", line)
+            session._notify(signals.session_destroyed, id=copy.id, by="return")
 
     def _cookies_of_a_former(self, app: Flask, copy: WorkingCopy) -> list[str]:
         """Store the data of a session as the former interface does; return what it sends."""

@@ -16,7 +16,6 @@ from typing import cast
 
 from blinker import Signal
 
-from .. import signals
 from ..cookies.cookie import LAST_MOMENT
 from ..errors import PayloadError
 from ..errors import SessionConflict
@@ -35,7 +34,6 @@ from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
 from .settings import Former
-from .settings import Notify
 from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import end
@@ -116,7 +114,7 @@ def adopt(
     return copy
 
 
-def hand_back(copy: WorkingCopy, notify: Notify) -> bool:
+def hand_back(copy: WorkingCopy) -> bool:
     """End a session that its browser continues as one of another kind; return whether it ended.
 
     It goes on if another request has changed it. Requests that are still running read it for
@@ -134,7 +132,6 @@ def hand_back(copy: WorkingCopy, notify: Notify) -> bool:
     except SessionError:
         return False
     logger.info("Session %s went back to another kind.", settings.handle_of(copy.id))
-    notify(signals.session_destroyed, id=copy.id)
     return True
 
 
