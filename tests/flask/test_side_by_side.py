@@ -293,6 +293,26 @@ def test_the_two_kinds_may_have_cookies_of_different_names(
     assert see(go(browser, prepare)) == {}
 
 
+def test_sessions_that_are_encrypted_move_and_go_back_too(
+    version: Version, before: Flask, memory: MemoryStore
+) -> None:
+    config = {"SESSION_HASH_IDS": True, "SESSION_ENCRYPTION_KEYS": ["ab" * 32]}
+    switch, prepare, back = (
+        version(step, SESSION_STORE=memory, **config) for step in ("switch", "prepare", "return")
+    )
+    browser = browser_of(before)
+    browser.run(log_in)
+    assert see(go(browser, switch))["_user_id"] == "ada"
+    assert see(go(browser, prepare))["_user_id"] == "ada"
+    running = browser_of(prepare)
+    running.hold(go(browser, prepare).sid or "")
+
+    assert see(go(browser, back))["_user_id"] == "ada"
+
+    assert see(running)["_user_id"] == "ada"
+    assert see(go(browser, before))["_user_id"] == "ada"
+
+
 def test_going_back_sends_the_cookie_once(switch: Flask, back: Flask) -> None:
     browser = browser_of(switch)
     browser.run(put(user="ada"))
