@@ -82,14 +82,13 @@ def with_names(store: Any) -> Any:
     The contract does not know that a store may list other keys than it was given.
     """
     names: dict[str, str] = {}
-    key_of = store.key_of
+    create = store.create
 
-    def noted(name: str) -> str:
-        key: str = key_of(name)
-        names.setdefault(key, name)
-        return key
+    def noted(name: str, record: Record) -> bool:
+        names[store.key_of(name)] = name
+        return bool(create(name, record))
 
-    store.key_of = noted
+    store.create = noted
     if isinstance(store, SupportsKeys):
         keys = store.keys
         store.keys = lambda: (names[key] for key in keys())  # type: ignore[method-assign]
