@@ -56,6 +56,10 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
         return
     yield from _findings_of(manager.store)
     yield from foreign_records(manager)
+    if config.hash_ids == "switch":
+        yield _left_under_raw_ids(manager.store)
+    if config.encryption_keys is not None and len(config.encryption_keys) > 1:
+        yield from _records_of_old_keys(manager.store)
 
 
 def _strictness(config: Config) -> str:
@@ -77,6 +81,40 @@ def foreign_records(manager: SessionManager) -> Iterator[str]:
             " include them: name another prefix, table, collection or directory in"
             " SESSION_STORE_OPTIONS."
         )
+
+
+def _left_under_raw_ids(store: Any) -> str:
+    if not hasattr(store, "migrate"):
+        return (
+            "The store cannot count the sessions that are still under raw ids. None is left once"
+            " the longest lifetime of a session has passed: set SESSION_HASH_IDS to True then."
+        )
+    left = sum(outcome in ("moved", "left") for outcome in store.migrate(dry_run=True))
+    if not left:
+        return "No session is under a raw id any more: set SESSION_HASH_IDS to True."
+    return (
+        f"{left} sessions are still under raw ids: run flask sessions migrate, and set"
+        " SESSION_HASH_IDS to True once none is left."
+    )
+
+
+def _records_of_old_keys(store: Store) -> Iterator[str]:
+    if not isinstance(store, SupportsKeys):
+        return
+    sample = list(islice(store.keys(), _SAMPLE))
+    outdated = sum(_is_outdated(store, key) for key in sample)
+    yield (
+        f"{outdated} of the first {len(sample)} records are not encrypted with the first key of"
+        " SESSION_ENCRYPTION_KEYS. Their next use encrypts them with it."
+    )
+
+
+def _is_outdated(store: Store, key: str) -> bool:
+    try:
+        record = store.load(key)
+    except PayloadError:
+        return False
+    return record is not None and record.outdated
 
 
 def _is_session(manager: SessionManager, key: str) -> bool:

@@ -51,6 +51,7 @@ from .stores.base import Store
 from .stores.memory import MemoryStore
 from .stores.moving.pair import open_pair
 from .stores.moving.pair import Place
+from .stores.protected.opening import nested
 
 #: Seconds after which a browser may try again that was kept from a session's lock.
 RETRY_AFTER = 1
@@ -115,8 +116,6 @@ class ServerSession:
         )
         if config.limit_per_user is not None:
             _refuse_an_impossible_limit(manager.store)
-        if isinstance(manager.store, MemoryStore):
-            _warn(app, _MEMORY)
         for flaw in flaws_of(config):
             _warn(app, flaw)
         if config.secret or app.secret_key:
@@ -160,8 +159,13 @@ def _open_store(config: Config, app: Flask) -> Store:
     open_one = partial(open_store, shared=shared, context=context)
     place = Place(config.store, config.store_options)
     if config.store_before is None:
-        return open_one(*place)
-    return open_pair(place, Place(config.store_before, config.store_before_options), open_one)
+        stores: tuple[Store, Store | None] = open_one(*place), None
+    else:
+        before = Place(config.store_before, config.store_before_options)
+        stores = open_pair(place, before, open_one)
+    if isinstance(stores[0], MemoryStore):
+        _warn(app, _MEMORY)
+    return nested(*stores, hash_ids=config.hash_ids, encryption=config.encryption)
 
 
 def _context_of(app: Flask) -> AbstractContextManager[object]:

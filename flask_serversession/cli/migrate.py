@@ -1,4 +1,4 @@
-"""``flask sessions migrate``: moves the sessions of SESSION_STORE_BEFORE."""
+"""``flask sessions migrate``: moves sessions to another store, or under hashed ids."""
 
 from __future__ import annotations
 
@@ -13,23 +13,32 @@ from .group import Progress
 from .group import sessions
 
 
-@sessions.command("migrate", short_help="Move the sessions of SESSION_STORE_BEFORE.")
+@sessions.command(
+    "migrate", short_help="Move the sessions of SESSION_STORE_BEFORE, or under hashed ids."
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and move none.")
 @AS_JSON
 def migrate(dry_run: bool, as_json: bool) -> None:
     """Move the sessions of SESSION_STORE_BEFORE to SESSION_STORE.
 
-    The application may run meanwhile. Run it again if it was interrupted. It exits with 1 if
+    With SESSION_HASH_IDS = "switch" it moves those under raw ids to hashed ids, too. The
+    application may run meanwhile. Run it again if it was interrupted. It exits with 1 if
     something could not be moved.
     """
     manager = current_manager()
-    if manager.config.store_before is None and manager.config.store != "cookie":
-        raise click.ClickException("SESSION_STORE_BEFORE names no store to move sessions from.")
+    config = manager.config
+    is_moving = config.store_before is not None or config.hash_ids == "switch"
+    if not is_moving and config.store != "cookie":
+        raise click.ClickException(
+            "SESSION_STORE_BEFORE names no store to move sessions from, and SESSION_HASH_IDS is"
+            " not 'switch'."
+        )
     step = getattr(manager.store, "migrate", None)
     if step is None:
+        key = "SESSION_STORE_BEFORE" if config.store_before is not None else "SESSION_HASH_IDS"
         raise click.ClickException(
-            "One of the two stores cannot list its sessions. Those that are used are moved all the"
-            " same: leave SESSION_STORE_BEFORE set until the others have expired."
+            "A store cannot list its sessions. Those that are used are moved all the same: leave"
+            f" {key} as it is until the others have expired."
         )
     counts = Counter[str]()
     with Progress("sessions looked at", hidden=as_json) as progress:

@@ -15,11 +15,14 @@ from typing import Literal
 from typing import NamedTuple
 
 from ..cookies.options import CookieOptions
+from ..encryption import Encryption
+from ..encryption import Keys
 from ..errors import ConfigError
 from ..errors import MissingSecret
 from ..format.forms import SessionType
 from ..format.merge import Concurrency
 from ..format.merge import Resolve
+from ..stores.protected.opening import HashIds
 from .advice import warn_about_unknown_keys
 from .options import FLASKS_OPTIONS
 from .options import OPTIONS
@@ -70,6 +73,10 @@ class Config:
     #: ``SESSION_STORE_BEFORE``: the former store, whose sessions are moved.
     store_before: Any = field(repr=False)
     store_before_options: Mapping[str, Any] = field(repr=False)
+    #: Whether the store's keys are hashes of ids.
+    hash_ids: HashIds
+    #: What sealed sessions are opened with, the newest first; None to encrypt nothing.
+    encryption_keys: Keys | None = field(repr=False)
     #: ``SESSION_SECRET``; None uses Flask's ``SECRET_KEY``.
     secret: Secrets | None = field(repr=False)
     cookie_name: str
@@ -131,6 +138,14 @@ class Config:
             return None
         return self.cookie.flaw(self.cookie_name)
 
+    @property
+    def encryption(self) -> Encryption | None:
+        """What seals the sessions; None if they are stored as they are.
+
+        :raises ConfigError: if the package for it is not installed.
+        """
+        return None if self.encryption_keys is None else Encryption(self.encryption_keys)
+
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Config:
         """Return the options in an application's config.
@@ -146,6 +161,7 @@ class Config:
         warn_about_unknown_keys(config, values["adopt"])
         _check_grace(values, config)
         demands.check(values)
+        _check_protection(values)
         cookie = CookieOptions(**_take(values, "cookie."))
         is_renewed = profile != "express" and values["cookie_per_request"] is None
         return cls(
@@ -171,6 +187,24 @@ def _check_grace(values: dict[str, Any], config: Mapping[str, Any]) -> None:
             " 'overwrite' a slow request would write the old session back."
         )
     values["regenerate_grace"] = 0
+
+
+def _check_protection(values: dict[str, Any]) -> None:
+    wanted = {
+        "SESSION_HASH_IDS": values["hash_ids"],
+        "SESSION_ENCRYPTION_KEYS": values["encryption_keys"],
+    }
+    for key, value in wanted.items():
+        if value and values["profile"] == "express":
+            raise ConfigError(
+                f"{key} cannot be used with SESSION_PROFILE 'express': an Express application"
+                " could not find the sessions, or not read them."
+            )
+    if values["hash_ids"] and values["store"] == "cookie":
+        raise ConfigError(
+            "SESSION_HASH_IDS cannot be used with SESSION_STORE 'cookie': these sessions have no"
+            " ids."
+        )
 
 
 def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets:

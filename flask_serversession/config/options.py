@@ -34,11 +34,13 @@ from .parsers import COUNT_OR_NO_LIMIT
 from .parsers import COUNT_OR_NONE
 from .parsers import DEPTH
 from .parsers import DOMAIN
+from .parsers import ENCRYPTION_KEYS
 from .parsers import FLAG
 from .parsers import FLAG_OR_NONE
 from .parsers import FOLLOWED_LOGINS
 from .parsers import FORMER_STORE
 from .parsers import function
+from .parsers import HASHING
 from .parsers import KEYS
 from .parsers import LEVELS
 from .parsers import LIMIT
@@ -100,6 +102,8 @@ class Option:
             value = self.defaults[profile]
         try:
             return self.parser.parse(value)
+        except ConfigError:
+            raise  # it names the key, and says more
         except (TypeError, ValueError):
             raise ConfigError(self._refusal(value)) from None
 
@@ -159,6 +163,8 @@ OPTIONS: Final = (
     Option(
         "SESSION_STORE_BEFORE_OPTIONS", "store_before_options", STORE_OPTIONS, {}, is_private=True
     ),
+    Option("SESSION_HASH_IDS", "hash_ids", HASHING, False, strict_default=True),
+    Option("SESSION_ENCRYPTION_KEYS", "encryption_keys", ENCRYPTION_KEYS, None, is_private=True),
     Option("SESSION_SECRET", "secret", SECRETS, None, is_private=True),
     Option(
         "SESSION_GENID",

@@ -15,6 +15,7 @@ from ..cookies.attributes import check_path
 from ..cookies.attributes import check_priority
 from ..cookies.attributes import check_samesite_option
 from ..cookies.attributes import LONGEST_NAME
+from ..encryption import keys_from
 from ..format.forms import SessionType
 from ..format.tags import MAX_DEPTH
 
@@ -232,6 +233,13 @@ STORE_OPTIONS = Parser(
     _checked(lambda value: isinstance(value, Mapping)),
 )
 SECRETS = Parser("a non-empty str or bytes, or a list of them, or None", _or_none(_secrets))
+HASHING = Parser(
+    "True, False, 'prepare' or 'switch'",
+    lambda value: value if value in ("prepare", "switch") else _flag(value),
+)
+ENCRYPTION_KEYS = Parser(
+    "a list of 32 random bytes or 64 hexadecimal digits, or None", _or_none(keys_from)
+)
 TYPES = Parser("a list of SessionType, each with a tag and a class of its own", _types)
 #: Flask's SESSION_REFRESH_EACH_REQUEST: a false value turns rolling off.
 REFRESHING = Parser("True or False", lambda value: None if value else False)

@@ -82,7 +82,10 @@ class ClientSessionInterface(AppInterface):
         self._secrets = secrets
         self._overwrite = _overwrite(manager.config.store_options)
         self._settings = ClientSettings(
-            config=manager.config, serializer=manager.settings.serializer, keys=self._make_keys()
+            config=manager.config,
+            serializer=manager.settings.serializer,
+            keys=self._make_keys(),
+            encryption=manager.config.encryption,
         )
         super().__init__(app, manager, read)
 

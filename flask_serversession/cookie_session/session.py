@@ -18,6 +18,7 @@ from ..config import Config
 from ..cookies.cookie import SessionCookie
 from ..cookies.cookie import system_clock
 from ..cookies.signing import Keygrip
+from ..encryption import Encryption
 from ..errors import PayloadError
 from ..errors import SessionError
 from ..errors import SessionGone
@@ -42,6 +43,8 @@ class ClientSettings:
     serializer: TypedJSON
     #: Returns the keys that sign and verify. Called when a session is first used.
     keys: Callable[[], Keygrip]
+    #: Encrypts cookies; None to send their data in plain sight.
+    encryption: Encryption | None = None
     log: QuietLog = field(default_factory=QuietLog)
 
 
@@ -61,7 +64,8 @@ class Stage(Enum):
 class CookieSession(Session):
     """A session that its browser keeps, signed but **not encrypted**.
 
-    Anyone who can use the browser can read it. The server keeps nothing: a browser with an
+    Anyone who can use the browser can read it, unless ``SESSION_ENCRYPTION_KEYS`` is set. The
+    server keeps nothing: a browser with an
     old copy of its cookies can send them again, even after ``destroy()``. Store no secrets
     in it, and nothing that must not come back. Cookies are parsed when the session is first
     used, and sent only if it changed.
@@ -76,11 +80,13 @@ class CookieSession(Session):
     _cookie: SessionCookie | None = None
     #: None until the session is first used.
     _received: Received | None = None
-    #: The value that the data were read from; None for a new session.
+    #: The encoded data that were read; None for a new session.
     _original: str | None = None
     #: When what was read last ends, in seconds since 1970; None for a cookie that Node wrote.
     _end: object = None
     _stage = Stage.OPEN
+    #: The cookie is not encrypted as it would be now.
+    _is_outdated = False
     _forced = _touched = _destroyed = False
 
     def __init__(self, settings: ClientSettings, request: RequestInfo) -> None:
@@ -198,12 +204,35 @@ class CookieSession(Session):
         if not self._received.value:
             return
         try:
-            values = self._decode(self._received.value)
+            text = self._opened(self._received.value)
+            values = self._decode(text)
         except PayloadError as error:
             self._log.error("Ignored an unreadable signed session: %s", error)
             return
         if not isinstance(self._end, int) or self._end * 1000 > system_clock():
-            self._values, self._original = values, self._received.value
+            self._values, self._original = values, text
+
+    def _opened(self, value: str) -> str:
+        """Return the encoded data of a cookie's value.
+
+        :raises PayloadError: if it is not encrypted as it should be.
+        """
+        encryption, name = self._settings.encryption, self._settings.config.cookie_name
+        if encryption is None:
+            return value
+        sealed = value.encode(errors="surrogatepass")
+        plain, is_current = encryption.decrypt(sealed, purpose="cookie", name=name)
+        self._is_outdated = not is_current
+        return value if plain is sealed else base64.b64encode(plain).decode()
+
+    def _closed(self, text: str) -> str:
+        """Return the cookie's value for encoded data."""
+        encryption, name = self._settings.encryption, self._settings.config.cookie_name
+        if encryption is None:
+            return text
+        plain = base64.b64decode(text)
+        sealed = encryption.encrypt(plain, purpose="cookie", name=name)
+        return text if sealed is plain else sealed.decode()
 
     def _with_end(self) -> str:
         """Return the cookie's value; in the flask profile it says when the session ends."""

@@ -41,30 +41,32 @@ def settle(session: CookieSession) -> list[str]:
 def _value_to_send(session: CookieSession) -> str | None:
     """Return the cookie's new value, empty to remove it, or None to send nothing.
 
-    The rules are cookie-session's, apart from ``is_due`` and ``destroy_empty``.
+    The rules are cookie-session's, apart from ``is_due``, ``destroy_empty`` and encryption.
     """
     if session._original is None and not session._values:
         return "" if session._destroyed else None
     text = session._encoded(session._values)
     config = session._settings.config
-    is_rolling = config.policy.rolling and not session._peeks
-    is_due = session._forced or session._touched or is_rolling
+    is_renewed = config.policy.rolling or session._is_outdated
+    is_due = session._forced or session._touched or (is_renewed and not session._peeks)
     if not is_due and not session._differs(text):
         return None
     if config.policy.destroy_empty and not session._values:
         return ""
     text = session._with_end()
-    _check_size(session, text)
-    return text
+    value = session._closed(text)
+    _check_size(session, text, value)
+    return value
 
 
-def _check_size(session: CookieSession, text: str) -> None:
-    """Refuse a value that browsers would drop, or that is beyond a limit.
+def _check_size(session: CookieSession, text: str, value: str) -> None:
+    """Refuse a value that browsers would drop, or data that are beyond a limit.
 
+    :param text: the encoded data.
     :raises SessionTooLarge: naming the largest member.
     """
     config, serializer = session._settings.config, session._settings.serializer
-    length = len(config.cookie_name) + len(text)
+    length = len(config.cookie_name) + len(value)
     if length > LONGEST_COOKIE:
         raise too_long(length, largest_member(serializer, session._values))
     body = base64.b64decode(text)

@@ -32,10 +32,14 @@ from .store import MovingStore
 from .store import too_busy
 
 
-def moving_store(store: Store, before: Store) -> MovingStore:
-    """Return a store that moves sessions, with the abilities that the two stores allow."""
+def moving_store(store: Store, before: Store, *changes: type[MovingStore]) -> MovingStore:
+    """Return a store that moves sessions, with the abilities that the two stores allow.
+
+    :param changes: classes whose methods replace those of the abilities.
+    """
     kinds = tuple(kind for kind, is_possible in _KINDS if is_possible(store, before))
-    return type("MovingStore", (*kinds, MovingStore), {})(store, before)  # type: ignore[no-any-return]
+    made = type("MovingStore", (*changes, *kinds, MovingStore), {})
+    return made(store, before)  # type: ignore[no-any-return]
 
 
 class _Listing(MovingStore):
@@ -45,7 +49,7 @@ class _Listing(MovingStore):
     def keys(self) -> Iterator[str]:
         seen = set()
         for key in self._before.keys():  # noqa: SIM118 - a store is not a mapping
-            seen.add(key)
+            seen.add(self._new_key(key))
             yield key
         for key in self._store.keys():  # noqa: SIM118 - a store is not a mapping
             if key not in seen:
@@ -125,9 +129,9 @@ class _Users(MovingStore):
         for key, record in self._before.records(user):
             mark = Mark.of(record)
             if mark is not None:
-                claims[key] = mark, record
+                claims[self._new_key(key)] = mark, record
                 continue
-            seen.add(key)
+            seen.add(self._new_key(key))
             with suppress(PayloadError):
                 # Without the version, which the new store cannot use.
                 yield key, Record(self.convert(record.payload), record.expires_at)
@@ -154,6 +158,20 @@ class _Epochs(MovingStore):
             self._store.delete(key)
 
 
+class _OneEpoch(MovingStore):
+    """For two stores in one place, which have the same epochs."""
+
+    def epoch(self, user: str) -> str:
+        return str(self._store.epoch(user))
+
+    def end_user(self, user: str) -> None:
+        self._store.end_user(user)
+
+    def delete(self, key: str) -> bool:
+        # A record of an earlier epoch, too, which no load finds.
+        return any([self._before.delete(key), self._store.delete(key)])
+
+
 class _LockedSave(MovingStore):
     def save_locked(
         self, key: str, record: Record, *, replacing: Record, rebase: Rebase
@@ -163,6 +181,10 @@ class _LockedSave(MovingStore):
                 raise _Marked
             return rebase(current)
 
+        if self._is_stored_key(key):
+            return self._store.save_locked(  # type: ignore[no-any-return]
+                key, record, replacing=replacing, rebase=rebase
+            )
         for _ in range(ATTEMPTS):
             try:
                 if not self._store.save_locked(
@@ -206,6 +228,7 @@ _KINDS: tuple[tuple[type[MovingStore], Callable[[Store, Store], bool]], ...] = (
     (_Listing, lambda new, old: isinstance(new, SupportsKeys) and isinstance(old, SupportsKeys)),
     (_Users, lambda new, old: isinstance(new, SupportsUsers) and isinstance(old, SupportsUsers)),
     (_Epochs, lambda new, old: isinstance(new, SupportsUsers) and has_epochs(old)),
+    (_OneEpoch, lambda new, old: has_epochs(new) and has_epochs(old)),
     (_LockedSave, lambda new, old: isinstance(new, SupportsLockedSave)),
     (_Prune, _can_prune),
     (_Setup, lambda new, old: isinstance(new, SupportsSetup)),

@@ -37,6 +37,9 @@ def refuse_overlap(store: Any, before: Any) -> None:
 def _names(key: str, store: Any, before: Any) -> Iterator[str]:
     """Yield the keys under which the former store may have a record of the new one."""
     yield key
+    if hasattr(store, "key_of"):
+        key = str(store.key_of(key))
+        yield key
     ours, theirs = _prefix(store), _prefix(before)
     if ours != theirs and ours.startswith(theirs):
         yield ours.removeprefix(theirs) + key

@@ -1,4 +1,4 @@
-"""Opens the stores of SESSION_STORE and SESSION_STORE_BEFORE as one."""
+"""Opens the stores of SESSION_STORE and SESSION_STORE_BEFORE."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import NamedTuple
 from ...errors import ConfigError
 from ..base import Store
 from ..base import SupportsUsers
-from .abilities import moving_store
 from .store import has_epochs
 
 #: The user's tag, a dot and a random id.
@@ -24,8 +23,8 @@ class Place(NamedTuple):
     options: Mapping[str, Any]
 
 
-def open_pair(new: Place, before: Place, open_store: Callable[..., Store]) -> Store:
-    """Return a store that moves sessions from the former place to the new one.
+def open_pair(new: Place, before: Place, open_store: Callable[..., Store]) -> tuple[Store, Store]:
+    """Return the new store and the former one, between which sessions can be moved.
 
     :param open_store: takes what is in a place.
     :raises ConfigError: if they cannot be moved; the message names the key to change.
@@ -38,7 +37,7 @@ def open_pair(new: Place, before: Place, open_store: Callable[..., Store]) -> St
         named = str(error).replace("SESSION_STORE", "SESSION_STORE_BEFORE")
         raise ConfigError(named) from error
     _refuse_unfit(store, former)
-    return moving_store(store, former)
+    return store, former
 
 
 def _refuse_impossible(new: Place, before: Place) -> None:

@@ -17,6 +17,7 @@ from ..base import Lock
 from ..base import Record
 from ..base import Refusal
 from ..base import Store
+from ..base import StoredKey
 from ..base import SupportsCheck
 from ..base import SupportsClose
 from ..base import SupportsEpochs
@@ -38,7 +39,7 @@ class _Move(Enum):
 LOST: Final = _Move.LOST
 
 #: What a moving store tells of its new store, if that has it.
-_OF_THE_NEW_STORE: Final = ("longest_key", "key_of", "tag_keys", "opens_by_key")
+_OF_THE_NEW_STORE: Final = ("longest_key", "tag_keys", "opens_by_key")
 
 
 class MovingStore:
@@ -64,11 +65,18 @@ class MovingStore:
         self.was_shared: bool = is_shared(before)
         #: Returns a payload of the former store as the new one keeps it.
         self.convert: Callable[[bytes], bytes] = _as_it_is
+        self._hashes_ids = bool(getattr(store, "hash_ids", False))
         for name in _OF_THE_NEW_STORE:
             if hasattr(store, name):
                 setattr(self, name, getattr(store, name))
 
+    def key_of(self, name: str) -> str:
+        """Return the key under which a name is stored, as ``keys`` and ``records`` list it."""
+        return self._new_key(name)
+
     def load(self, key: str) -> Record | None:
+        if self._is_stored_key(key):
+            return self._store.load(key)  # type: ignore[no-any-return]
         for _ in range(ATTEMPTS):
             there: Record | None = self._store.load(key)
             mark = Mark.of(there)
@@ -83,6 +91,9 @@ class MovingStore:
         return bool(self._store.create(key, record))
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
+        if self._is_stored_key(key):
+            # If it replaces a note, it ends the session that is being moved.
+            return self._store.save(key, record, replacing=replacing)  # type: ignore[no-any-return]
         for _ in range(ATTEMPTS):
             # Without `replacing`, a save could replace the note of a session that has ended.
             known = replacing or self.load(key)
@@ -130,6 +141,14 @@ class MovingStore:
             if isinstance(store, SupportsCheck):
                 flaws += [name + flaw for flaw in store.check()]
         return flaws
+
+    def _new_key(self, key: str) -> str:
+        """Return the new store's key of a session, of which this is the key in either store."""
+        return self._store.key_of(key) if self._hashes_ids else key
+
+    def _is_stored_key(self, key: str) -> bool:
+        """Tell whether only the new store can have this key, because it hashes ids."""
+        return isinstance(key, StoredKey) and self._hashes_ids and bool(self._store.owns(key))
 
     def _move(self, key: str, there: Record | None, mark: Mark | None) -> Record | _Move | None:
         """Return the session, which is in the new store now; None if it is in neither.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from itertools import starmap
 
 from ...encryption import Encryption
 from ...errors import PayloadError
@@ -32,16 +33,17 @@ def protected(
     *,
     hash_ids: bool,
     encryption: Encryption | None = None,
-    has_neighbour: bool = False,
+    is_view: bool = False,
 ) -> ProtectedStore:
     """Return a store that protects the records of another one, and can do what that can.
 
     :raises ConfigError: if the store cannot be protected.
     """
-    kinds = tuple(kind for kind, is_possible in _KINDS if is_possible(store))
+    wanted = _KINDS if is_view else (*_KINDS, *_KINDS_OF_THE_WHOLE)
+    kinds = tuple(kind for kind, is_possible in wanted if is_possible(store))
     made = type(f"Protected{type(store).__name__}", (*kinds, ProtectedStore), {})
     return made(  # type: ignore[no-any-return]
-        store, hash_ids=hash_ids, encryption=encryption, has_neighbour=has_neighbour
+        store, hash_ids=hash_ids, encryption=encryption, is_view=is_view
     )
 
 
@@ -52,7 +54,7 @@ class _Listing(ProtectedStore):
                 yield self._listed(key)
 
     def count(self) -> int:
-        if self._has_neighbour:
+        if self._is_view:
             return sum(1 for _ in self.keys())
         return int(self._store.count())
 
@@ -60,7 +62,7 @@ class _Listing(ProtectedStore):
         return sum(self.clearing())
 
     def clearing(self) -> Iterator[int]:
-        if self._has_neighbour:
+        if self._is_view:
             yield from (self.delete(key) for key in list(self.keys()))
         elif isinstance(self._store, SupportsClearing):
             yield from self._store.clearing()
@@ -70,16 +72,18 @@ class _Listing(ProtectedStore):
 
 class _Users(ProtectedStore):
     def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
-        for key, stored in self._store.records(user):
-            if is_hashed(key) is not self.hash_ids:
-                continue
-            name = self._listed(key)
-            try:
-                record = self._opened(name, key, stored)
-            except PayloadError:
-                continue
-            if record is not None:
-                yield name, record
+        # Not in a loop, whose variables would show a key if the store fails.
+        return filter(None, starmap(self._listed_record, self._store.records(user)))
+
+    def _listed_record(self, key: str, stored: Record) -> tuple[str, Record] | None:
+        if is_hashed(key) is not self.hash_ids:
+            return None
+        name = self._listed(key)
+        try:
+            record = self._opened(name, key, stored)
+        except PayloadError:
+            return None
+        return None if record is None else (name, record)
 
 
 class _Epochs(ProtectedStore):
@@ -135,12 +139,16 @@ def _able(*protocols: type) -> Callable[[Store], bool]:
     return lambda store: isinstance(store, protocols)
 
 
+_Kinds = tuple[tuple[type[ProtectedStore], Callable[[Store], bool]], ...]
 #: Each set of methods, and whether the store inside has them.
-_KINDS: tuple[tuple[type[ProtectedStore], Callable[[Store], bool]], ...] = (
+_KINDS: _Kinds = (
     (_Listing, _able(SupportsKeys)),
     (_Users, _able(SupportsUsers)),
     (_Epochs, _able(SupportsEpochs)),
     (_LockedSave, _able(SupportsLockedSave)),
+)
+#: Those that a view leaves to the other store.
+_KINDS_OF_THE_WHOLE: _Kinds = (
     (_Pruning, _able(SupportsPruning)),
     (_Prune, lambda store: isinstance(store, SupportsPrune)),
     (_Setup, _able(SupportsSetup)),

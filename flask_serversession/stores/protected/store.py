@@ -44,7 +44,8 @@ class ProtectedStore:
     :param store: where the records are.
     :param hash_ids: False to see only the records whose keys are not hashed.
     :param encryption: None to leave payloads as they are.
-    :param has_neighbour: another protected store sees the other records of the same store.
+    :param is_view: another protected store has the same one inside, and cleans up, checks and
+        closes it. A view lists and clears only the records that it sees.
     :raises ConfigError: if the store cannot be protected.
     """
 
@@ -57,12 +58,14 @@ class ProtectedStore:
         *,
         hash_ids: bool,
         encryption: Encryption | None = None,
-        has_neighbour: bool = False,
+        is_view: bool = False,
     ) -> None:
         _refuse_unfit(store, hash_ids)
         self._store: Any = store
-        self._has_neighbour = has_neighbour
+        self._is_view = is_view
         self.hash_ids = hash_ids
+        #: What the store inside puts before each key, for :mod:`..moving.overlap`.
+        self._prefix: Any = getattr(store, "_prefix", "")
         self.is_split: bool = getattr(store, "is_split", False)
         self._payloads: Payloads | None = None
         if encryption is not None:
@@ -123,17 +126,20 @@ class ProtectedStore:
             self._store.load("-")
 
     def check(self) -> list[str]:
-        return self._store.check() if isinstance(self._store, SupportsCheck) else []
+        checks = isinstance(self._store, SupportsCheck) and not self._is_view
+        return self._store.check() if checks else []
 
     def close(self) -> None:
-        if isinstance(self._store, SupportsClose):
+        if isinstance(self._store, SupportsClose) and not self._is_view:
             self._store.close()
 
     def _key(self, name: str) -> str:
         """Return the key for the store inside; never one that its neighbour has."""
         key = self.key_of(name)
-        # str() because a driver may know no other class.
-        return str(key if is_hashed(key) is self.hash_ids else hashed(key))
+        if is_hashed(key) is not self.hash_ids:
+            key = hashed(key)
+        # A hash is no secret. An id stays of the class that hides it.
+        return str(key) if self.hash_ids else key
 
     def _listed(self, key: str) -> str:
         return StoredKey(key) if self.hash_ids else key
