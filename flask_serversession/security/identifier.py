@@ -20,29 +20,40 @@ def _generator(running: Running) -> Answer:
     )
 
 
+def _hashes(running: Running) -> bool:
+    return running.config.hash_ids is True and not running.has_plain_former
+
+
 def _hashed(running: Running) -> Answer:
-    if running.config.hash_ids is True:
+    if _hashes(running):
         return met("The store has a hash of each id. Everything else shows handles.")
     if running.config.hash_ids == "switch":
         return fix(
             "New ids are hashed. Raw ones stay in the store until their sessions are used.",
             "SESSION_HASH_IDS = True",
         )
-    return fix("The store has the ids as they are. Everything else shows handles.", _HASH)
+    return fix(
+        "The store has the ids as they are. Everything else shows handles.",
+        running.protected_by(_HASH),
+    )
 
 
 def _refuses_hashes(running: Running) -> Answer:
-    if running.config.hash_ids is True:
+    if _hashes(running):
         return met("An id that looks like a stored key is refused before the store is asked.")
     return fix(
-        "A key in the store is an id. Together with the secret it makes a valid cookie.", _HASH
+        "A key in the store is an id. Together with the secret it makes a valid cookie.",
+        running.protected_by(_HASH),
     )
 
 
 def _by_hash(running: Running) -> Answer:
-    if running.config.hash_ids is True:
+    if _hashes(running):
         return met("Signatures are compared in constant time, and sessions are found by hash.")
-    return fix("Signatures are compared in constant time. Sessions are found by their id.", _HASH)
+    return fix(
+        "Signatures are compared in constant time. Sessions are found by their id.",
+        running.protected_by(_HASH),
+    )
 
 
 _HASH: Final = "SESSION_HASH_IDS = True"
@@ -115,6 +126,7 @@ IDENTIFIER: Final = (
             "tests/attacks/test_cookie_tossing.py::"
             "test_a_tossed_cookie_that_is_signed_does_not_go_unnoticed",
         ),
+        needs_store=True,
     ),
     Statement(
         6,
@@ -140,6 +152,7 @@ IDENTIFIER: Final = (
             "test_neither_an_id_nor_that_of_a_successor_is_in_the_store",
             "tests/unit/test_errors.py::test_a_session_shows_neither_its_id_nor_its_data",
         ),
+        needs_store=True,
     ),
     Statement(
         8,
@@ -153,6 +166,7 @@ IDENTIFIER: Final = (
             "tests/flask/test_protected_sessions.py::TestHashedIds::test_a_stored_key_is_no_id",
             "tests/stores/test_protected.py::test_an_id_that_looks_like_a_stored_key_is_absent",
         ),
+        needs_store=True,
     ),
     Statement(
         9,
@@ -166,6 +180,7 @@ IDENTIFIER: Final = (
             "tests/attacks/test_verification.py::"
             "test_no_signature_is_compared_in_another_way_than_in_constant_time",
         ),
+        needs_store=True,
     ),
     Statement(
         10,
@@ -178,5 +193,6 @@ IDENTIFIER: Final = (
             "tests/flask/test_rejected_cookies.py::test_an_id_that_the_store_does_not_have_is_unknown",
             "tests/flask/test_rejected_cookies.py::TestRate::test_it_counts_the_last_minute",
         ),
+        needs_store=True,
     ),
 )
