@@ -227,6 +227,12 @@ def test_three_deployments_lead_to_hashed_ids_and_log_nobody_out(place: MemorySt
     assert place.count() == len(browsers)
 
 
+@pytest.mark.parametrize("setting", ["prepare", "switch"])
+def test_an_outage_of_its_one_server_is_noticed(place: MemoryStore, setting: str) -> None:
+    settings = manager_of(app_on(place, SESSION_HASH_IDS=setting)).settings
+    assert settings.breaker is not None
+
+
 def test_prepare_leaves_every_session_where_it_is(place: MemoryStore) -> None:
     plain, hashing = app_on(place), app_on(place, SESSION_HASH_IDS=True)
     preparing = app_on(place, SESSION_HASH_IDS="prepare")
