@@ -19,11 +19,13 @@ from .cookies.ids import generate_id
 from .errors import PayloadError
 from .errors import StoreError
 from .manager import SessionManager
+from .sessions.users import Found
 from .stores.base import Record
 from .stores.base import Store
 from .stores.base import SupportsCheck
 from .stores.base import SupportsKeys
 from .stores.base import SupportsPing
+from .stores.base import user_of
 from .stores.base import utc_now
 
 T = TypeVar("T")
@@ -59,7 +61,7 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     if config.hash_ids == "switch":
         yield _left_under_raw_ids(manager.store)
     if config.encryption_keys is not None and len(config.encryption_keys) > 1:
-        yield from _records_of_old_keys(manager.store)
+        yield from _records_of_old_keys(manager)
 
 
 def _strictness(config: Config) -> str:
@@ -98,23 +100,44 @@ def _left_under_raw_ids(store: Any) -> str:
     )
 
 
-def _records_of_old_keys(store: Store) -> Iterator[str]:
-    if not isinstance(store, SupportsKeys):
+def _records_of_old_keys(manager: SessionManager) -> Iterator[str]:
+    if not isinstance(manager.store, SupportsKeys):
         return
-    sample = list(islice(store.keys(), _SAMPLE))
-    outdated = sum(_is_outdated(store, key) for key in sample)
+    sample = list(islice(manager.store.keys(), _SAMPLE))
+    outdated = sum(_is_outdated(manager.store, key) for key in sample)
     yield (
         f"{outdated} of the first {len(sample)} records are not encrypted with the first key of"
         " SESSION_ENCRYPTION_KEYS. Their next use encrypts them with it."
     )
+    tagged = sum(_has_an_old_tag(manager, key) for key in sample)
+    yield (
+        f"{tagged} of them are of users who logged in with another key: they have to log in again"
+        " once it is removed."
+    )
 
 
 def _is_outdated(store: Store, key: str) -> bool:
-    try:
-        record = store.load(key)
-    except PayloadError:
-        return False
+    record = _loaded(store, key)
     return record is not None and record.outdated
+
+
+def _has_an_old_tag(manager: SessionManager, key: str) -> bool:
+    record = _loaded(manager.store, key)
+    found = record and Found.of(manager.settings, key, record)
+    if not found or not found.is_live:
+        return False
+    tags = zip(
+        manager.settings.tag_keys, manager.settings.tags_of(found.login.user_id), strict=True
+    )
+    _, *older = tags
+    return user_of(key) in [tag for tag_key, tag in older if tag_key is not None]
+
+
+def _loaded(store: Store, key: str) -> Record | None:
+    try:
+        return store.load(key)
+    except PayloadError:
+        return None
 
 
 def _is_session(manager: SessionManager, key: str) -> bool:

@@ -218,14 +218,9 @@ class LazySession(Session):
                 return None
         elif self._settings.config.absolute_timeout is not None and draft.is_over:
             return None
-        if MEMBER in draft.data and not self._can_be_ended(sid, draft):
-            return None
+        if MEMBER in draft.data and not self._settings.is_found(sid, draft.data):
+            return None  # it would not end with the others of its user
         return self._working_copy(sid, draft, record)
-
-    def _can_be_ended(self, sid: str, draft: Draft) -> bool:
-        """Return whether it would end with the other sessions of its user."""
-        login = Login.of(draft.data)
-        return login is None or self._settings.is_found(sid, login)
 
     def _adopted(self) -> WorkingCopy | None:
         """Return the session that the browser had before, under a new id; None without one."""

@@ -163,7 +163,9 @@ class Settings:
         """
         return tuple(tag_of_user(user_id, key) for key in self.tag_keys)
 
-    def is_found(self, sid: str, login: Login) -> bool:
-        """Return whether a search for a user's sessions finds this one, if its id has a tag."""
-        tag = user_of(sid)
-        return tag is None or not self.tags_users or tag in self.tags_of(login.user_id)
+    def is_found(self, sid: str, data: Mapping[str, Any]) -> bool:
+        """Return whether a search for the sessions of its user finds one whose id has a tag."""
+        tag, login = user_of(sid), Login.of(data)
+        if tag is None or login is None or not self.tags_users:
+            return True
+        return tag in self.tags_of(login.user_id)

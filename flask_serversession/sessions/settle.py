@@ -10,9 +10,7 @@ from ..errors import SessionTooLarge
 from ..errors import StoreError
 from ..errors import StoreUnavailable
 from ..log import logger
-from ..stores.base import user_of
 from .adoption import forbid
-from .login import Login
 from .policy import CookieAction
 from .policy import decide
 from .policy import decide_after_a_failure
@@ -40,9 +38,6 @@ def settle(session: StoredSession) -> CookieAction:
         return _leave_alone(session)
     try:
         copy = session._copy or session._checked_out()
-        if len(session._settings.tag_keys) > 1 and _has_an_older_tag(session, copy):
-            session.regenerate(keep_data=True)
-            session._is_retagged = True
         body = _changed_body(session, copy)
         policy = session._settings.config.policy
         if session._peeks:
@@ -70,16 +65,6 @@ def preload(session: StoredSession) -> None:
     """
     if not session._reads_empty:
         session._checked_out()
-
-
-def _has_an_older_tag(session: StoredSession, copy: WorkingCopy) -> bool:
-    """Return whether a new id is due, because that of a user has the tag of an older key."""
-    login, tag = Login.of(copy.draft.data), user_of(copy.id)
-    if login is None or tag is None or copy.base is None or copy.draft.is_superseded:
-        return False
-    is_used = session.accessed and not session._peeks and session._fate is Fate.KEPT
-    is_due = is_used and session._request.is_answered()
-    return is_due and tag != session._settings.tags_of(login.user_id)[0]
 
 
 def _changed_body(session: StoredSession, copy: WorkingCopy) -> bytes | None:
@@ -169,7 +154,7 @@ def _leave_alone_after(session: StoredSession, error: Exception) -> CookieAction
         session._drop()
         return CookieAction.NONE
     session._fail()
-    if session._copy is not None and _is_harmless(session, session._copy, error):
+    if session._copy is not None and _is_harmless(session._copy, error):
         return CookieAction.NONE
     if session._told and isinstance(error, (SessionConflict, SessionSerializationError)):
         # save() or lock() raised it in the view, which has answered.
@@ -178,8 +163,8 @@ def _leave_alone_after(session: StoredSession, error: Exception) -> CookieAction
     raise error
 
 
-def _is_harmless(session: StoredSession, copy: WorkingCopy, error: Exception) -> bool:
-    """Return whether all that was not stored is what the configuration changed.
+def _is_harmless(copy: WorkingCopy, error: Exception) -> bool:
+    """Return whether all that was not stored is what the configuration changed of the cookie.
 
     The next request tries that again.
     """
@@ -187,10 +172,8 @@ def _is_harmless(session: StoredSession, copy: WorkingCopy, error: Exception) ->
     if not is_read_only and not isinstance(error, (SessionConflict, SessionTooLarge)):
         return False
     draft = copy.draft
-    is_retagged = session._is_retagged
-    if draft.cookie.settings != draft.cookie_found or (copy.regenerated and not is_retagged):
-        return False
-    return (draft.cookie_stored is None or is_retagged) and not draft.is_modified
+    is_asked_for = copy.regenerated or draft.cookie.settings != draft.cookie_found
+    return draft.cookie_stored is None and not is_asked_for and not draft.is_modified
 
 
 def _leave_alone(session: StoredSession) -> CookieAction:

@@ -68,8 +68,6 @@ class StoredSession(LazySession):
     #: The Set-Cookie line of an earlier save, which a later one replaces.
     _sent_line: str | None = None
     _is_locked = False
-    #: It has a new id because that of before has the tag of an older key.
-    _is_retagged = False
     #: Logs, when this session is dropped, that changes after its response were not saved.
     _loss: finalize[..., StoredSession] | None = None
 

@@ -296,8 +296,26 @@ def test_check_counts_the_records_of_old_keys(place: MemoryStore, hash_ids: bool
 
     told = "2 of the first 4 records are not encrypted with the first key"
     assert told in run(rotated, "check").output
+    assert "0 of them are of users who logged in with another key" in run(rotated, "check").output
     newest_alone = app_on(place, SESSION_ENCRYPTION_KEYS=[NEW], **config)
     assert "with the first key" not in run(newest_alone, "check").output
+
+
+@pytest.mark.parametrize("hash_ids", [False, True])
+def test_check_counts_the_logins_of_old_keys(place: MemoryStore, hash_ids: bool) -> None:
+    config: dict[str, Any] = {"SESSION_HASH_IDS": hash_ids}
+    plain = app_on(place, **config)
+    browser_of(plain).run(lambda: session.log_in("a user of plain sessions"))
+    old = app_on(place, SESSION_ENCRYPTION_KEYS=[OLD, None], **config)
+    browsers = [browser_of(old) for _ in range(2)]
+    for browser in browsers:
+        browser.run(lambda: session.log_in("ada"))
+    rotated = app_on(place, SESSION_ENCRYPTION_KEYS=[NEW, OLD, None], **config)
+
+    same_browser(browsers[0], rotated).run(lambda: session.log_in("ada"))
+
+    told = "1 of them are of users who logged in with another key"
+    assert told in run(rotated, "check").output
 
 
 def test_check_counts_no_records_where_sessions_cannot_be_listed() -> None:
