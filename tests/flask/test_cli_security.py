@@ -17,6 +17,8 @@ from flask import Flask
 
 from flask_serversession import manager_of
 from flask_serversession import ServerSession
+from flask_serversession.config.options import FLASKS_OPTIONS
+from flask_serversession.config.options import OPTIONS
 from flask_serversession.security import Running
 from flask_serversession.security import SUBJECTS
 from flask_serversession.security.statement import span
@@ -28,7 +30,6 @@ ALL = [statement for statements in SUBJECTS.values() for statement in statements
 DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 64]
 STRICT = {
     "SESSION_PROFILE": "strict",
-    "SESSION_HASH_IDS": True,
     "SESSION_ENCRYPTION_KEYS": ["0f" * 32],
 }
 APPLICATION = [29, 31, 37, 38, 40, 44, 49, 50]
@@ -106,7 +107,7 @@ def test_the_last_line_has_the_totals() -> None:
     )
 
 
-def test_the_strict_profile_with_hashed_ids_and_encryption_has_nothing_left() -> None:
+def test_the_strict_profile_with_encryption_has_nothing_left() -> None:
     found = marks(**STRICT)
 
     assert found["fix"] == []
@@ -116,7 +117,7 @@ def test_the_strict_profile_with_hashed_ids_and_encryption_has_nothing_left() ->
 
 
 def test_the_strict_profile_alone_has_exactly_these_left() -> None:
-    assert marks(SESSION_PROFILE="strict")["fix"] == [7, 8, 9, 53, 54]
+    assert marks(SESSION_PROFILE="strict")["fix"] == [53, 54]
 
 
 def test_the_default_configuration_has_exactly_these_left() -> None:
@@ -220,7 +221,9 @@ def test_a_weaker_configuration_is_told_what_to_set(
 
     assert answer.mark == "fix"
     assert now in answer.now
-    assert answer.line
+    keys = re.findall(r"[A-Z]+_[A-Z_]+", answer.line)
+    assert keys
+    assert {*keys} <= {option.key for option in (*OPTIONS, *FLASKS_OPTIONS)}
 
 
 @pytest.mark.parametrize(
@@ -320,6 +323,14 @@ def test_a_store_that_cannot_list_is_named(number: int) -> None:
 
     assert answer.mark == "fix"
     assert "FiveVerbs" in answer.now
+
+
+@pytest.mark.parametrize("number", [7, 8, 9, 53, 54])
+def test_a_store_that_express_uses_cannot_do_some(number: int) -> None:
+    answer = answer_to(number, SESSION_PROFILE="express")
+
+    assert answer.mark == "fix"
+    assert answer.line.endswith(", on a store without Express")
 
 
 def test_the_name_of_a_file_is_an_id(tmp_path: Path) -> None:
