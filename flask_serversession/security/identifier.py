@@ -11,6 +11,8 @@ from .statement import met
 from .statement import Running
 from .statement import Statement
 
+_NO_IDS: Final = "The browsers keep the sessions, which have no ids."
+
 
 def _generator(running: Running) -> Answer:
     if running.config.genid is generate_id_for:
@@ -21,6 +23,8 @@ def _generator(running: Running) -> Answer:
 
 
 def _hashed(running: Running) -> Answer:
+    if running.is_in_cookies:
+        return met(_NO_IDS)
     if running.config.hash_ids is True:
         return met("The store has a hash of each id. Everything else shows handles.")
     if running.config.hash_ids == "switch":
@@ -34,6 +38,8 @@ def _hashed(running: Running) -> Answer:
 
 
 def _refuses_hashes(running: Running) -> Answer:
+    if running.is_in_cookies:
+        return met(_NO_IDS)
     if running.config.hash_ids is True:
         return met("An id that looks like a stored key is refused before the store is asked.")
     return fix(
@@ -43,6 +49,8 @@ def _refuses_hashes(running: Running) -> Answer:
 
 
 def _by_hash(running: Running) -> Answer:
+    if running.is_in_cookies:
+        return met(_NO_IDS)
     if running.config.hash_ids is True:
         return met("Signatures are compared in constant time, and sessions are found by hash.")
     return fix(

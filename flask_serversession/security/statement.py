@@ -80,8 +80,10 @@ class Running:
         )
 
     def _without_express(self, line: str) -> str:
-        is_shared = self.config.profile == "express" or getattr(self.store, "is_shared", False)
-        return f"{line}, on a store without Express" if is_shared else line
+        is_shared = getattr(self.store, "is_shared", False) and not self.is_in_cookies
+        if self.config.profile == "express" or is_shared:
+            return f"{line}, on a store without Express"
+        return line
 
     @property
     def backend(self) -> str:

@@ -267,6 +267,10 @@ def test_a_weaker_configuration_is_told_what_to_set(
         ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 53, "each with a key of its own"),
         ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32, None]}, 54, "records of old ones"),
         ({"SESSION_STORE": "cookie", "SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 15, "encrypted"),
+        ({"SESSION_STORE": "cookie"}, 7, "have no ids"),
+        ({"SESSION_STORE": "cookie"}, 8, "have no ids"),
+        ({"SESSION_STORE": "cookie"}, 9, "have no ids"),
+        ({"SESSION_STORE": "cookie"}, 64, "stores nothing"),
         (STRICT | {"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
         ({"SESSION_MAX_BYTES": 4096}, 55, "4096 bytes and 1000 members"),
         ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no file"),
@@ -331,6 +335,12 @@ def test_a_store_that_express_uses_cannot_do_some(number: int) -> None:
 
     assert answer.mark == "fix"
     assert answer.line.endswith(", on a store without Express")
+
+
+def test_a_layout_of_node_is_such_a_store(tmp_path: Path) -> None:
+    answer = answer_to(7, SESSION_STORE=FileSystemStore(tmp_path, layout="express"))
+
+    assert answer.line == "SESSION_HASH_IDS = True, on a store without Express"
 
 
 def test_the_name_of_a_file_is_an_id(tmp_path: Path) -> None:
