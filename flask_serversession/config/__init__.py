@@ -205,16 +205,6 @@ def _check_protection(values: dict[str, Any]) -> None:
             "SESSION_HASH_IDS cannot be used with SESSION_STORE 'cookie': these sessions have no"
             " ids."
         )
-    if values["hash_ids"] and not values["encryption_keys"] and _notes_ids(values["adopt"]):
-        raise ConfigError(
-            "SESSION_HASH_IDS and SESSION_ADOPT with sessions of Flask-Session need"
-            " SESSION_ENCRYPTION_KEYS too: for a minute the store keeps the new id for other"
-            " requests with the old cookie."
-        )
-
-
-def _notes_ids(adopt: tuple[str, ...]) -> bool:
-    return any(kind.startswith("flask-session") for kind in adopt)
 
 
 def secrets_from(config: Mapping[str, Any], explicit: Secrets | None) -> Secrets:

@@ -17,7 +17,6 @@ from typing import cast
 
 from blinker import Signal
 
-from .. import signals
 from ..cookies.cookie import LAST_MOMENT
 from ..cookies.ids import hidden
 from ..errors import PayloadError
@@ -37,7 +36,6 @@ from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
 from .settings import Former
-from .settings import Notify
 from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import end
@@ -119,7 +117,7 @@ def adopt(
     return copy
 
 
-def hand_back(copy: WorkingCopy, notify: Notify) -> bool:
+def hand_back(copy: WorkingCopy) -> bool:
     """End a session that its browser continues as one of another kind; return whether it ended.
 
     It goes on if another request has changed it. Requests that are still running read it for
@@ -137,7 +135,6 @@ def hand_back(copy: WorkingCopy, notify: Notify) -> bool:
     except SessionError:
         return False
     logger.info("Session %s went back to another kind.", settings.handle_of(copy.id))
-    notify(signals.session_destroyed, id=copy.id, by="return")
     return True
 
 

@@ -5,10 +5,13 @@ The move goes all the way to this package and all the way back.
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from dataclasses import field
@@ -168,11 +171,11 @@ def test_no_login_is_lost_from_flasks_own_sessions_and_back(store: Any, seed: in
         manager_of(apps[step]).close()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES, ids=named, indirect=True)
-def test_no_login_is_lost_from_flask_session_and_back(
+@pytest.fixture
+def versions(
     case: Case, place: str, keys: dict[str, Any], packages: Callable[[list[str]], str]
-) -> None:
+) -> Iterator[Versions]:
+    """Run an application with Flask-Session and its later versions."""
     names = VERSIONS[case[0]]
     # This package does not run with the Flask of 0.5.
     shared = packages([name for name in names if not name.startswith(("flask==", "werkzeug"))])
@@ -182,8 +185,38 @@ def test_no_login_is_lost_from_flask_session_and_back(
         def run(folder: str, config: dict[str, Any]) -> Ask:
             return running.enter_context(application(folder, case, place, config))
 
-        versions = {"before": run(packages(names), keys)}
-        for step in STEPS:
-            versions[step] = run(shared, {**keys, **more, "SESSION_ADOPT_STEP": step})
-        for seed in SEEDS[:2]:
-            walk(versions, [Traveller() for _ in range(BROWSERS)], random.Random(seed))
+        steps = {step: {**keys, **more, "SESSION_ADOPT_STEP": step} for step in STEPS}
+        yield {
+            "before": run(packages(names), keys),
+            **{step: run(shared, config) for step, config in steps.items()},
+        }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=named, indirect=True)
+def test_no_login_is_lost_from_flask_session_and_back(versions: Versions) -> None:
+    for seed in SEEDS[:2]:
+        walk(versions, [Traveller() for _ in range(BROWSERS)], random.Random(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if case[0] == "0.8.0" and not case[2]],
+    ids=named,
+    indirect=True,
+)
+def test_first_requests_at_two_versions_at_the_same_time_see_the_login(versions: Versions) -> None:
+    chance, pair = random.Random(0), ("prepare", "switch")
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(50):
+            visitor = Traveller()
+            visitor.log_in(versions["before"], f"user{number}")
+            visitor.put(versions["before"], number)
+            sent = [threads.submit(versions[name], "/see", visitor.cookie) for name in pair]
+            answers = [each.result() for each in sent]
+            assert [json.loads(page) for _, page, _ in answers] == [visitor.expected] * 2
+            for answer in chance.sample(answers, 2):
+                visitor.keep(answer)
+            for name in chance.sample(pair, 2):
+                visitor.look(versions[name])

@@ -71,7 +71,7 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     "both": BOTH,
 }
 ON_THE_WAY = {"hash_ids": True, "encryption": Encryption((None, NEW))}
-BESIDE_OTHERS = {**BOTH, "is_view": True}
+A_VIEW = {**BOTH, "is_view": True}
 LOGIN = b'{"cookie":{"originalMaxAge":null},"_login":{"user":"ada"},"card":"4111 1111"}'
 HEAD = {"cookie": {"originalMaxAge": None}, "_login": {"user": "ada"}}
 
@@ -82,14 +82,13 @@ def with_names(store: Any) -> Any:
     The contract does not know that a store may list other keys than it was given.
     """
     names: dict[str, str] = {}
-    key_of = store.key_of
+    create = store.create
 
-    def noted(name: str) -> str:
-        key: str = key_of(name)
-        names.setdefault(key, name)
-        return key
+    def noted(name: str, record: Record) -> bool:
+        names[store.key_of(name)] = name
+        return bool(create(name, record))
 
-    store.key_of = noted
+    store.create = noted
     if isinstance(store, SupportsKeys):
         keys = store.keys
         store.keys = lambda: (names[key] for key in keys())  # type: ignore[method-assign]
@@ -101,14 +100,8 @@ def with_names(store: Any) -> Any:
     return store
 
 
-class MemoryContract(
-    StoreContract,
-    KeysContract,
-    UsersContract,
-    PruneContract,
-    PingContract,
-    LockContract,
-    LeaseContract,
+class ViewContract(
+    StoreContract, KeysContract, UsersContract, PingContract, LockContract, LeaseContract
 ):
     protection: dict[str, Any]
 
@@ -119,6 +112,10 @@ class MemoryContract(
     @pytest.fixture
     def other_store(self) -> Any:
         return with_names(protected(MemoryStore(), **self.protection))
+
+
+class MemoryContract(ViewContract, PruneContract):
+    pass
 
 
 class TestMemoryWithoutProtection(MemoryContract):
@@ -156,8 +153,8 @@ class TestMemoryOnTheWayToEncryption(WithHeads, MemoryContract):
     protection = ON_THE_WAY
 
 
-class TestMemoryBesideOthers(WithHeads, MemoryContract):
-    protection = BESIDE_OTHERS
+class TestAViewOfMemory(WithHeads, ViewContract):
+    protection = A_VIEW
 
 
 @pytest.mark.parametrize("protection", COMBINATIONS.values(), ids=COMBINATIONS)
@@ -510,7 +507,7 @@ def test_a_protected_store_can_do_what_the_store_inside_can(tmp_path: Path) -> N
     cache = protected(CacheLibStore(cachelib.SimpleCache(threshold=sys.maxsize)), **BOTH)
     abilities = (SupportsKeys, SupportsUsers, SupportsPrune, SupportsSetup, SupportsLockedSave)
 
-    assert [isinstance(files, each) for each in abilities] == [True] * 3 + [False] * 2
+    assert [isinstance(files, each) for each in abilities] == [True] * 4 + [False]
     assert [isinstance(sql, each) for each in abilities] == [True] * 5
     assert [isinstance(cache, each) for each in abilities] == [False] * 5
     assert isinstance(cache, SupportsEpochs)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
+
 from ...encryption import Encryption
 from ...encryption import Opened
 from ...errors import PayloadError
@@ -84,9 +86,16 @@ def _refuse_data(document: bytes) -> None:
 
 def _members(document: bytes) -> dict[str, Any]:
     try:
-        members = json.loads(document)
-    except (RecursionError, ValueError):
-        members = None
+        members = orjson.loads(document)
+    except ValueError:
+        members = _decoded_leniently(document)
     if not isinstance(members, dict):
         raise PayloadError("What is to be encrypted is not the document of a session.")
     return members
+
+
+def _decoded_leniently(document: bytes) -> Any:
+    try:
+        return json.loads(document)  # orjson refuses the escape of half a surrogate pair
+    except (RecursionError, ValueError):
+        return None

@@ -30,11 +30,15 @@ class PreparingStore(MovingStore):
         return bool(self._before.create(key, record))
 
     def save(self, key: str, record: Record, *, replacing: Record | None = None) -> Refusal | None:
-        known = replacing or self._before.load(key)
-        if _is_session(known):
+        for _ in range(ATTEMPTS):
+            known = replacing or self._before.load(key)
+            if not _is_session(known):
+                break
             refusal: Refusal | None = self._before.save(key, record, replacing=known)
             if refusal is None or (replacing and _is_session(refusal.current)):
                 return refusal
+            if replacing:
+                break
         return super().save(key, record, replacing=replacing)
 
     def touch(self, key: str, expires_at: datetime) -> bool:
