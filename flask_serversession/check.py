@@ -24,6 +24,7 @@ from .stores.base import Store
 from .stores.base import SupportsCheck
 from .stores.base import SupportsKeys
 from .stores.base import SupportsPing
+from .stores.base import SupportsUsers
 from .stores.base import utc_now
 
 T = TypeVar("T")
@@ -58,6 +59,8 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     yield from foreign_records(manager)
     if config.hash_ids == "switch":
         yield _left_under_raw_ids(manager.store)
+    if len(config.encryption_keys or ()) > 1 and isinstance(manager.store, SupportsUsers):
+        yield _left_with_older_keys(manager.store)
 
 
 def _strictness(config: Config) -> str:
@@ -93,6 +96,19 @@ def _left_under_raw_ids(store: Any) -> str:
     return (
         f"{left} sessions are still under raw ids: run flask sessions migrate, and set"
         " SESSION_HASH_IDS to True once none is left."
+    )
+
+
+def _left_with_older_keys(store: SupportsUsers) -> str:
+    left = sum(record.outdated for _, record in store.records())
+    if not left:
+        return (
+            "Every session is stored as the first of SESSION_ENCRYPTION_KEYS says: the others can"
+            " be removed, once all servers have this list."
+        )
+    return (
+        f"{left} sessions are not encrypted with the newest key. Each is when it is next used, or"
+        " expires."
     )
 
 

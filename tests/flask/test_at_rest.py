@@ -150,6 +150,20 @@ def test_a_session_of_an_older_key_is_read_and_encrypted_with_the_newest(
     assert user(same_browser(browser, without)) == "ada"
 
 
+@pytest.mark.parametrize("hash_ids", [True, False])
+def test_check_counts_the_sessions_of_older_keys(place: MemoryStore, hash_ids: bool) -> None:
+    config: dict[str, Any] = {"SESSION_HASH_IDS": hash_ids}
+    browser = browser_of(app_on(place, SESSION_ENCRYPTION_KEYS=[OLD], **config))
+    browser.run(write)
+    rotated = app_on(place, SESSION_ENCRYPTION_KEYS=[NEW, OLD], **config)
+
+    assert "1 sessions are not encrypted with the newest key" in run(rotated, "check").output
+    assert user(same_browser(browser, rotated)) == "ada"
+    assert "the others can be removed" in run(rotated, "check").output
+    alone = app_on(place, SESSION_ENCRYPTION_KEYS=[NEW], **config)
+    assert "newest key" not in run(alone, "check").output
+
+
 @pytest.mark.parametrize(
     ("config", "why"),
     [
