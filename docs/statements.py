@@ -25,7 +25,14 @@ WHO = {
     "none": "Nobody: it is not for a session library.",
 }
 #: Each configuration that is shown, with its name.
-CONFIGURATIONS: dict[str, dict[str, Any]] = {"Without configuration": {}}
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "By default": {},
+    "With the strict profile, hashed ids and encryption": {
+        "SESSION_PROFILE": "strict",
+        "SESSION_HASH_IDS": True,
+        "SESSION_ENCRYPTION_KEYS": ["0" * 64],
+    },
+}
 
 
 class SecurityStatements(SphinxDirective):

@@ -23,6 +23,8 @@ from .config import Secrets
 from .cookies.cookie import Clock
 from .cookies.cookie import system_clock
 from .cookies.ids import generate_id
+from .cookies.ids import hidden
+from .cookies.ids import SessionId
 from .cookies.options import CookieOptions
 from .cookies.signing import CookieSigner
 from .errors import SessionError
@@ -105,7 +107,7 @@ class SessionManager:
             formers=formers,
             tags_users=can_tag(store),
             tag_keys=getattr(store, "tag_keys", (None,)),
-            key_of=getattr(store, "key_of", str),
+            key_of=getattr(store, "key_of", SessionId),
             clock=clock,
         )
 
@@ -129,6 +131,7 @@ class SessionManager:
 
         :raises StoreError: if the store failed.
         """
+        sid = hidden(sid)
         session = StoredSession(self.settings, _NoRequest(self.config.cookie), sid)
         # A session that is not stored gets an id of its own.
         return session if session.id == sid else None
@@ -138,7 +141,7 @@ class SessionManager:
 
         :raises StoreError: if the store failed.
         """
-        store = self._calls()
+        sid, store = hidden(sid), self._calls()
         forbid_of(store, sid)
         ended = end(store, sid)
         if ended is not None:

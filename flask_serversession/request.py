@@ -12,6 +12,7 @@ from flask import Request
 
 from .config import Config
 from .cookies.attributes import age_in_milliseconds
+from .cookies.ids import SessionId
 from .cookies.options import CookieOptions
 from .errors import ConfigError
 from .sessions.login import Client
@@ -89,7 +90,7 @@ class FlaskRequest:
                 f"SESSION_GENID returned an id of {len(sid)} characters, which cannot have 128"
                 " random bits: others may guess it. Use secrets.token_urlsafe(24)."
             )
-        return sid
+        return SessionId(sid)
 
     def _direct_scheme(self) -> str:
         # ProxyFix rewrites the scheme and keeps the original one.

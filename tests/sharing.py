@@ -39,6 +39,8 @@ _APART = ("tests/faults/", "tests/interop/")
 _SECONDS = {
     "tests/interop/": 18,
     "tests/migration/": 3,
+    "tests/attacks/test_fuzz": 1.5,
+    "tests/attacks/": 0.06,
     "tests/faults/test_killed_writers.py": 18,
     "tests/conformance/test_traces.py": 60,
     "tests/conformance/": 15,

@@ -87,7 +87,7 @@ def name_of(store: Store) -> str:
 
 def escaped(text: str) -> str:
     """Return text without the control characters that a terminal would obey."""
-    return repr(text)[1:-1]
+    return repr(str(text))[1:-1]  # a stored key has a repr() that does not show it
 
 
 def in_utc(moment: datetime) -> str:

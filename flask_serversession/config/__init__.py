@@ -160,8 +160,8 @@ class Config:
                 values[option.field] = option.read(demands.given, profile)
         warn_about_unknown_keys(config, values["adopt"])
         _check_grace(values, config)
-        _check_protection(values)
         demands.check(values)
+        _check_protection(values)
         cookie = CookieOptions(**_take(values, "cookie."))
         is_renewed = profile != "express" and values["cookie_per_request"] is None
         return cls(

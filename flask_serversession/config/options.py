@@ -163,7 +163,7 @@ OPTIONS: Final = (
     Option(
         "SESSION_STORE_BEFORE_OPTIONS", "store_before_options", STORE_OPTIONS, {}, is_private=True
     ),
-    Option("SESSION_HASH_IDS", "hash_ids", HASHING, False),
+    Option("SESSION_HASH_IDS", "hash_ids", HASHING, False, strict_default=True),
     Option("SESSION_ENCRYPTION_KEYS", "encryption_keys", ENCRYPTION_KEYS, None, is_private=True),
     Option("SESSION_SECRET", "secret", SECRETS, None, is_private=True),
     Option(

@@ -77,6 +77,10 @@ def _strict_default(key: str) -> Any:
 
 RULES: Final[dict[str, Rule]] = {
     "SESSION_STORE": Rule("no 'cookie'", lambda store: store != "cookie"),
+    "SESSION_HASH_IDS": _only(True),
+    "SESSION_ENCRYPTION_KEYS": Rule(
+        "no None in the list", lambda keys: keys is None or None not in keys
+    ),
     "SESSION_GENID": Rule("only None", lambda genid: genid is generate_id_for),
     "SESSION_COOKIE_NAME": Rule(
         "only names that begin with '__Host-'", lambda name: name.startswith("__Host-")

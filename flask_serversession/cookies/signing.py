@@ -18,6 +18,7 @@ from itsdangerous.encoding import want_bytes
 from itsdangerous.signer import SigningAlgorithm
 
 from .header import USUAL_ESCAPES
+from .ids import SessionId
 
 #: Marks a cookie value as signed.
 PREFIX = "s:"
@@ -81,7 +82,7 @@ class CookieSigner:
             verified = self._verified(signed)
             if verified is None:
                 continue
-            value, index = verified
+            value, index = SessionId(verified[0]), verified[1]
             if value in found or len(found) < _MOST_IDS:
                 found[value] = min(index, found.get(value, index))
         return found

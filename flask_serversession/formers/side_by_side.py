@@ -20,6 +20,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask.sessions import SessionInterface
 from flask.sessions import SessionMixin
 
+from .. import signals
 from ..config import Config
 from ..errors import ConfigError
 from ..errors import MissingSecret
@@ -32,6 +33,7 @@ from ..sessions.adoption import Standing
 from ..sessions.adoption import standing_of
 from ..sessions.login import MEMBER
 from ..sessions.policy import CookieAction
+from ..sessions.settings import Former
 from ..sessions.stored import Fate
 from ..sessions.stored import StoredSession
 from ..sessions.working_copy import WorkingCopy
@@ -65,11 +67,14 @@ class SideBySideInterface(ServerSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
         self._keep_up(app)
-        standing = self._standing_of(request.environ.get("HTTP_COOKIE", ""))
-        if standing is Standing.ADOPTED:
-            return super().open_session(app, request)
-        is_free = standing is Standing.FREE
-        return self._former.open_session(app, request if is_free else _without_cookies(request))
+        former, standing = self._find(request.environ.get("HTTP_COOKIE", ""))
+        if standing is Standing.FORBIDDEN:
+            return self._former.open_session(app, _without_cookies(request))
+        if standing is Standing.FREE:
+            opened = self._former.open_session(app, request)
+            if not _is_missing(former, opened):
+                return opened
+        return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if isinstance(session, StoredSession):
@@ -85,16 +90,18 @@ class SideBySideInterface(ServerSessionInterface):
         else:
             cast(Any, self._former).regenerate(session)
 
-    def _standing_of(self, cookie_header: str) -> Standing:
-        """Return what has become of the former session that a browser has, or had."""
+    def _find(self, cookie_header: str) -> tuple[Former | None, Standing]:
+        """Return the former session of a browser, and what has become of it."""
         settings = self._manager.settings
         try:
             if settings.signer().find(cookie_header, settings.config.cookie_name):
-                return Standing.ADOPTED
+                return None, Standing.ADOPTED
             former = find_former(settings, cookie_header)
-            return standing_of(self._manager._calls(), former) if former else Standing.FREE
+            if former is None:
+                return None, Standing.FREE
+            return former, standing_of(self._manager._calls(), former)
         except (MissingSecret, StoreError):
-            return Standing.ADOPTED  # the first use of that session raises the error
+            return None, Standing.ADOPTED  # the first use of that session raises the error
 
     def _return(self, app: Flask, session: StoredSession, response: Response) -> None:
         """Make a session one of the former kind again, if this response can carry its cookie."""
@@ -106,7 +113,7 @@ class SideBySideInterface(ServerSessionInterface):
         try:
             lines = self._cookies_of_a_former(app, copy)
             fits = all(len(line) <= _LONGEST_LINE for line in lines)
-            is_returned = fits and hand_back(copy, session._notify)
+            is_returned = fits and hand_back(copy)
         except Exception as error:
             fits, flaw = False, type(error).__name__
         if not fits:
@@ -115,6 +122,7 @@ class SideBySideInterface(ServerSessionInterface):
             self._send(session, CookieAction.CLEAR, response)
             for line in lines:
                 response.headers.add("Set-Cookie", line)
+            session._notify(signals.session_destroyed, id=copy.id, by="return")
 
     def _cookies_of_a_former(self, app: Flask, copy: WorkingCopy) -> list[str]:
         """Store the data of a session as the former interface does; return what it sends."""
@@ -126,6 +134,12 @@ class SideBySideInterface(ServerSessionInterface):
         carrier = app.response_class()
         self._former.save_session(app, former, carrier)
         return carrier.headers.getlist("Set-Cookie")
+
+
+def _is_missing(former: Former | None, opened: SessionMixin | None) -> bool:
+    """Return whether another request took a session over before it was opened."""
+    was_there = former is not None and former.is_unique and former.data
+    return bool(was_there) and not set(opened or ()) - {"_permanent"}
 
 
 def _without_cookies(request: Request) -> Request:

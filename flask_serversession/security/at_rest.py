@@ -16,20 +16,23 @@ _CONTRACT: Final = "flask_serversession/testing/contract.py::"
 
 
 def _encrypted(running: Running) -> Answer:
-    keys = running.encryption_keys
+    keys = running.config.encryption_keys
     if not keys:
         return fix("Sessions are stored as readable JSON.", _KEYS)
     if None in keys:
         return fix(
-            "Sessions that are not encrypted are still read.", "no None in SESSION_ENCRYPTION_KEYS"
+            "Sessions that are not encrypted are still read.",
+            "SESSION_ENCRYPTION_KEYS without None",
         )
-    return met("Sessions are encrypted with AES-256-GCM, each for its own id.")
+    if running.config.hash_ids:
+        return met("Sessions are encrypted with AES-256-GCM. The key of each needs its id, too.")
+    return met("Sessions are encrypted with AES-256-GCM, each with a key of its own.")
 
 
 def _rotated(running: Running) -> Answer:
-    if not running.encryption_keys:
+    if not running.config.encryption_keys:
         return fix("Sessions are not encrypted, so there is no key to replace.", _KEYS)
-    return met("A new key goes in front of the list. An unknown one opens nothing.")
+    return met("The first key encrypts, all decrypt, and check counts the records of old ones.")
 
 
 def _size(running: Running) -> Answer:
@@ -49,8 +52,8 @@ def _size(running: Running) -> Answer:
 
 def _files(running: Running) -> Answer:
     if running.backend != "FileSystemStore":
-        return met(f"{running.backend} has no files of its own for sessions.")
-    if running.hash_ids is not True:
+        return met(f"{running.backend} has no file for each session.")
+    if running.config.hash_ids is not True:
         return fix("The id is the file's name.", "SESSION_HASH_IDS = True")
     return met("They are private and replaced in one step; links are not followed.")
 
@@ -82,6 +85,7 @@ AT_REST: Final = (
             "tests/flask/test_bad_input.py::TestRecord::"
             "test_an_unreadable_record_reads_as_a_new_session",
             "tests/flask/test_rejected_cookies.py::test_a_record_that_is_not_a_session_is_unreadable",
+            "tests/flask/test_at_rest.py::test_a_record_that_was_changed_counts_as_absent",
             "tests/stores/test_protected.py::test_plain_records_are_read_only_while_none_is_listed",
         ),
     ),
@@ -92,8 +96,10 @@ AT_REST: Final = (
         ("ASVS 11.3.1", "ASVS 11.3.2", "ASVS 11.3.3"),
         "configuration",
         _encrypted,
-        page="explanation/security-model",
+        page="howto/encrypt-at-rest",
         tests=(
+            "tests/attacks/test_stolen_database.py::"
+            "test_what_comes_of_an_attempt_is_what_the_page_says",
             "tests/stores/test_protected.py::test_rows_cannot_be_swapped",
             "tests/stores/test_protected.py::test_no_changed_payload_is_read_by_the_id",
             "tests/unit/test_encryption.py::test_the_same_text_is_sealed_differently_each_time",
@@ -106,10 +112,11 @@ AT_REST: Final = (
         ("ASVS 11.2.2",),
         "configuration",
         _rotated,
-        page="howto/rotate-secrets",
+        page="howto/encrypt-at-rest",
         tests=(
-            "tests/flask/test_protected_sessions.py::TestEncryptedSessions::"
-            "test_the_first_use_encrypts_with_the_newest_key",
+            "tests/flask/test_at_rest.py::"
+            "test_a_session_of_an_older_key_is_read_and_encrypted_with_the_newest",
+            "tests/flask/test_at_rest.py::test_check_counts_the_records_of_old_keys",
             "tests/flask/test_protected_sessions.py::TestEncryptedSessions::"
             "test_without_its_key_a_session_is_absent",
         ),

@@ -70,7 +70,12 @@ def _third_party(running: Running) -> Answer:
 def _opaque(running: Running) -> Answer:
     if not running.is_in_cookies:
         return met("The cookie has an id, its signature, and for a user a hash of the user's id.")
-    return fix("The cookie has the whole session, readable in the browser.", "SESSION_STORE = …")
+    if running.config.encryption_keys:
+        return met("The cookie has the whole session, encrypted.")
+    return fix(
+        "The cookie has the whole session, readable in the browser.",
+        "SESSION_ENCRYPTION_KEYS = [the output of secrets.token_hex(32)]",
+    )
 
 
 def _neutral(running: Running) -> Answer:
@@ -90,6 +95,12 @@ def _age(running: Running) -> Answer:
     if running.config.cookie.max_age is None:
         return met("A cookie lasts until the browser closes, unless the session is permanent.")
     return met(f"A cookie lasts at most {span(longest)}.")
+
+
+def _cached(running: Running) -> Answer:
+    if running.config.cache_control == "no-store":
+        return met("Both headers are added, and no-store to the pages of users.")
+    return met("Both headers are added. SESSION_CACHE_CONTROL can add no-store for users.")
 
 
 def _only_when_needed(running: Running) -> Answer:
@@ -229,13 +240,14 @@ COOKIE: Final = (
         " keeps it from shared caches.",
         ("ASVS 14.3.2", "CVE-2023-30861", "CVE-2026-27205"),
         "package",
-        "Both headers are added, whatever the view says.",
+        _cached,
         page="explanation/security-model",
         tests=(
             "tests/flask/test_cookie_on_the_wire.py::TestVary::"
             "test_any_read_makes_the_response_vary_by_cookie",
             "tests/flask/test_cookie_on_the_wire.py::TestCacheControl::"
             "test_no_shared_cache_may_keep_the_cookie",
+            "tests/flask/test_cache_control.py::TestNoStore::test_the_page_of_a_user_is_not_kept",
         ),
     ),
     Statement(

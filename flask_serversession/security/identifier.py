@@ -21,9 +21,9 @@ def _generator(running: Running) -> Answer:
 
 
 def _hashed(running: Running) -> Answer:
-    if running.hash_ids is True:
+    if running.config.hash_ids is True:
         return met("The store has a hash of each id. Everything else shows handles.")
-    if running.hash_ids == "switch":
+    if running.config.hash_ids == "switch":
         return fix(
             "New ids are hashed. Raw ones stay in the store until their sessions are used.",
             "SESSION_HASH_IDS = True",
@@ -32,7 +32,7 @@ def _hashed(running: Running) -> Answer:
 
 
 def _refuses_hashes(running: Running) -> Answer:
-    if running.hash_ids is True:
+    if running.config.hash_ids is True:
         return met("An id that looks like a stored key is refused before the store is asked.")
     return fix(
         "A key in the store is an id. Together with the secret it makes a valid cookie.", _HASH
@@ -40,7 +40,7 @@ def _refuses_hashes(running: Running) -> Answer:
 
 
 def _by_hash(running: Running) -> Answer:
-    if running.hash_ids is True:
+    if running.config.hash_ids is True:
         return met("Signatures are compared in constant time, and sessions are found by hash.")
     return fix("Signatures are compared in constant time. Sessions are found by their id.", _HASH)
 
@@ -134,7 +134,7 @@ IDENTIFIER: Final = (
         ("ASVS 16.2.5",),
         "configuration",
         _hashed,
-        page="explanation/security-model",
+        page="howto/encrypt-at-rest",
         tests=(
             "tests/flask/test_protected_sessions.py::TestHashedIds::"
             "test_neither_an_id_nor_that_of_a_successor_is_in_the_store",
@@ -147,8 +147,9 @@ IDENTIFIER: Final = (
         ("CVE-2019-16782",),
         "configuration",
         _refuses_hashes,
-        page="explanation/security-model",
+        page="howto/encrypt-at-rest",
         tests=(
+            "tests/flask/test_at_rest.py::test_a_stolen_key_of_the_store_is_no_id",
             "tests/flask/test_protected_sessions.py::TestHashedIds::test_a_stored_key_is_no_id",
             "tests/stores/test_protected.py::test_an_id_that_looks_like_a_stored_key_is_absent",
         ),
@@ -159,8 +160,9 @@ IDENTIFIER: Final = (
         ("CVE-2019-16782",),
         "configuration",
         _by_hash,
-        page="explanation/security-model",
+        page="howto/encrypt-at-rest",
         tests=(
+            "tests/stores/test_protected.py::test_a_raw_id_is_not_looked_up_where_ids_are_hashed",
             "tests/attacks/test_verification.py::"
             "test_no_signature_is_compared_in_another_way_than_in_constant_time",
         ),

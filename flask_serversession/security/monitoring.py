@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
+from ..sessions.life import logger as life
 from .statement import Answer
 from .statement import fix
 from .statement import met
@@ -15,6 +17,16 @@ def _anomalies(running: Running) -> Answer:
     if not running.config.record_client:
         return fix("A login notes no address and no browser.", "SESSION_RECORD_CLIENT = True")
     return met("session_anomalous is sent, and the application decides. No session ends by it.")
+
+
+def _logged(running: Running) -> Answer:
+    if life.isEnabledFor(logging.INFO):
+        return met("The logger flask_serversession.life has a JSON line for each event.")
+    return Answer(
+        "app",
+        "The logger flask_serversession.life is off. At INFO it has a JSON line for each event.",
+        'logging.getLogger("flask_serversession.life").setLevel(logging.INFO)',
+    )
 
 
 MONITORING: Final = (
@@ -61,8 +73,8 @@ MONITORING: Final = (
         49,
         "Each event in the life of a session is logged, with a hash in place of its id.",
         ("OWASP", "ASVS 16.2.5", "ASVS 16.3.1"),
-        "package",
-        "The logger flask_serversession.life has one line of JSON for each event, at INFO.",
+        "application",
+        _logged,
         page="howto/watch",
         tests=(
             "tests/flask/test_life_log.py::test_a_visit",

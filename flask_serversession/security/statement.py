@@ -77,16 +77,6 @@ class Running:
             store = store._store
         return type(store).__name__
 
-    @property
-    def hash_ids(self) -> object:
-        """``SESSION_HASH_IDS``."""
-        return getattr(self.config, "hash_ids", False)
-
-    @property
-    def encryption_keys(self) -> tuple[object, ...]:
-        """``SESSION_ENCRYPTION_KEYS``."""
-        return getattr(self.config, "encryption_keys", ())
-
 
 @dataclass(frozen=True, slots=True)
 class Statement:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from contextlib import suppress
 from enum import Enum
 from hashlib import sha256
+from hashlib import shake_256
 from typing import Any
 from typing import cast
 
 from blinker import Signal
 
-from .. import signals
 from ..cookies.cookie import LAST_MOMENT
+from ..cookies.ids import hidden
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
@@ -35,14 +36,13 @@ from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
 from .settings import Former
-from .settings import Notify
 from .settings import RequestInfo
 from .settings import Settings
 from .working_copy import end
 from .working_copy import newest_key
 from .working_copy import WorkingCopy
 
-#: In the data of a note: the id of the session that replaces the former one.
+#: In the data of a note: the id of the session that replaces the former one, masked.
 _HEIR = "heir"
 #: How long the requests of a browser find that session by its old cookie, in ms.
 _A_MINUTE = 60_000
@@ -86,7 +86,7 @@ def adopt(
     name = _name_of(former)
     note = store.load(name)
     if note is not None:
-        return _heir(settings, request, store, note)
+        return _heir(settings, request, store, former, note)
     if former.data is None:
         return None
     data = _with_login(settings, former.data)
@@ -105,18 +105,19 @@ def adopt(
         return None
     draft.note_saved()
     if former.is_unique:
-        note = _note(settings, settings.clock() + _A_MINUTE, {_HEIR: copy.id})
+        heir = _masked(former, copy.id.encode()).hex()
+        note = _note(settings, settings.clock() + _A_MINUTE, {_HEIR: heir})
         if not store.create(name, note):
             end(store, copy.id, copy.base)
             first = store.load(name)
-            return None if first is None else _heir(settings, request, store, first)
+            return None if first is None else _heir(settings, request, store, former, first)
     former.end()
     handle = settings.handle_of(copy.id)
     logger.info("Session %s was taken over from another kind of session.", handle)
     return copy
 
 
-def hand_back(copy: WorkingCopy, notify: Notify) -> bool:
+def hand_back(copy: WorkingCopy) -> bool:
     """End a session that its browser continues as one of another kind; return whether it ended.
 
     It goes on if another request has changed it. Requests that are still running read it for
@@ -134,7 +135,6 @@ def hand_back(copy: WorkingCopy, notify: Notify) -> bool:
     except SessionError:
         return False
     logger.info("Session %s went back to another kind.", settings.handle_of(copy.id))
-    notify(signals.session_destroyed, id=copy.id)
     return True
 
 
@@ -169,13 +169,19 @@ def forbid_all(store: RequestStore, user_id: str) -> None:
 
 
 def _heir(
-    settings: Settings, request: RequestInfo, store: RequestStore, note: Record
+    settings: Settings,
+    request: RequestInfo,
+    store: RequestStore,
+    former: Former,
+    note: Record,
 ) -> WorkingCopy | None:
     """Return the session that another request has made of a former one; None if it ended."""
     _, data = settings.serializer.decompose(note.payload)
-    sid = data.get(_HEIR)
-    if not isinstance(sid, str):
+    try:
+        sid = _masked(former, bytes.fromhex(data[_HEIR])).decode()
+    except (KeyError, TypeError, ValueError):
         return None
+    sid = hidden(sid)
     record = store.load(sid)
     if record is None:
         return None
@@ -189,6 +195,15 @@ def _heir(
     copy.regenerated = True
     draft.note_saved()
     return copy
+
+
+def _masked(former: Former, text: bytes) -> bytes:
+    """Return a text that only the name of the former session turns back, by the same call.
+
+    A store whose ids are hashed must not show an id in a note either.
+    """
+    mask = shake_256(f"heir {former.name}".encode()).digest(len(text))
+    return bytes(one ^ other for one, other in zip(text, mask, strict=True))
 
 
 def _tell_nobody(signal: Signal, /, **values: object) -> None:

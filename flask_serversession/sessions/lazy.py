@@ -240,11 +240,11 @@ class LazySession(Session):
         return copy
 
     def _tell_of_rejected_cookies(self) -> None:
-        sent, header = self._sent, self._request.cookie_header
+        sent, name = self._sent, self._settings.config.cookie_name
         for sid, reason in sent.reasons.items():
             self._reject(reason, sid)
         is_known = sent.reasons or sent.may_be_former
-        if not is_known and any(cookie_values(header, self._settings.config.cookie_name)):
+        if not is_known and any(cookie_values(self._request.cookie_header, name)):
             self._reject("unsigned", None)
 
     def _reject(self, reason: str, sid: str | None) -> None:

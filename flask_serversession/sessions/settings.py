@@ -16,6 +16,7 @@ from blinker import Signal
 from ..config import Config
 from ..cookies.cookie import Clock
 from ..cookies.cookie import system_clock
+from ..cookies.ids import SessionId
 from ..cookies.options import CookieOptions
 from ..cookies.signing import CookieSigner
 from ..format.serializer import TypedJSON
@@ -111,7 +112,7 @@ class Settings:
     #: Make the tags of users. The first one makes those of new ids.
     tag_keys: tuple[bytes | None, ...] = (None,)
     #: Returns the key under which the store has the session with an id.
-    key_of: Callable[[str], str] = str
+    key_of: Callable[[str], str] = SessionId
     clock: Clock = system_clock
     locks: LockQueue = field(init=False)
     #: None without SESSION_BREAKER, and where one of several servers may fail alone.

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from functools import partial
+from itertools import starmap
 from typing import cast
 from typing import Final
 
 from .. import signals
+from ..cookies.ids import hidden
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
@@ -88,7 +91,7 @@ class Found:
         login = Login.of(draft.data)
         if login is None or draft.is_over:
             return None
-        return cls(settings, sid, record, draft, login)
+        return cls(settings, hidden(sid), record, draft, login)
 
     @property
     def key(self) -> str:
@@ -239,14 +242,15 @@ def end_others(
         ]
         # Whatever is found first ends, even if the clock of its server is ahead.
         latest = latest or max([store.settings.clock(), *(found.since for found in listed)])
-        others = {found.id: found for found in listed if found.since <= latest}
-        live = [found for found in others.values() if found.is_live]
+        others = {found.id: found for found in listed if found.since <= latest}.values()
+        live = [found for found in others if found.is_live]
+        ids = {found.id for found in others}
         # A store that lists while others write may miss a new id and read the old one. Without
         # a grace nothing is left of the old one, and a second look is what finds the new one.
-        quiet = 0 if live or not others.keys() <= known else quiet + 1
+        quiet = 0 if live or not ids <= known else quiet + 1
         if quiet > (not store.settings.config.regenerate_grace):
             return count
-        known.update(others)
+        known |= ids
         count += sum(found.end(store, reason) for found in live)
     raise SessionConflict("The user logged in again and again while their sessions were ended.")
 
@@ -258,8 +262,8 @@ def _all_ids(store: RequestStore, *tags: str) -> Iterator[Found]:
         raise SessionError(flaw)
     with store as its_store:
         for tag in tags or (None,):
-            for sid, record in its_store.records(tag):  # type: ignore[attr-defined] # it has them
-                found = Found.of(store.settings, sid, record)
+            records = its_store.records(tag)  # type: ignore[attr-defined] # it has them
+            for found in starmap(partial(Found.of, store.settings), records):
                 if found is not None:
                     yield found
 

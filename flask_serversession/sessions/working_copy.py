@@ -11,6 +11,7 @@ from typing import cast
 from typing import NamedTuple
 
 from .. import signals
+from ..cookies.ids import SessionId
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
@@ -98,8 +99,8 @@ class WorkingCopy:
         user, store = self.settings.tags_of(login.user_id)[0], self.settings.store
         if isinstance(store, SupportsEpochs):
             with self.store:
-                return f"{user}.{store.epoch(user)}.{sid}"
-        return f"{user}.{sid}"
+                return SessionId(f"{user}.{store.epoch(user)}.{sid}")
+        return SessionId(f"{user}.{sid}")
 
     def write(self, body: bytes, notify: Notify) -> None:
         """Store the data, dumped as ``body``, merged with what another request stored.

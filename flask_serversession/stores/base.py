@@ -45,10 +45,13 @@ class StoredKey(str):
     """A key as a backend has it: one that a store listed, or that a record names.
 
     A store that hashes ids takes any other ``str`` for an id, even if it looks like a key. To
-    every other store the two are the same.
+    every other store the two are the same, so no traceback's local variables show it.
     """
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<stored key>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ TAKEN = Refusal(None, taken=True)
 
 class Store(Protocol):
     """**Required.** The five verbs every store has.
+
+    A key is a ``str``, or of a subclass whose ``repr()`` does not show it.
 
     All of them raise :exc:`~flask_serversession.errors.StoreUnavailable` when the
     server does not answer within the store's own, bounded time, and

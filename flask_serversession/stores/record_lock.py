@@ -37,7 +37,7 @@ class RecordLock:
 
     def __init__(self, store: Store, key: str, *, ttl: float) -> None:
         self._store = store
-        self._key = LOCK + key
+        self._key = type(key)(LOCK + key)  # which may hide it in tracebacks
         self._ttl = timedelta(seconds=ttl)
         self._payload = b'{"holder":"%s"}' % secrets.token_urlsafe(16).encode()
 

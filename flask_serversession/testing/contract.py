@@ -47,12 +47,21 @@ RESPELLED_PAYLOADS = [
     % views
     for views in range(3)
 ]
+
+
+class _Key(str):
+    """A key of a class of its own, as ids are, whose ``repr()`` does not show them."""
+
+    __slots__ = ()
+
+
 AWKWARD_KEYS = [
     pytest.param("jTSkKxZ6D5oZ5v3H4m9sQm1z0L2c8YbX", id="as generated"),
     pytest.param("-_--__-abcDEF", id="dashes"),
     pytest.param("..", id="two dots"),
     pytest.param("../../etc/passwd", id="a path"),
     pytest.param("a.b%2F*?[x]'\"\\", id="punctuation"),
+    pytest.param(_Key("of-a-subclass"), id="a subclass of str"),
 ]
 
 

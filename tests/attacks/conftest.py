@@ -25,7 +25,10 @@ from ..flask.browser import session
 
 #: The prefix, table or collection that only these tests use, on servers that others use, too.
 OURS = "attacks_tests"
-STORES = ["memory", *(name for name in SHARED if name != "Redis-Cluster")]
+STORES = [
+    "memory",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in SHARED if name != "Redis-Cluster"),
+]
 
 MakeSite = Callable[..., Flask]
 

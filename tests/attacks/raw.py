@@ -63,7 +63,8 @@ class MemoryRows:
         self._store._unused.pop(key, None)
 
     def everything(self) -> bytes:
-        return repr(self.read()).encode()
+        # Not by repr(), which hides an id.
+        return b"\n".join(part for row in self.read().items() for part in map(_bytes, row))
 
     def close(self) -> None:
         pass
@@ -226,3 +227,7 @@ def rows_of(place: Place, store: Any) -> Rows:
 
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()

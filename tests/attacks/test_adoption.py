@@ -44,9 +44,15 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def site(kind: str, request: pytest.FixtureRequest) -> Flask:
+def memory() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def site(kind: str, memory: MemoryStore, request: pytest.FixtureRequest) -> Flask:
     app = Flask(__name__)
-    app.config.update(SECRET_KEY=SECRET, TESTING=True, SESSION_STORE=MemoryStore())
+    app.config.update(SECRET_KEY=SECRET, TESTING=True)
+    app.config.update(SESSION_STORE=memory, SESSION_HASH_IDS=True)
     app.config.update(SESSION_ADOPT=[kind], SESSION_REGENERATE_GRACE=GRACE)
     if kind == "flask-session":
         records = request.getfixturevalue("records")
@@ -135,6 +141,20 @@ def test_a_former_session_of_an_ended_user_is_not_taken_over(site: Flask, former
 
     assert user_of(victim) is None
     assert user_of(browser_with(site, former)) is None
+
+
+def test_the_store_does_not_show_which_id_replaces_a_former_session(
+    site: Flask, memory: MemoryStore, former: str
+) -> None:
+    victim, twin = browser_with(site, former), browser_with(site, former)
+    victim.run(lambda: session.update(note="mine"))
+
+    rows = repr([(key, record.payload) for key, record in memory.records()])
+
+    assert victim.sid is not None
+    assert victim.sid not in rows
+    assert former not in rows
+    assert twin.data()["note"] in ("mine", "former")  # of Flask's cookies, each has its own
 
 
 @pytest.mark.parametrize("change", ["", "x", FORMER_ID[1:], f"{FORMER_ID}f", "e" * 43])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from urllib.parse import quote
 
 import pytest
@@ -16,6 +19,9 @@ from flask_serversession.cookie_session.cookies import receive
 from flask_serversession.cookies.signing import cookie_values
 from flask_serversession.cookies.signing import CookieSigner
 from flask_serversession.cookies.signing import Keygrip
+from flask_serversession.encryption import Encryption
+from flask_serversession.encryption import keys_from
+from flask_serversession.errors import SessionTooLarge
 from flask_serversession.formers.flask_cookie import FlaskCookie
 from flask_serversession.stores.memory import MemoryStore
 
@@ -27,6 +33,9 @@ from ..flask.counting import CountingStore
 from .fuzzing import changed
 from .fuzzing import fuzzing
 from .test_adoption import flask_cookie
+from .test_fuzz_records import payloads
+
+pytestmark = pytest.mark.slow
 
 SECRETS = ["new" * 16, "old" * 16]
 IDS = ["a" * 32, "bBb-_" * 6, "Ada-_Ada-_Ada-_0." + "c" * 32, "Ada-_Ada-_Ada-_0.ePoch.d", "é🍪"]
@@ -90,10 +99,11 @@ def test_no_value_is_an_id_that_we_did_not_sign(value: str) -> None:
     assert signer.unsign(value) in (None, *IDS)
 
 
-CLIENT_HEADERS = [
-    f"session={value}; session.sig={keys.sign(f'session={value}')}".encode()
-    for value in CLIENT_VALUES
-]
+def _of_client(value: str) -> bytes:
+    return f"session={value}; session.sig={keys.sign(f'session={value}')}".encode()
+
+
+CLIENT_HEADERS = [*map(_of_client, CLIENT_VALUES)]
 
 
 @fuzzing
@@ -141,9 +151,13 @@ def calls() -> CountingStore:
 
 @pytest.fixture(scope="module", params=["server", "cookie"])
 def browser(request: pytest.FixtureRequest, calls: CountingStore) -> Browser:
+    return browser_on(calls if request.param == "server" else "cookie")
+
+
+def browser_on(store: object, **config: object) -> Browser:
     app = Flask(__name__)
     app.config.update(SECRET_KEY=SECRETS[0], SECRET_KEY_FALLBACKS=SECRETS[1:], TESTING=True)
-    app.config.update(SESSION_STORE=calls if request.param == "server" else "cookie")
+    app.config.update(SESSION_STORE=store, **config)
     ServerSession(app)
     serve_browsers(app)
     client = app.test_client(use_cookies=False)
@@ -174,3 +188,52 @@ def test_no_value_is_an_id_of_flask_session_that_it_did_not_sign(value: bytes) -
     signer = Signer(SECRETS[0], salt="flask-session", key_derivation="hmac")
 
     assert not signer.validate(value) or signer.unsign(value) == b"f" * 43
+
+
+@fuzzing
+@given(payloads)
+def test_no_session_in_a_cookie_that_we_signed_fails_a_request(payload: bytes) -> None:
+    browser = in_the_cookie()
+    value = b64encode(payload).decode()
+    header = f"session={value}; session.sig={keys.sign(f'session={value}')}"
+
+    def view() -> None:
+        _ = session.user_id, session.expires_in, session.permanent, dict(session)
+        session["seen"] = True
+
+    with suppress(SessionTooLarge):
+        browser.run(view, environ_overrides={"HTTP_COOKIE": header})
+
+
+@cache
+def in_the_cookie() -> Browser:
+    return browser_on("cookie")
+
+
+ENCRYPTION = Encryption(keys_from(["5e" * 32]))
+PLAIN = b'{"user":"ada"}'
+SEALED = ENCRYPTION.encrypt(PLAIN, purpose="cookie", name="session").decode()
+
+
+@cache
+def encrypted_in_the_cookie() -> Browser:
+    return browser_on("cookie", SESSION_ENCRYPTION_KEYS=["5e" * 32])
+
+
+#: What a thief of the secret sends.
+_FORGED = changed([SEALED.encode(), *map(str.encode, CLIENT_VALUES), PLAIN]).map(
+    lambda value: _of_client(value.decode("latin-1"))
+)
+
+
+@fuzzing
+@given(changed([_of_client(SEALED), *CLIENT_HEADERS]) | _FORGED)
+def test_no_header_has_an_encrypted_session_that_we_did_not_encrypt(header: bytes) -> None:
+    found: list[object] = []
+
+    encrypted_in_the_cookie().run(
+        lambda: found.append(session.get("user")),
+        environ_overrides={"HTTP_COOKIE": header.decode("latin-1")},
+    )
+
+    assert found in ([None], ["ada"])

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from datetime import timedelta
+from datetime import timezone
 
 import pytest
+import time_machine
 from flask import Flask
 
+from flask_serversession import ServerSession
 from flask_serversession import Store
 from flask_serversession.interface import manager_of
 from flask_serversession.sessions.users import has_epochs
@@ -16,6 +20,7 @@ from flask_serversession.stores.base import utc_now
 
 from ..flask.browser import Browser
 from ..flask.browser import browser_of
+from ..flask.browser import serve_browsers
 from ..flask.browser import session
 from .conftest import anonymous
 from .conftest import logged_in
@@ -288,6 +293,58 @@ class TestAfterTheSecretWasRotated:
 
         assert user_of(victim) == "ada"
         assert cookie_of(victim) != stolen
+
+
+class TestASessionInTheCookie:
+    """The server keeps nothing of it, so that only time ends it."""
+
+    @pytest.fixture
+    def site(self) -> Flask:
+        app = Flask(__name__)
+        app.config.update(SECRET_KEY="keyboard cat" * 4, TESTING=True, SESSION_STORE="cookie")
+        app.config.update(PERMANENT_SESSION_LIFETIME=LIMIT)
+        ServerSession(app)
+        serve_browsers(app)
+        return app
+
+    @staticmethod
+    def copy_of(victim: Browser, site: Flask | None = None, name: str = "session") -> Browser:
+        """Return a browser with the victim's cookies, for another site or under another name."""
+        thief = browser_of(site or victim.application)
+        for end in ("", ".sig"):
+            cookie = victim.get_cookie(f"session{end}")
+            assert cookie is not None
+            thief.set_cookie(f"{name}{end}", cookie.value)
+        return thief
+
+    def test_is_worth_nothing_after_its_end(self, victim: Browser) -> None:
+        thief = self.copy_of(victim)
+        assert user_of(thief) == "ada"
+
+        with time_machine.travel(datetime.now(timezone.utc) + timedelta(seconds=LIMIT + 1)):
+            assert user_of(thief) is None
+
+    def test_is_not_read_from_a_cookie_of_another_name(self, victim: Browser) -> None:
+        assert user_of(self.copy_of(victim, name="other")) is None
+
+    def test_is_not_forged_with_the_secret_alone_if_it_is_encrypted(self, site: Flask) -> None:
+        forger = logged_in(site, "ada")
+        encrypted = Flask(__name__)
+        encrypted.config.update(site.config, SESSION_ENCRYPTION_KEYS=["5e" * 32])
+        ServerSession(encrypted)
+        serve_browsers(encrypted)
+
+        assert user_of(self.copy_of(forger, encrypted)) is None
+
+    def test_does_not_take_the_signature_of_another_session(
+        self, site: Flask, victim: Browser
+    ) -> None:
+        thief = self.copy_of(logged_in(site, "mallory"))
+        value = victim.get_cookie("session")
+        assert value is not None
+        thief.set_cookie("session", value.value)
+
+        assert user_of(thief) is None
 
 
 def cookie_of(browser: Browser) -> str:

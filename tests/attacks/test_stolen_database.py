@@ -28,7 +28,6 @@ from flask_serversession.encryption import Encryption
 from flask_serversession.encryption import keys_from
 from flask_serversession.interface import manager_of
 from flask_serversession.sessions.login import tag_of_user
-from flask_serversession.stores.protected.abilities import protected
 
 from ..concurrency.places import Place
 from ..flask.browser import Browser
@@ -42,8 +41,15 @@ from .raw import Rows
 from .raw import rows_of
 
 PAGE = Path(__file__).parents[2] / "docs/explanation/security-model.rst"
-PROTECTIONS = ["nothing", "hashed ids", "encryption", "both"]
 SECRET, KEY = "the cookie's secret" * 3, "5e" * 32
+HASHED, ENCRYPTED = {"SESSION_HASH_IDS": True}, {"SESSION_ENCRYPTION_KEYS": [KEY]}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "hashed ids": HASHED,
+    "encryption": ENCRYPTED,
+    "both": HASHED | ENCRYPTED,
+}
+PROTECTIONS = [*CONFIGS]
 ADMIN, DATA = "ada-the-admin", "what only ada may read"
 LIMIT = 3600
 
@@ -54,7 +60,6 @@ class Thief:
 
     site: Flask
     rows: Rows
-    store: Any
     admin: Browser
     mallory: Browser
 
@@ -77,7 +82,7 @@ class Thief:
 
     def sealed(self, key: str, sid: str, document: bytes) -> bytes:
         """Return a document as the application would store it; needs the encryption key."""
-        payloads = getattr(self.store, "_payloads", None)
+        payloads = getattr(manager_of(self.site).store, "_payloads", None)
         return document if payloads is None else cast(bytes, payloads.closed(key, sid, document))
 
     def opened(self) -> bytes:
@@ -328,28 +333,18 @@ def protection(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def protected_store(store: Store, protection: str) -> Any:
-    if protection == "nothing":
-        return store
-    encryption = None if protection == "hashed ids" else Encryption(keys_from([KEY]))
-    return protected(store, hash_ids=protection != "encryption", encryption=encryption)
+def site(make_site: MakeSite, protection: str) -> Flask:
+    return make_site(**CONFIGS[protection], SECRET_KEY=SECRET, SESSION_ABSOLUTE_TIMEOUT=LIMIT)
 
 
 @pytest.fixture
-def site(make_site: MakeSite, protected_store: Any) -> Flask:
-    return make_site(
-        SESSION_STORE=protected_store, SECRET_KEY=SECRET, SESSION_ABSOLUTE_TIMEOUT=LIMIT
-    )
-
-
-@pytest.fixture
-def thief(place: Place, store: Store, protected_store: Any, site: Flask) -> Iterator[Thief]:
+def thief(place: Place, store: Store, site: Flask) -> Iterator[Thief]:
     with closing(rows_of(place, store)) as rows:
         for key in rows.read():
             rows.delete(key)  # memcached cannot clear
         admin, mallory = logged_in(site, ADMIN), logged_in(site, "mallory")
         admin.run(lambda: session.update(note=DATA))
-        yield Thief(site, rows, protected_store, admin, mallory)
+        yield Thief(site, rows, admin, mallory)
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda each: each.attempt.__name__)
@@ -359,3 +354,13 @@ def test_what_comes_of_an_attempt_is_what_the_page_says(
     assert thief.is_admin(thief.admin)
 
     assert attempt.attempt(thief) is (protection in attempt.works)
+
+
+def test_the_page_has_each_attempt_and_its_outcome() -> None:
+    table = PAGE.read_text("utf-8").partition("list-table::")[2].partition("\n\n\n")[0]
+    cells = [[*re.findall(r"- (.*)", row)] for row in table.split("   * ")[2:]]
+
+    assert [row[:6] for row in cells] == [
+        [each.has, each.does, *("works" if its in each.works else "fails" for its in PROTECTIONS)]
+        for each in ATTEMPTS
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -25,7 +26,12 @@ from flask_serversession.stores.memory import MemoryStore
 ALL = [statement for statements in SUBJECTS.values() for statement in statements]
 #: What has to be set in addition to the defaults.
 DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 64]
-APPLICATION = [29, 31, 37, 38, 40, 44, 50]
+STRICT = {
+    "SESSION_PROFILE": "strict",
+    "SESSION_HASH_IDS": True,
+    "SESSION_ENCRYPTION_KEYS": ["0f" * 32],
+}
+APPLICATION = [29, 31, 37, 38, 40, 44, 49, 50]
 
 
 def app_with(**config: Any) -> Flask:
@@ -95,9 +101,22 @@ def test_the_last_line_has_the_totals() -> None:
     found = marks()
 
     assert check().output.splitlines()[-1] == (
-        f"{len(found['ok'])} fulfilled, 0 accepted, 7 up to the application,"
+        f"{len(found['ok'])} fulfilled, 0 accepted, 8 up to the application,"
         f" 2 not for a session library, {len(found['fix'])} to fix."
     )
+
+
+def test_the_strict_profile_with_hashed_ids_and_encryption_has_nothing_left() -> None:
+    found = marks(**STRICT)
+
+    assert found["fix"] == []
+    assert found["app"] == APPLICATION
+    assert found["n/a"] == [68, 69]
+    assert check(**STRICT).exit_code == 0
+
+
+def test_the_strict_profile_alone_has_exactly_these_left() -> None:
+    assert marks(SESSION_PROFILE="strict")["fix"] == [53, 54]
 
 
 def test_the_default_configuration_has_exactly_these_left() -> None:
@@ -168,6 +187,7 @@ def test_json_has_all_that_is_known_of_a_statement() -> None:
         ({"SESSION_COOKIE_OPTIONS": lambda request: {}}, 11, "decides in each request"),
         ({"SESSION_COOKIE_NAME": "__Host-session"}, 12, "needs SESSION_COOKIE_SECURE"),
         ({"SESSION_COOKIE_DOMAIN": "example.com"}, 12, "'session'"),
+        ({"SESSION_COOKIE_SECURE": True}, 12, "'session'"),
         ({"SESSION_COOKIE_SAMESITE": "None"}, 14, "SameSite=None needs"),
         ({"SESSION_STORE": "cookie"}, 15, "readable in the browser"),
         ({"SESSION_PROFILE": "express"}, 17, "express-session"),
@@ -179,6 +199,10 @@ def test_json_has_all_that_is_known_of_a_statement() -> None:
         ({"SESSION_RECORD_CLIENT": False}, 41, "no address"),
         ({"SESSION_PROFILE": "express"}, 45, "Each visitor"),
         ({"SESSION_RECORD_CLIENT": False}, 47, "no address"),
+        ({"SESSION_HASH_IDS": "prepare"}, 7, "the ids as they are"),
+        ({"SESSION_HASH_IDS": "switch"}, 7, "Raw ones stay"),
+        ({"SESSION_HASH_IDS": "switch"}, 8, "makes a valid cookie"),
+        ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32, None]}, 53, "not encrypted are still read"),
         ({"SESSION_MAX_MEMBERS": None}, 55, "as large as its store"),
         ({"SESSION_STORE_ERROR": "null"}, 62, "reads as empty"),
         ({"SESSION_BREAKER": None}, 63, "each request waits"),
@@ -229,14 +253,20 @@ def test_a_weaker_configuration_is_told_what_to_set(
             "Excepted: SESSION_COOKIE_SAMESITE.",
         ),
         ({"SESSION_ASSURANCE_LEVEL": 2}, 25, "NIST's level 2"),
+        ({"SESSION_CACHE_CONTROL": "no-store"}, 20, "no-store to the pages of users"),
         ({"SESSION_COOKIE_MAX_AGE": timedelta(days=40)}, 18, "at most 40 days"),
         ({"SESSION_ABSOLUTE_TIMEOUT": timedelta(hours=12)}, 23, "12 hours"),
         ({"SESSION_IDLE_TIMEOUT": 90}, 22, "90 seconds"),
         ({"SESSION_LIMIT_PER_USER": 3}, 42, "'end_oldest'"),
         ({"SESSION_CLEAR_SITE_DATA": ["cookies"]}, 43, "cookies"),
         ({"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
+        (STRICT, 53, "The key of each needs its id, too"),
+        ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 53, "each with a key of its own"),
+        ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32, None]}, 54, "records of old ones"),
+        ({"SESSION_STORE": "cookie", "SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 15, "encrypted"),
+        (STRICT | {"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
         ({"SESSION_MAX_BYTES": 4096}, 55, "4096 bytes and 1000 members"),
-        ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no files"),
+        ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no file"),
         (
             {"SESSION_STORE": MemoryStore(), "SESSION_STORE_BEFORE": MemoryStore()},
             57,
@@ -259,6 +289,13 @@ def test_a_configuration_that_fulfils_a_statement_is_told_how(
 def answer_to(number: int, **config: Any) -> Any:
     running = Running.of(manager_of(app_with(**config)))
     return ALL[number - 1].answer(running)
+
+
+def test_the_log_of_sessions_is_up_to_the_application(caplog: pytest.LogCaptureFixture) -> None:
+    assert answer_to(49).mark == "app"
+
+    with caplog.at_level(logging.INFO, "flask_serversession.life"):
+        assert answer_to(49).mark == "ok"
 
 
 def test_clocks_of_several_servers_are_up_to_their_administrator(tmp_path: Path) -> None:
@@ -289,6 +326,8 @@ def test_the_name_of_a_file_is_an_id(tmp_path: Path) -> None:
     answer = answer_to(57, SESSION_STORE=FileSystemStore(tmp_path))
 
     assert (answer.mark, answer.line) == ("fix", "SESSION_HASH_IDS = True")
+    hashed = answer_to(57, SESSION_STORE=FileSystemStore(tmp_path), SESSION_HASH_IDS=True)
+    assert (hashed.mark, hashed.line) == ("ok", "")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ import redis
 import time_machine
 from cachelib import NullCache
 from flask import Flask
+from flask import Request
+from flask.sessions import SecureCookieSession
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import Signer
 from pymemcache import PooledClient
@@ -312,18 +314,44 @@ def test_the_first_requests_of_a_browser_share_one_session(
     assert one.data() == {**SEEN, "one": 1, "other": 2}
 
 
+class FlaskSessions(SecureCookieSessionInterface):
+    """Finds no session, as Flask-Session does once it has been taken over."""
+
+    before_opening: Callable[[], object] | None = None
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
+        before_opening, self.before_opening = self.before_opening, None
+        if before_opening is not None:
+            before_opening()
+        return self.session_class()
+
+
+@pytest.mark.parametrize("is_meanwhile", [True, False])
 def test_the_prepared_version_finds_the_shared_session_too(
-    after: Flask, visitor: Visitor, records: Records, memory: MemoryStore
+    after: Flask,
+    visitor: Visitor,
+    records: Records,
+    memory: MemoryStore,
+    is_meanwhile: bool,
 ) -> None:
+    interface = FlaskSessions()
+
     def prepare(app: Flask) -> None:
         records.prepare(app)
-        app.session_interface = type("FlaskSessions", (SecureCookieSessionInterface,), {})()
+        app.session_interface = interface
 
     config = {**records.config, "SESSION_STORE": memory, "SESSION_ADOPT_STEP": "prepare"}
     prepared = application(prepare=prepare, **config)
     one = visitor(after)
     other = browser_with(prepared, old_cookie(one))
-    one.run(lambda: session.update(one=1))
+
+    def take_it_over() -> None:
+        one.run(lambda: session.update(one=1))
+
+    if is_meanwhile:
+        interface.before_opening = take_it_over
+    else:
+        take_it_over()
 
     assert other.data() == {**SEEN, "one": 1}
     assert other.sid == one.sid

@@ -344,9 +344,9 @@ _NOTES = [
     b"",
     b"no session",
     b'{"cookie":{}}',
-    b'{"cookie":{"heir":null,"noted":null}}',
-    b'{"cookie":{"heir":5,"noted":-1}}',
-    b'{"cookie":{"heir":"unreadable","noted":"2030"}}',
+    b'{"cookie":{"noted":null},"heir":null}',
+    b'{"cookie":{"noted":-1},"heir":5}',
+    b'{"cookie":{"noted":"2030"},"heir":"unreadable"}',
 ]
 
 

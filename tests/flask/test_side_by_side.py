@@ -254,19 +254,63 @@ def test_going_back_makes_a_session_one_of_the_former_kind(
 ) -> None:
     browser = browser_of(switch)
     browser.run(put(user="ada"))
-    sid, ended = browser.sid, []
+    handle, ended = browser.see(lambda: session.handle), []
+
+    def note(sender: Flask, **values: Any) -> None:
+        ended.append((values["handle"], values["by"]))
 
     browser = go(browser, back)
-    with signals.session_destroyed.connected_to(
-        lambda sender, **values: ended.append(values["id"]), back
-    ):
+    with signals.session_destroyed.connected_to(note, back):
         browser.run(put(cart=1))
 
     assert kind(browser) == "flask's"
-    assert ended == [sid]
+    assert ended == [(handle, "return")]
     assert see(browser) == see(go(browser, before)) == {"user": "ada", "cart": 1}
     with time_machine.travel(datetime.now(timezone.utc) + timedelta(seconds=6)):
         assert memory.count() == 0
+
+
+def test_the_two_kinds_may_have_cookies_of_different_names(
+    version: Version, before: Flask
+) -> None:
+    switch, prepare, back = (
+        version(step, SESSION_PROFILE="express") for step in ("switch", "prepare", "return")
+    )
+    browser = browser_of(before)
+    browser.run(put(user="ada"))
+    for app in (prepare, switch, prepare):
+        assert see(go(browser, app)) == {"user": "ada"}
+    go(browser, switch).run(put(cart=1))
+    assert see(go(browser, prepare)) == {"user": "ada", "cart": 1}
+
+    assert see(go(browser, back)) == {"user": "ada", "cart": 1}
+
+    assert browser.get_cookie("connect.sid") is None
+    assert see(go(browser, before)) == {"user": "ada", "cart": 1}
+    browser = go(browser, switch)
+    assert see(browser) == {"user": "ada", "cart": 1}
+    browser.run(lambda: session.destroy())
+    assert see(go(browser, prepare)) == {}
+
+
+def test_sessions_that_are_encrypted_move_and_go_back_too(
+    version: Version, before: Flask, memory: MemoryStore
+) -> None:
+    config = {"SESSION_HASH_IDS": True, "SESSION_ENCRYPTION_KEYS": ["ab" * 32]}
+    switch, prepare, back = (
+        version(step, SESSION_STORE=memory, **config) for step in ("switch", "prepare", "return")
+    )
+    browser = browser_of(before)
+    browser.run(log_in)
+    assert see(go(browser, switch))["_user_id"] == "ada"
+    assert see(go(browser, prepare))["_user_id"] == "ada"
+    running = browser_of(prepare)
+    running.hold(go(browser, prepare).sid or "")
+
+    assert see(go(browser, back))["_user_id"] == "ada"
+
+    assert see(running)["_user_id"] == "ada"
+    assert see(go(browser, before))["_user_id"] == "ada"
 
 
 def test_going_back_sends_the_cookie_once(switch: Flask, back: Flask) -> None:

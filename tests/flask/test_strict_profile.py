@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ import time_machine
 from flask import Flask
 
 from flask_serversession import ConfigError
+from flask_serversession import manager_of
 from flask_serversession import ServerSession
+from flask_serversession.security import Running
+from flask_serversession.security import SUBJECTS
 from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
@@ -90,7 +94,7 @@ class TestTheCookie:
     def test_a_session_that_was_stored_without_secure_gets_it(
         self, make_browser: MakeBrowser, make_strict: MakeBrowser
     ) -> None:
-        before = make_browser(SECRET_KEY=SECRET)
+        before = make_browser(SECRET_KEY=SECRET, SESSION_HASH_IDS=True)
         before.run(log_in)
         after = make_strict()
         after.hold(str(before.sid))
@@ -104,6 +108,12 @@ def test_no_cache_keeps_the_page_of_a_user(user: Browser) -> None:
 
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Vary"] == "Cookie"
+
+
+def test_the_store_has_no_id(user: Browser, memory: MemoryStore) -> None:
+    assert user.sid
+    assert memory.count() == 1
+    assert memory.load(user.sid) is None
 
 
 class TestTime:
@@ -212,17 +222,15 @@ class TestWhatIsWeaker:
             browser_of(app).run(log_in, base_url=HTTPS)
 
 
-#: In the store of the server, and in the cookie itself.
+#: Sessions in the cookie itself have no ids and no absolute timeout.
+IN_THE_COOKIE = {
+    "SESSION_STORE": "cookie",
+    "SESSION_ABSOLUTE_TIMEOUT": None,
+    "SESSION_HASH_IDS": False,
+}
 KINDS = pytest.mark.parametrize(
     "kind",
-    [
-        {},
-        {
-            "SESSION_STORE": "cookie",
-            "SESSION_ABSOLUTE_TIMEOUT": None,
-            "SESSION_EXCEPTIONS": ["SESSION_STORE", "SESSION_ABSOLUTE_TIMEOUT"],
-        },
-    ],
+    [{}, {**IN_THE_COOKIE, "SESSION_EXCEPTIONS": [*IN_THE_COOKIE]}],
     ids=["stored", "in the cookie"],
 )
 
@@ -258,10 +266,7 @@ class TestTheSecret:
 
 
 def test_sessions_in_cookies_are_an_exception(make_strict: MakeBrowser) -> None:
-    exceptions = ["SESSION_STORE", "SESSION_ABSOLUTE_TIMEOUT"]
-    browser = make_strict(
-        SESSION_STORE="cookie", SESSION_ABSOLUTE_TIMEOUT=None, SESSION_EXCEPTIONS=exceptions
-    )
+    browser = make_strict(**IN_THE_COOKIE, SESSION_EXCEPTIONS=[*IN_THE_COOKIE])
 
     lines = cookie_lines(browser.run(log_in, base_url=HTTPS))
 
@@ -283,6 +288,18 @@ def test_one_exception_is_refused_since_browsers_would_drop_the_cookie(
 ) -> None:
     with pytest.raises(ConfigError, match=r"No browser keeps .* its name's prefix needs"):
         make_strict(SESSION_EXCEPTIONS=["SESSION_COOKIE_SECURE"])
+
+
+def test_no_statement_about_security_is_to_be_fixed_but_those_about_encryption(
+    make_strict: MakeBrowser,
+) -> None:
+    def to_be_fixed(**config: Any) -> set[int]:
+        running = Running.of(manager_of(make_strict(**config, SESSION_STORE="memory").application))
+        statements = chain.from_iterable(SUBJECTS.values())
+        return {each.number for each in statements if each.answer(running).mark == "fix"}
+
+    assert to_be_fixed() == {53, 54}
+    assert to_be_fixed(SESSION_ENCRYPTION_KEYS=["ab" * 32]) == set()
 
 
 class TestTheCheckCommand:

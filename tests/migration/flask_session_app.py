@@ -15,13 +15,11 @@ from flask import session
 
 
 def main(kind: str, place: str, given: str) -> None:
-    from flask_session import Session  # only here: the tests import this module without it
-
     app = Flask(__name__)
     app.config.update(json.loads(given), SESSION_TYPE=kind, SECRET_KEY="keyboard cat")
     app.config.update(keys_of(kind, place))
     prepare(app)
-    Session(app)
+    begin(app, app.config.get("SESSION_ADOPT_STEP"))
     if kind == "sqlalchemy":
         with app.app_context():
             app.config["SESSION_SQLALCHEMY"].create_all()
@@ -33,6 +31,19 @@ def main(kind: str, place: str, given: str) -> None:
         response = client.get(path, headers=headers)
         answer = response.status_code, response.text, response.headers.getlist("Set-Cookie")
         print(json.dumps(answer), flush=True)
+
+
+def begin(app: Flask, step: str | None) -> None:
+    """Make the extensions that the application has at a step of the move."""
+    # Only here: the tests import this module without the one, 0.5 runs without the other.
+    if step != "switch":
+        from flask_session import Session
+
+        Session(app)
+    if step is not None:
+        from flask_serversession import ServerSession
+
+        ServerSession(app)
 
 
 def keys_of(kind: str, place: str) -> dict[str, Any]:

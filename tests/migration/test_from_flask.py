@@ -11,26 +11,13 @@ from flask import Flask
 from flask_serversession import manager_of
 from flask_serversession import ServerSession
 
-from . import flask_session_app
-from .visitor import Answer
+from .processes import asked
 from .visitor import arrival
 from .visitor import Ask
 from .visitor import take_a_step
 from .visitor import Visitor
 
 BROWSERS, REQUESTS = 12, 200
-
-
-def asked(app: Flask) -> Ask:
-    """Return a function that sends requests to an application."""
-    flask_session_app.serve(app)
-    client = app.test_client(use_cookies=False)
-
-    def ask(path: str, cookie: str | None) -> Answer:
-        response = client.get(path, headers={} if cookie is None else {"Cookie": cookie})
-        return response.status_code, response.text, response.headers.getlist("Set-Cookie")
-
-    return ask
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from itertools import starmap
 
 from ...encryption import Encryption
 from ...errors import PayloadError
@@ -71,16 +72,18 @@ class _Listing(ProtectedStore):
 
 class _Users(ProtectedStore):
     def records(self, user: str | None = None) -> Iterator[tuple[str, Record]]:
-        for key, stored in self._store.records(user):
-            if is_hashed(key) is not self.hash_ids:
-                continue
-            name = self._listed(key)
-            try:
-                record = self._opened(name, key, stored)
-            except PayloadError:
-                continue
-            if record is not None:
-                yield name, record
+        # Not in a loop, whose variables would show a key if the store fails.
+        return filter(None, starmap(self._listed_record, self._store.records(user)))
+
+    def _listed_record(self, key: str, stored: Record) -> tuple[str, Record] | None:
+        if is_hashed(key) is not self.hash_ids:
+            return None
+        name = self._listed(key)
+        try:
+            record = self._opened(name, key, stored)
+        except PayloadError:
+            return None
+        return None if record is None else (name, record)
 
 
 class _Epochs(ProtectedStore):

@@ -136,8 +136,10 @@ class ProtectedStore:
     def _key(self, name: str) -> str:
         """Return the key for the store inside; never one that its neighbour has."""
         key = self.key_of(name)
-        # str() because a driver may know no other class.
-        return str(key if is_hashed(key) is self.hash_ids else hashed(key))
+        if is_hashed(key) is not self.hash_ids:
+            key = hashed(key)
+        # A hash is no secret. An id stays of the class that hides it.
+        return str(key) if self.hash_ids else key
 
     def _listed(self, key: str) -> str:
         return StoredKey(key) if self.hash_ids else key
