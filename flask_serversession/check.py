@@ -19,12 +19,14 @@ from .cookies.ids import generate_id
 from .errors import PayloadError
 from .errors import StoreError
 from .manager import SessionManager
+from .sessions.settings import Settings
 from .sessions.users import Found
 from .stores.base import Record
 from .stores.base import Store
 from .stores.base import SupportsCheck
 from .stores.base import SupportsKeys
 from .stores.base import SupportsPing
+from .stores.base import SupportsUsers
 from .stores.base import user_of
 from .stores.base import utc_now
 
@@ -60,8 +62,8 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     yield from foreign_records(manager)
     if config.hash_ids == "switch":
         yield _left_under_raw_ids(manager.store)
-    if config.encryption_keys is not None and len(config.encryption_keys) > 1:
-        yield from _records_of_old_keys(manager)
+    if len(config.encryption_keys or ()) > 1 and isinstance(manager.store, SupportsUsers):
+        yield _left_with_older_keys(manager.settings, manager.store)
 
 
 def _strictness(config: Config) -> str:
@@ -100,44 +102,29 @@ def _left_under_raw_ids(store: Any) -> str:
     )
 
 
-def _records_of_old_keys(manager: SessionManager) -> Iterator[str]:
-    if not isinstance(manager.store, SupportsKeys):
-        return
-    sample = list(islice(manager.store.keys(), _SAMPLE))
-    outdated = sum(_is_outdated(manager.store, key) for key in sample)
-    yield (
-        f"{outdated} of the first {len(sample)} records are not encrypted with the first key of"
-        " SESSION_ENCRYPTION_KEYS. Their next use encrypts them with it."
+def _left_with_older_keys(settings: Settings, store: SupportsUsers) -> str:
+    outdated, tagged = 0, 0
+    for key, record in store.records():
+        outdated += record.outdated
+        tagged += _has_an_older_tag(settings, key, record)
+    if not outdated and not tagged:
+        return (
+            "Every session is stored as the first of SESSION_ENCRYPTION_KEYS says: the others can"
+            " be removed, once all servers have this list."
+        )
+    return (
+        f"{outdated} sessions are not encrypted with the newest key. Each is when it is next used,"
+        f" or expires. {tagged} are of users who logged in with an older key. They have to log in"
+        " again once it is removed."
     )
-    tagged = sum(_has_an_old_tag(manager, key) for key in sample)
-    yield (
-        f"{tagged} of them are of users who logged in with another key: they have to log in again"
-        " once it is removed."
-    )
 
 
-def _is_outdated(store: Store, key: str) -> bool:
-    record = _loaded(store, key)
-    return record is not None and record.outdated
-
-
-def _has_an_old_tag(manager: SessionManager, key: str) -> bool:
-    record = _loaded(manager.store, key)
-    found = record and Found.of(manager.settings, key, record)
-    if not found or not found.is_live:
+def _has_an_older_tag(settings: Settings, key: str, record: Record) -> bool:
+    found = Found.of(settings, key, record)
+    if found is None or not found.is_live:
         return False
-    tags = zip(
-        manager.settings.tag_keys, manager.settings.tags_of(found.login.user_id), strict=True
-    )
-    _, *older = tags
+    _, *older = zip(settings.tag_keys, settings.tags_of(found.login.user_id), strict=True)
     return user_of(key) in [tag for tag_key, tag in older if tag_key is not None]
-
-
-def _loaded(store: Store, key: str) -> Record | None:
-    try:
-        return store.load(key)
-    except PayloadError:
-        return None
 
 
 def _is_session(manager: SessionManager, key: str) -> bool:

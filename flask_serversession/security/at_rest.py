@@ -11,14 +11,13 @@ from .statement import met
 from .statement import Running
 from .statement import Statement
 
-_KEYS: Final = "SESSION_ENCRYPTION_KEYS = [the output of secrets.token_hex(32)]"
 _CONTRACT: Final = "flask_serversession/testing/contract.py::"
 
 
 def _encrypted(running: Running) -> Answer:
     keys = running.config.encryption_keys
     if not keys:
-        return fix("Sessions are stored as readable JSON.", running.protected_by(_KEYS))
+        return fix("Sessions are stored as readable JSON.", running.encrypts())
     if None in keys:
         return fix(
             "Sessions that are not encrypted are still read.",
@@ -35,8 +34,9 @@ def _encrypted(running: Running) -> Answer:
 
 def _rotated(running: Running) -> Answer:
     if not running.config.encryption_keys:
-        now = "Sessions are not encrypted, so there is no key to replace."
-        return fix(now, running.protected_by(_KEYS))
+        return fix(
+            "Sessions are not encrypted, so there is no key to replace.", running.encrypts()
+        )
     return met("The first key encrypts, all decrypt, and check counts the records of old ones.")
 
 
@@ -62,7 +62,7 @@ def _files(running: Running) -> Answer:
     if "FileSystemStore" not in kinds:
         return met(f"{running.backend} has no file for each session.")
     if running.config.hash_ids is not True or running.has_plain_former:
-        return fix("The id is the file's name.", running.protected_by("SESSION_HASH_IDS = True"))
+        return fix("The id is the file's name.", running.hashes())
     return met("They are private and replaced in one step; links are not followed.")
 
 

@@ -11,6 +11,8 @@ from .statement import met
 from .statement import Running
 from .statement import Statement
 
+_NO_IDS: Final = "The browsers keep the sessions, which have no ids."
+
 
 def _generator(running: Running) -> Answer:
     if running.config.genid is generate_id_for:
@@ -25,38 +27,41 @@ def _hashes(running: Running) -> bool:
 
 
 def _hashed(running: Running) -> Answer:
+    if running.is_in_cookies:
+        return met(_NO_IDS)
     if _hashes(running):
         return met("The store has a hash of each id. Everything else shows handles.")
     if running.config.hash_ids == "switch":
         return fix(
             "New ids are hashed. Raw ones stay in the store until their sessions are used.",
-            "SESSION_HASH_IDS = True",
+            running.hashes(),
         )
     return fix(
-        "The store has the ids as they are. Everything else shows handles.",
-        running.protected_by(_HASH),
+        "The store has the ids as they are. Everything else shows handles.", running.hashes()
     )
 
 
 def _refuses_hashes(running: Running) -> Answer:
+    if running.is_in_cookies:
+        return met(_NO_IDS)
     if _hashes(running):
         return met("An id that looks like a stored key is refused before the store is asked.")
     return fix(
         "A key in the store is an id. Together with the secret it makes a valid cookie.",
-        running.protected_by(_HASH),
+        running.hashes(),
     )
 
 
 def _by_hash(running: Running) -> Answer:
+    if running.is_in_cookies:
+        return met(_NO_IDS)
     if _hashes(running):
         return met("Signatures are compared in constant time, and sessions are found by hash.")
     return fix(
         "Signatures are compared in constant time. Sessions are found by their id.",
-        running.protected_by(_HASH),
+        running.hashes(),
     )
 
-
-_HASH: Final = "SESSION_HASH_IDS = True"
 
 IDENTIFIER: Final = (
     Statement(
@@ -152,7 +157,6 @@ IDENTIFIER: Final = (
             "test_neither_an_id_nor_that_of_a_successor_is_in_the_store",
             "tests/unit/test_errors.py::test_a_session_shows_neither_its_id_nor_its_data",
         ),
-        needs_store=True,
     ),
     Statement(
         8,
@@ -166,7 +170,6 @@ IDENTIFIER: Final = (
             "tests/flask/test_protected_sessions.py::TestHashedIds::test_a_stored_key_is_no_id",
             "tests/stores/test_protected.py::test_an_id_that_looks_like_a_stored_key_is_absent",
         ),
-        needs_store=True,
     ),
     Statement(
         9,
@@ -180,7 +183,6 @@ IDENTIFIER: Final = (
             "tests/attacks/test_verification.py::"
             "test_no_signature_is_compared_in_another_way_than_in_constant_time",
         ),
-        needs_store=True,
     ),
     Statement(
         10,

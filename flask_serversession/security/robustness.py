@@ -38,6 +38,8 @@ def _waiting(running: Running) -> Answer:
 
 def _first_life(running: Running) -> Answer:
     lifetime = running.config.first_lifetime
+    if running.is_in_cookies:
+        return met("The server stores nothing of a visitor.")
     if lifetime is None:
         return fix(
             "A visitor's session that is never used again lasts as long as any other.",
@@ -98,7 +100,6 @@ ROBUSTNESS: Final = (
             "tests/attacks/test_verification.py::"
             "test_a_crawler_that_stores_nothing_costs_no_trip_and_gets_no_cookie",
         ),
-        needs_store=True,
     ),
     Statement(
         65,

@@ -69,6 +69,24 @@ class Running:
         """Whether the browsers keep the sessions themselves."""
         return bool(self.config.store == "cookie")
 
+    def hashes(self) -> str:
+        """Return the line that hashes ids."""
+        return self._without_express("SESSION_HASH_IDS = True")
+
+    def encrypts(self) -> str:
+        """Return the line that encrypts sessions."""
+        return self._without_express(
+            "SESSION_ENCRYPTION_KEYS = [the output of secrets.token_hex(32)]"
+        )
+
+    def _without_express(self, line: str) -> str:
+        if self.has_plain_former:
+            return f"{line}; SESSION_STORE_BEFORE = None"
+        is_shared = getattr(self.store, "is_shared", False) and not self.is_in_cookies
+        if self.config.profile == "express" or is_shared:
+            return f"{line}, on a store without Express"
+        return line
+
     @property
     def backend(self) -> str:
         """The class of the store that gets new sessions."""
@@ -88,14 +106,6 @@ class Running:
     def has_plain_former(self) -> bool:
         """Whether sessions come from a former store that cannot be protected."""
         return isinstance(self.store, MovingStore) and self.store.was_shared
-
-    def protected_by(self, line: str) -> str:
-        """Return the line that protects what is stored, with what it needs besides."""
-        if self.has_plain_former:
-            return f"{line}; SESSION_STORE_BEFORE = None"
-        if self.config.profile == "express" or getattr(self.store, "is_shared", False):
-            return f"{line}, in the flask profile and the native layout, without Express"
-        return line
 
 
 def _innermost(store: object) -> Iterator[object]:
