@@ -114,6 +114,8 @@ class Settings:
     tag_keys: tuple[bytes | None, ...] = field(default=(None,), repr=False)
     #: Returns the key under which the store has the session with an id.
     key_of: Callable[[str], str] = SessionId
+    #: Returns the key by which a record names the session with an id.
+    left_key_of: Callable[[str], str] = SessionId
     clock: Clock = system_clock
     locks: LockQueue = field(init=False)
     #: None without SESSION_BREAKER, and where one of several servers may fail alone.

@@ -254,6 +254,32 @@ def test_prepare_leaves_every_session_where_it_is(place: MemoryStore) -> None:
     assert place.count() == 0
 
 
+@pytest.mark.parametrize("rotates", [False, True])
+@pytest.mark.parametrize("begun_by", ["prepare", "switch"])
+@pytest.mark.parametrize("setting", ["prepare", "switch"])
+def test_servers_of_two_deployments_know_which_session_is_the_own(
+    place: MemoryStore, setting: str, begun_by: str, rotates: bool
+) -> None:
+    begun = app_on(place, SESSION_HASH_IDS=begun_by)
+    own, other = browser_of(begun), browser_of(begun)
+    for browser in (own, other):
+        browser.run(lambda: session.log_in("ada"))
+    app = app_on(place, SESSION_HASH_IDS=setting)
+    own, other = same_browser(own, app), same_browser(other, app)
+
+    if rotates:
+        own.run(lambda: session.regenerate(keep_data=True))
+
+    def current() -> list[bool]:
+        found = manager_of(app).sessions_of("ada")
+        return [each.handle == session.handle for each in found if each.is_current]
+
+    assert own.see(current) == [True]
+    assert own.see(lambda: manager_of(app).end_others("ada")) == 1
+    assert own.see(lambda: session.user_id) == "ada"
+    assert other.see(lambda: session.user_id) is None
+
+
 def test_switch_moves_what_is_used_and_migrate_the_rest(place: MemoryStore) -> None:
     plain, switching = app_on(place), app_on(place, SESSION_HASH_IDS="switch")
     used, unused = browser_of(plain), browser_of(plain)

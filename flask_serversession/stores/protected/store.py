@@ -80,7 +80,7 @@ class ProtectedStore:
 
     def key_of(self, name: str) -> str:
         """Return the key under which a name is stored, as ``keys`` and ``records`` list it."""
-        return hashed(name) if self.hash_ids and not isinstance(name, StoredKey) else name
+        return hashed(name) if self.hash_ids and not self.owns(name) else name
 
     def owns(self, key: str) -> bool:
         """Tell whether this is a stored key of this store, and not one of its neighbour."""
