@@ -72,9 +72,11 @@ class Encryption:
         masters = [None if key is None else _extracted(key) for key in keys]
         self._masters = {_id_of(master): master for master in masters if master is not None}
         self._newest = next(iter(self._masters))
-        #: One for each of the keys, in their order, to tag the users of sessions with.
+        #: One for each of the keys, in their order, to tag the users of sessions with. None is
+        #: always among them: a session that was plain keeps its tag until it has a new id.
         self.tag_keys: Keys = tuple(
-            None if master is None else _derived(master, "users") for master in masters
+            None if master is None else _derived(master, "users")
+            for master in (*masters, *([] if self._reads_plain else [None]))
         )
 
     def encrypt(self, plain: bytes, *, purpose: str, name: str, secret: str = "") -> bytes:
