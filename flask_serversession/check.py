@@ -24,6 +24,7 @@ from .stores.base import Store
 from .stores.base import SupportsCheck
 from .stores.base import SupportsKeys
 from .stores.base import SupportsPing
+from .stores.base import SupportsUsers
 from .stores.base import utc_now
 
 T = TypeVar("T")
@@ -58,8 +59,8 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     yield from foreign_records(manager)
     if config.hash_ids == "switch":
         yield _left_under_raw_ids(manager.store)
-    if config.encryption_keys is not None and len(config.encryption_keys) > 1:
-        yield from _records_of_old_keys(manager.store)
+    if len(config.encryption_keys or ()) > 1 and isinstance(manager.store, SupportsUsers):
+        yield _left_with_older_keys(manager.store)
 
 
 def _strictness(config: Config) -> str:
@@ -98,23 +99,17 @@ def _left_under_raw_ids(store: Any) -> str:
     )
 
 
-def _records_of_old_keys(store: Store) -> Iterator[str]:
-    if not isinstance(store, SupportsKeys):
-        return
-    sample = list(islice(store.keys(), _SAMPLE))
-    outdated = sum(_is_outdated(store, key) for key in sample)
-    yield (
-        f"{outdated} of the first {len(sample)} records are not encrypted with the first key of"
-        " SESSION_ENCRYPTION_KEYS. Their next use encrypts them with it."
+def _left_with_older_keys(store: SupportsUsers) -> str:
+    left = sum(record.outdated for _, record in store.records())
+    if not left:
+        return (
+            "Every session is stored as the first of SESSION_ENCRYPTION_KEYS says: the others can"
+            " be removed, once all servers have this list."
+        )
+    return (
+        f"{left} sessions are not encrypted with the newest key. Each is when it is next used, or"
+        " expires."
     )
-
-
-def _is_outdated(store: Store, key: str) -> bool:
-    try:
-        record = store.load(key)
-    except PayloadError:
-        return False
-    return record is not None and record.outdated
 
 
 def _is_session(manager: SessionManager, key: str) -> bool:

@@ -172,8 +172,9 @@ class SupportsUsers(Store, Protocol):
 class SupportsEpochs(Store, Protocol):
     """**Optional**, where a backend cannot list: ends all records of a user at once.
 
-    A key of the form ``<user>.<epoch>.<rest>`` is live only in the epoch of its user. A save or a
-    touch may still succeed in a later one, and does not bring the record back.
+    A key of the form ``<user>.<epoch>.<rest>`` is live only in the epoch of its user. An epoch
+    has 8 to 16 letters, digits, ``-`` and ``_``. A save or a touch may still succeed in a later
+    one, and does not bring the record back.
     """
 
     def epoch(self, user: str) -> str:

@@ -49,7 +49,11 @@ class SplitPayloads(Payloads):
     def closed(self, key: str, name: str | None, document: bytes) -> bytes:
         encrypt = self._encryption.encrypt
         if name is None:
-            _refuse_data(document)
+            if _has_data(document):
+                raise StoreError(
+                    "The data of a session are encrypted with its id, which is not known here:"
+                    " what finds a session in the store can end it, and not write to it."
+                )
             return encrypt(document, purpose="end", name=key)
         body = encrypt(document, purpose="session", name=key, secret=name)
         if body is document:
@@ -63,7 +67,10 @@ class SplitPayloads(Payloads):
             return Opened(head_of(document) if name is None else document, is_current)
         head, between, body = payload.partition(_BETWEEN)
         if not between:
-            return decrypt(head, purpose="end", name=key)
+            ended = decrypt(head, purpose="end", name=key)
+            if _has_data(ended.plain):
+                raise PayloadError("A stored session has data that are not encrypted with its id.")
+            return ended
         if name is None:
             return decrypt(head, purpose="head", name=key)
         return decrypt(body, purpose="session", name=key, secret=name)
@@ -76,12 +83,8 @@ def head_of(document: bytes) -> bytes:
     return json.dumps(head, separators=(",", ":")).encode()
 
 
-def _refuse_data(document: bytes) -> None:
-    if _members(document).keys() != {"cookie"}:
-        raise StoreError(
-            "The data of a session are encrypted with its id, which is not known here: what finds"
-            " a session in the store can end it, and not write to it."
-        )
+def _has_data(document: bytes) -> bool:
+    return _members(document).keys() != {"cookie"}
 
 
 def _members(document: bytes) -> dict[str, Any]:
