@@ -27,9 +27,8 @@ WHO = {
 #: Each configuration that is shown, with its name.
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "By default": {},
-    "With the strict profile, hashed ids and encryption": {
+    "With the strict profile and encryption": {
         "SESSION_PROFILE": "strict",
-        "SESSION_HASH_IDS": True,
         "SESSION_ENCRYPTION_KEYS": ["0" * 64],
     },
 }

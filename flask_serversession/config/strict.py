@@ -99,6 +99,7 @@ RULES: Final[dict[str, Rule]] = {
     "SESSION_ADOPT": Rule(
         "no 'flask-session-pickle'", lambda kinds: "flask-session-pickle" not in kinds
     ),
+    "SESSION_ADOPT_STEP": _only("switch"),
     "SESSION_FLASK_LOGIN": Rule("True and functions", lambda value: value is not False),
     "SESSION_RECORD_CLIENT": _only(True),
     "SESSION_CACHE_CONTROL": _only("no-store"),

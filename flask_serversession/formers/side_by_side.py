@@ -93,8 +93,9 @@ class SideBySideInterface(ServerSessionInterface):
     def _find(self, cookie_header: str) -> tuple[Former | None, Standing]:
         """Return the former session of a browser, and what has become of it."""
         settings = self._manager.settings
+        name, most = settings.config.cookie_name, settings.config.max_cookies
         try:
-            if settings.signer().find(cookie_header, settings.config.cookie_name):
+            if settings.signer().find(cookie_header, name, most):
                 return None, Standing.ADOPTED
             former = find_former(settings, cookie_header)
             if former is None:

@@ -11,14 +11,13 @@ from .statement import met
 from .statement import Running
 from .statement import Statement
 
-_KEYS: Final = "SESSION_ENCRYPTION_KEYS = [the output of secrets.token_hex(32)]"
 _CONTRACT: Final = "flask_serversession/testing/contract.py::"
 
 
 def _encrypted(running: Running) -> Answer:
     keys = running.config.encryption_keys
     if not keys:
-        return fix("Sessions are stored as readable JSON.", _KEYS)
+        return fix("Sessions are stored as readable JSON.", running.encrypts())
     if None in keys:
         return fix(
             "Sessions that are not encrypted are still read.",
@@ -31,7 +30,9 @@ def _encrypted(running: Running) -> Answer:
 
 def _rotated(running: Running) -> Answer:
     if not running.config.encryption_keys:
-        return fix("Sessions are not encrypted, so there is no key to replace.", _KEYS)
+        return fix(
+            "Sessions are not encrypted, so there is no key to replace.", running.encrypts()
+        )
     return met("The first key encrypts, all decrypt, and check counts the records of old ones.")
 
 
@@ -54,7 +55,7 @@ def _files(running: Running) -> Answer:
     if running.backend != "FileSystemStore":
         return met(f"{running.backend} has no file for each session.")
     if running.config.hash_ids is not True:
-        return fix("The id is the file's name.", "SESSION_HASH_IDS = True")
+        return fix("The id is the file's name.", running.hashes())
     return met("They are private and replaced in one step; links are not followed.")
 
 

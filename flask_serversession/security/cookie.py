@@ -74,7 +74,7 @@ def _opaque(running: Running) -> Answer:
         return met("The cookie has the whole session, encrypted.")
     return fix(
         "The cookie has the whole session, readable in the browser.",
-        "SESSION_ENCRYPTION_KEYS = [the output of secrets.token_hex(32)]",
+        running.encrypts(),
     )
 
 

@@ -11,6 +11,8 @@ from .statement import met
 from .statement import Running
 from .statement import Statement
 
+_NO_IDS: Final = "The browsers keep the sessions, which have no ids."
+
 
 def _generator(running: Running) -> Answer:
     if running.config.genid is generate_id_for:
@@ -21,31 +23,41 @@ def _generator(running: Running) -> Answer:
 
 
 def _hashed(running: Running) -> Answer:
+    if running.is_in_cookies:
+        return met(_NO_IDS)
     if running.config.hash_ids is True:
         return met("The store has a hash of each id. Everything else shows handles.")
     if running.config.hash_ids == "switch":
         return fix(
             "New ids are hashed. Raw ones stay in the store until their sessions are used.",
-            "SESSION_HASH_IDS = True",
+            running.hashes(),
         )
-    return fix("The store has the ids as they are. Everything else shows handles.", _HASH)
+    return fix(
+        "The store has the ids as they are. Everything else shows handles.", running.hashes()
+    )
 
 
 def _refuses_hashes(running: Running) -> Answer:
+    if running.is_in_cookies:
+        return met(_NO_IDS)
     if running.config.hash_ids is True:
         return met("An id that looks like a stored key is refused before the store is asked.")
     return fix(
-        "A key in the store is an id. Together with the secret it makes a valid cookie.", _HASH
+        "A key in the store is an id. Together with the secret it makes a valid cookie.",
+        running.hashes(),
     )
 
 
 def _by_hash(running: Running) -> Answer:
+    if running.is_in_cookies:
+        return met(_NO_IDS)
     if running.config.hash_ids is True:
         return met("Signatures are compared in constant time, and sessions are found by hash.")
-    return fix("Signatures are compared in constant time. Sessions are found by their id.", _HASH)
+    return fix(
+        "Signatures are compared in constant time. Sessions are found by their id.",
+        running.hashes(),
+    )
 
-
-_HASH: Final = "SESSION_HASH_IDS = True"
 
 IDENTIFIER: Final = (
     Statement(

@@ -38,6 +38,8 @@ def _waiting(running: Running) -> Answer:
 
 def _first_life(running: Running) -> Answer:
     lifetime = running.config.first_lifetime
+    if running.is_in_cookies:
+        return met("The server stores nothing of a visitor.")
     if lifetime is None:
         return fix(
             "A visitor's session that is never used again lasts as long as any other.",

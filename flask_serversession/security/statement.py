@@ -69,6 +69,22 @@ class Running:
         """Whether the browsers keep the sessions themselves."""
         return bool(self.config.store == "cookie")
 
+    def hashes(self) -> str:
+        """Return the line that hashes ids."""
+        return self._without_express("SESSION_HASH_IDS = True")
+
+    def encrypts(self) -> str:
+        """Return the line that encrypts sessions."""
+        return self._without_express(
+            "SESSION_ENCRYPTION_KEYS = [the output of secrets.token_hex(32)]"
+        )
+
+    def _without_express(self, line: str) -> str:
+        is_shared = getattr(self.store, "is_shared", False) and not self.is_in_cookies
+        if self.config.profile == "express" or is_shared:
+            return f"{line}, on a store without Express"
+        return line
+
     @property
     def backend(self) -> str:
         """The class of the store that gets new sessions."""

@@ -148,6 +148,23 @@ def test_what_a_browser_says_of_itself_stays_in_its_place(site: Flask, evil: str
     assert_one_line_each(other)
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_label_begins_no_other_line_of_what_a_command_prints(
+    site: Flask, evil: str, options: list[str]
+) -> None:
+    agent = evil.encode().decode("latin-1")
+    browser_of(site).run(
+        lambda: session.log_in(evil, label=evil),
+        environ_overrides={"HTTP_USER_AGENT": agent, "REMOTE_ADDR": evil},
+    )
+
+    runner = site.test_cli_runner()
+    result = runner.invoke(args=["sessions", "list", "--user", evil, *options])
+
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) == (1 if options else 2)
+
+
 def test_a_reason_stays_in_its_place(site: Flask, evil: str) -> None:
     victim = logged_in(site, evil)
 

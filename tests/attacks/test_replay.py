@@ -177,6 +177,22 @@ def test_a_session_that_was_ended_for_another_is_not_followed(
     assert user_of(thief) is None
 
 
+def test_a_copied_cookie_is_worth_nothing_after_a_newer_login_took_its_place(
+    store: Store, make_site: MakeSite
+) -> None:
+    if why_not_found(store):
+        pytest.skip("this store cannot count the sessions of a user")
+    site = make_site(SESSION_LIMIT_PER_USER=1)
+    victim = logged_in(site, "ada")
+    thief = copy_of(victim)
+
+    newer = logged_in(site, "ada")
+
+    assert user_of(newer) == "ada"
+    assert user_of(thief) is None
+    assert thief.data() == {}
+
+
 class TestAnIdFromBeforeALogin:
     """The attacker copied the cookie before the victim logged in."""
 

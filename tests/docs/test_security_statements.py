@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -23,6 +24,7 @@ each_statement = pytest.mark.parametrize(
 )
 
 
+@cache
 def names_in(path: Path) -> set[str]:
     """Return the tests of a file as pytest names them, with the class if there is one."""
     tree = ast.parse(path.read_text("utf-8"))

@@ -17,6 +17,8 @@ from flask import Flask
 
 from flask_serversession import manager_of
 from flask_serversession import ServerSession
+from flask_serversession.config.options import FLASKS_OPTIONS
+from flask_serversession.config.options import OPTIONS
 from flask_serversession.security import Running
 from flask_serversession.security import SUBJECTS
 from flask_serversession.security.statement import span
@@ -28,7 +30,6 @@ ALL = [statement for statements in SUBJECTS.values() for statement in statements
 DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 64]
 STRICT = {
     "SESSION_PROFILE": "strict",
-    "SESSION_HASH_IDS": True,
     "SESSION_ENCRYPTION_KEYS": ["0f" * 32],
 }
 APPLICATION = [29, 31, 37, 38, 40, 44, 49, 50]
@@ -106,7 +107,7 @@ def test_the_last_line_has_the_totals() -> None:
     )
 
 
-def test_the_strict_profile_with_hashed_ids_and_encryption_has_nothing_left() -> None:
+def test_the_strict_profile_with_encryption_has_nothing_left() -> None:
     found = marks(**STRICT)
 
     assert found["fix"] == []
@@ -220,7 +221,9 @@ def test_a_weaker_configuration_is_told_what_to_set(
 
     assert answer.mark == "fix"
     assert now in answer.now
-    assert answer.line
+    keys = re.findall(r"[A-Z]+_[A-Z_]+", answer.line)
+    assert keys
+    assert {*keys} <= {option.key for option in (*OPTIONS, *FLASKS_OPTIONS)}
 
 
 @pytest.mark.parametrize(
@@ -264,6 +267,10 @@ def test_a_weaker_configuration_is_told_what_to_set(
         ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 53, "each with a key of its own"),
         ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32, None]}, 54, "records of old ones"),
         ({"SESSION_STORE": "cookie", "SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 15, "encrypted"),
+        ({"SESSION_STORE": "cookie"}, 7, "have no ids"),
+        ({"SESSION_STORE": "cookie"}, 8, "have no ids"),
+        ({"SESSION_STORE": "cookie"}, 9, "have no ids"),
+        ({"SESSION_STORE": "cookie"}, 64, "stores nothing"),
         (STRICT | {"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
         ({"SESSION_MAX_BYTES": 4096}, 55, "4096 bytes and 1000 members"),
         ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no file"),
@@ -320,6 +327,20 @@ def test_a_store_that_cannot_list_is_named(number: int) -> None:
 
     assert answer.mark == "fix"
     assert "FiveVerbs" in answer.now
+
+
+@pytest.mark.parametrize("number", [7, 8, 9, 53, 54])
+def test_a_store_that_express_uses_cannot_do_some(number: int) -> None:
+    answer = answer_to(number, SESSION_PROFILE="express")
+
+    assert answer.mark == "fix"
+    assert answer.line.endswith(", on a store without Express")
+
+
+def test_a_layout_of_node_is_such_a_store(tmp_path: Path) -> None:
+    answer = answer_to(7, SESSION_STORE=FileSystemStore(tmp_path, layout="express"))
+
+    assert answer.line == "SESSION_HASH_IDS = True, on a store without Express"
 
 
 def test_the_name_of_a_file_is_an_id(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "SESSION_ABSOLUTE_TIMEOUT": (None, HOUR),
     "PERMANENT_SESSION_LIFETIME": (HOUR + MS, HOUR),
     "SESSION_ADOPT": (["flask", "flask-session-pickle"], ["flask"]),
+    "SESSION_ADOPT_STEP": ("prepare", "switch"),
     "SESSION_FLASK_LOGIN": (False, str),
     "SESSION_RECORD_CLIENT": (False, True),
     "SESSION_CACHE_CONTROL": (None, "no-store"),
