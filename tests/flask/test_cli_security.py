@@ -394,7 +394,7 @@ def test_what_a_store_fulfils_is_open_for_one_of_the_application(number: int) ->
         {"SESSION_STORE_ERROR": "null", "SESSION_BREAKER": None, "SESSION_GENID": str},
         {"SESSION_ABSOLUTE_TIMEOUT": 3600, "SESSION_MAX_BYTES": None},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_a_line_of_the_configuration_is_enough(config: dict[str, Any]) -> None:
     left = []
