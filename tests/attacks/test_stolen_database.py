@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from typing import cast
@@ -62,6 +63,8 @@ class Thief:
     rows: Rows
     admin: Browser
     mallory: Browser
+    #: Another session of mallory's, without a login. The id of a user is for that user alone.
+    visitor: Browser
 
     def key_of(self, browser: Browser) -> str:
         """Return the key of the row of a browser's session."""
@@ -101,6 +104,7 @@ class Thief:
         return found + self.rows.everything()
 
 
+LOGIN_OF_ADMIN = b'"_login":{"user":"%s"}' % ADMIN.encode()
 FORGED = json.dumps(
     {"cookie": {"originalMaxAge": None}, "_login": {"user": ADMIN}}, separators=(",", ":")
 ).encode()
@@ -126,16 +130,16 @@ def read_a_secret(thief: Thief) -> bool:
 
 
 def write_a_row(thief: Thief) -> bool:
-    thief.overwrite(thief.mallory, FORGED)
-    return thief.is_admin(thief.mallory)
+    thief.overwrite(thief.visitor, FORGED)
+    return thief.is_admin(thief.visitor)
 
 
 def edit_a_row(thief: Thief) -> bool:
-    row = thief.row_of(thief.mallory)
-    changed = [row.replace(b"mallory", ADMIN.encode()), *_with_a_byte_changed(row)]
+    row = thief.row_of(thief.visitor)
+    changed = [row.replace(b'"name":"mallory"', LOGIN_OF_ADMIN), *_with_a_byte_changed(row)]
     for each in changed:
-        thief.overwrite(thief.mallory, each)
-        if thief.is_admin(thief.mallory):
+        thief.overwrite(thief.visitor, each)
+        if thief.is_admin(thief.visitor):
             return True
     return False
 
@@ -148,19 +152,19 @@ def _with_a_byte_changed(row: bytes) -> Iterator[bytes]:
 def copy_a_row(thief: Thief) -> bool:
     row = thief.row_of(thief.admin)
     head, _, body = row.partition(b"~")
-    own_head, _, own_body = thief.row_of(thief.mallory).partition(b"~")
+    own_head, _, own_body = thief.row_of(thief.visitor).partition(b"~")
     for each in (row, head, body, head + b"~" + own_body, own_head + b"~" + body):
-        thief.overwrite(thief.mallory, each)
-        if thief.is_admin(thief.mallory):
+        thief.overwrite(thief.visitor, each)
+        if thief.is_admin(thief.visitor):
             return True
     return False
 
 
 def swap_rows(thief: Thief) -> bool:
-    one, other = thief.row_of(thief.admin), thief.row_of(thief.mallory)
+    one, other = thief.row_of(thief.admin), thief.row_of(thief.visitor)
     thief.overwrite(thief.admin, other)
-    thief.overwrite(thief.mallory, one)
-    return thief.is_admin(thief.mallory) or user_of(thief.admin) == "mallory"
+    thief.overwrite(thief.visitor, one)
+    return thief.is_admin(thief.visitor)
 
 
 def put_an_earlier_row_back(thief: Thief) -> bool:
@@ -226,10 +230,10 @@ def decrypt_whose_session_it_is(thief: Thief) -> bool:
 
 
 def encrypt_a_row(thief: Thief) -> bool:
-    key, sid = thief.key_of(thief.mallory), thief.mallory.sid
+    key, sid = thief.key_of(thief.visitor), thief.visitor.sid
     assert sid is not None
-    thief.overwrite(thief.mallory, thief.sealed(key, sid, FORGED))
-    return thief.is_admin(thief.mallory)
+    thief.overwrite(thief.visitor, thief.sealed(key, sid, FORGED))
+    return thief.is_admin(thief.visitor)
 
 
 def sign_what_can_be_guessed(thief: Thief) -> bool:
@@ -344,7 +348,16 @@ def thief(place: Place, store: Store, site: Flask) -> Iterator[Thief]:
             rows.delete(key)  # memcached cannot clear
         admin, mallory = logged_in(site, ADMIN), logged_in(site, "mallory")
         admin.run(lambda: session.update(note=DATA))
-        yield Thief(site, rows, admin, mallory)
+        visitor = browser_of(site)
+        visitor.run(lambda: session.update(name="mallory"))
+        yield Thief(site, rows, admin, mallory, visitor)
+
+
+@pytest.mark.parametrize("attempt", [write_a_row, edit_a_row, copy_a_row, swap_rows])
+def test_the_id_of_a_user_is_of_no_use_for_the_session_of_another(
+    thief: Thief, attempt: Callable[[Thief], bool]
+) -> None:
+    assert attempt(replace(thief, visitor=thief.mallory)) is False
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda each: each.attempt.__name__)
