@@ -24,7 +24,7 @@ def _encrypted(running: Running) -> Answer:
             "SESSION_ENCRYPTION_KEYS without None",
         )
     if running.has_plain_former:
-        return fix("The former store has readable JSON.", "SESSION_STORE_BEFORE = None")
+        return fix("The former store has readable JSON.", running.encrypts())
     if running.is_in_cookies:
         return met("Cookies are encrypted with AES-256-GCM. A copied one is still read.")
     if running.config.hash_ids:

@@ -81,7 +81,7 @@ class Running:
 
     def _without_express(self, line: str) -> str:
         if self.has_plain_former:
-            return f"{line}; SESSION_STORE_BEFORE = None"
+            line = f"{line}; SESSION_STORE_BEFORE = None after flask sessions migrate"
         is_shared = getattr(self.store, "is_shared", False) and not self.is_in_cookies
         if self.config.profile == "express" or is_shared:
             return f"{line}, on a store without Express"
