@@ -50,7 +50,7 @@ class Breaker:
             if self._clock() < self._probe_at:
                 return StoreUnavailable(
                     f"The store failed {self.failures} times in a row, and is not called again"
-                    " before a probe has succeeded (SESSION_BREAKER)."
+                    " until a probe succeeds (SESSION_BREAKER)."
                 )
             self._prober = threading.get_ident()
             self._probe_at = self._clock() + _LONGEST_PROBE
@@ -64,7 +64,7 @@ class Breaker:
                 self._note_failure(is_probe)
             elif error is None or isinstance(error, Exception):
                 self._close()
-            elif is_probe:  # the request was interrupted: nobody knows
+            elif is_probe:  # the request was interrupted, so the outcome is unknown
                 self._end_probe()
 
     def _note_failure(self, is_probe: bool) -> None:
