@@ -54,7 +54,7 @@ def _one_clock(running: Running) -> Answer:
         return met("The process ends sessions by its clock, and no other process has them.")
     return Answer(
         "app",
-        "Each web server's clock decides, so one that is late serves a session that much longer.",
+        "Each web server's clock decides, so one that is late serves sessions that much longer.",
         "timedatectl set-ntp true, on each web server",
     )
 
@@ -119,7 +119,7 @@ LIFETIME: Final = (
     ),
     Statement(
         26,
-        "A session that has expired and was not removed yet is never served.",
+        "An expired session is never served, even if it has not been removed yet.",
         ("ASVS 7.3.1",),
         "package",
         "Each store passes the same test.",
@@ -145,7 +145,7 @@ LIFETIME: Final = (
     ),
     Statement(
         28,
-        "A route can be excluded from what counts as activity of the user.",
+        "Requests to a route can be excluded from what counts as the user's activity.",
         ("NIST",),
         "package",
         "@session_peek lets a view use the session without extending it.",
