@@ -64,7 +64,7 @@ class Breaker:
                 self._note_failure(is_probe)
             elif error is None or isinstance(error, Exception):
                 self._close()
-            elif is_probe:  # the request was interrupted, so the outcome is unknown
+            elif is_probe:  # the request was interrupted: nobody knows
                 self._end_probe()
 
     def _note_failure(self, is_probe: bool) -> None:
