@@ -19,12 +19,15 @@ from .cookies.ids import generate_id
 from .errors import PayloadError
 from .errors import StoreError
 from .manager import SessionManager
+from .sessions.settings import Settings
+from .sessions.users import Found
 from .stores.base import Record
 from .stores.base import Store
 from .stores.base import SupportsCheck
 from .stores.base import SupportsKeys
 from .stores.base import SupportsPing
 from .stores.base import SupportsUsers
+from .stores.base import user_of
 from .stores.base import utc_now
 
 T = TypeVar("T")
@@ -60,7 +63,7 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     if config.hash_ids == "switch":
         yield _left_under_raw_ids(manager.store)
     if len(config.encryption_keys or ()) > 1 and isinstance(manager.store, SupportsUsers):
-        yield _left_with_older_keys(manager.store)
+        yield _left_with_older_keys(manager.settings, manager.store)
 
 
 def _strictness(config: Config) -> str:
@@ -99,17 +102,29 @@ def _left_under_raw_ids(store: Any) -> str:
     )
 
 
-def _left_with_older_keys(store: SupportsUsers) -> str:
-    left = sum(record.outdated for _, record in store.records())
-    if not left:
+def _left_with_older_keys(settings: Settings, store: SupportsUsers) -> str:
+    outdated, tagged = 0, 0
+    for key, record in store.records():
+        outdated += record.outdated
+        tagged += _has_an_older_tag(settings, key, record)
+    if not outdated and not tagged:
         return (
             "Every session is stored as the first of SESSION_ENCRYPTION_KEYS says: the others can"
             " be removed, once all servers have this list."
         )
     return (
-        f"{left} sessions are not encrypted with the newest key. Each is when it is next used, or"
-        " expires."
+        f"{outdated} sessions are not encrypted with the newest key. Each will be when it is next"
+        f" used. {tagged} are of users who logged in with an older key. They have to log in again"
+        " once it is removed."
     )
+
+
+def _has_an_older_tag(settings: Settings, key: str, record: Record) -> bool:
+    found = Found.of(settings, key, record)
+    if found is None or not found.is_live:
+        return False
+    _, *older = zip(settings.tag_keys, settings.tags_of(found.login.user_id), strict=True)
+    return user_of(key) in [tag for tag_key, tag in older if tag_key is not None]
 
 
 def _is_session(manager: SessionManager, key: str) -> bool:

@@ -14,6 +14,8 @@ import re
 from base64 import urlsafe_b64decode
 from base64 import urlsafe_b64encode
 from hashlib import sha256
+from string import ascii_letters
+from string import digits
 from typing import NamedTuple
 
 from .errors import ConfigError
@@ -27,6 +29,7 @@ _NONCE_LENGTH = 12
 _TAG_LENGTH = 16
 _ID_LENGTH = 8
 _HEADER = re.compile(rb"(v1\.([\w-]{%d}))\." % _ID_LENGTH, re.ASCII)
+_BASE64 = (ascii_letters + digits + "-_").encode()
 #: Begins what each key is derived from.
 _DOMAIN = b"flask-serversession v1"
 _A_KEY = (
@@ -72,9 +75,11 @@ class Encryption:
         masters = [None if key is None else _extracted(key) for key in keys]
         self._masters = {_id_of(master): master for master in masters if master is not None}
         self._newest = next(iter(self._masters))
-        #: One for each of the keys, in their order, to tag the users of sessions with.
+        #: One for each of the keys, in their order, to tag the users of sessions with. None is
+        #: always among them: a session that was plain keeps its tag until it has a new id.
         self.tag_keys: Keys = tuple(
-            None if master is None else _derived(master, "users") for master in masters
+            None if master is None else _derived(master, "users")
+            for master in (*masters, *([] if self._reads_plain else [None]))
         )
 
     def encrypt(self, plain: bytes, *, purpose: str, name: str, secret: str = "") -> bytes:
@@ -90,7 +95,7 @@ class Encryption:
         cipher = self._make_cipher(_derived(self._masters[self._newest], purpose, name, secret))
         nonce = os.urandom(_NONCE_LENGTH)
         sealed = cipher.encrypt(nonce, plain, _bound(header, name))
-        return header + b"." + urlsafe_b64encode(nonce + sealed).rstrip(b"=")
+        return header + b"." + _encoded(nonce + sealed)
 
     def decrypt(self, text: bytes, *, purpose: str, name: str, secret: str = "") -> Opened:
         """Return what a text holds that was sealed for the same purpose, name and secret.
@@ -195,9 +200,14 @@ def _decoded(body: bytes) -> bytes:
 
     :raises ValueError: if it is too short, or not what :func:`urlsafe_b64encode` writes.
     """
-    sealed = urlsafe_b64decode(body + b"=" * (-len(body) % 4))
-    if len(sealed) < _NONCE_LENGTH + _TAG_LENGTH:
+    if body.translate(None, _BASE64):
         raise ValueError
-    if urlsafe_b64encode(sealed).rstrip(b"=") != body:
+    sealed = urlsafe_b64decode(body + b"=" * (-len(body) % 4))
+    last = sealed[len(sealed) - len(sealed) % 3 :]
+    if len(sealed) < _NONCE_LENGTH + _TAG_LENGTH or not body.endswith(_encoded(last)):
         raise ValueError
     return sealed
+
+
+def _encoded(content: bytes) -> bytes:
+    return urlsafe_b64encode(content).rstrip(b"=")

@@ -97,6 +97,7 @@ class SessionManager:
         if isinstance(store, MovingStore) and not is_express and store.was_shared != is_shared:
             former = TypedJSON(self._seal() if store.was_shared else None, config.types)
             store.convert = partial(converted, former, serializer)
+        key_of = getattr(store, "key_of", SessionId)
         #: What all sessions of the application share.
         self.settings: Settings = Settings(
             config=config,
@@ -107,7 +108,8 @@ class SessionManager:
             formers=formers,
             tags_users=can_tag(store),
             tag_keys=getattr(store, "tag_keys", (None,)),
-            key_of=getattr(store, "key_of", SessionId),
+            key_of=key_of,
+            left_key_of=getattr(store, "left_key_of", key_of),
             clock=clock,
         )
 

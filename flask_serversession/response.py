@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from flask import Response
 
+#: A directive without a field name: "*" before Werkzeug 3.1.
+_ALL = (True, "*")
+
 
 def replace_cookie_line(response: Response, before: str | None, line: str) -> None:
     """Add a Set-Cookie line, or replace the one that an earlier ``save_session`` added."""
@@ -24,7 +27,10 @@ def keep_from_shared_caches(response: Response) -> None:
         response.headers["Cache-Control"] = 'no-cache="Set-Cookie"'
         return
     control = response.cache_control
-    if control.public or control.s_maxage is not None:
+    # Without one of these a shared cache may keep it, for a max age or by its own rules.
+    forbidding = (control.private, control.no_store, control.no_cache)
+    is_forbidden = any(each in _ALL for each in forbidding)
+    if control.public or control.s_maxage is not None or not is_forbidden:
         control.public, control.s_maxage, control.private = False, None, True
 
 
@@ -33,7 +39,7 @@ def keep_from_all_caches(response: Response) -> None:
 
     A view that says ``private`` keeps its Cache-Control: it means the browser's cache.
     """
-    if response.cache_control.private not in (True, "*"):  # "*" before Werkzeug 3.1
+    if response.cache_control.private not in _ALL:
         response.headers["Cache-Control"] = "no-store"
 
 

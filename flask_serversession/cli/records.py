@@ -12,6 +12,7 @@ import click
 from ..check import foreign_records
 from ..errors import PayloadError
 from ..manager import SessionManager
+from ..sessions.life import tell
 from ..sessions.login import is_handle
 from ..sessions.request_store import RequestStore
 from ..sessions.users import find_by_handle
@@ -173,6 +174,7 @@ def clear(yes: bool) -> None:
         number = progress.add_all(
             store.clearing() if isinstance(store, SupportsClearing) else one_step(store.clear)
         )
+    tell("ended", {"by": "manager"}, user=None, at=manager.settings.clock())
     click.echo(f"{number} sessions have ended.")
 
 

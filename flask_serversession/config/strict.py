@@ -125,10 +125,10 @@ _OF_STRICT: Final = TimeLimits(
 _MAX_AGE: Final = "SESSION_COOKIE_MAX_AGE"
 #: A session whose cookie has a max age lasts that long without use.
 _IDLE: Final = ("SESSION_IDLE_TIMEOUT", "PERMANENT_SESSION_LIFETIME", _MAX_AGE)
-_TIMES: Final = (*_IDLE, "SESSION_ABSOLUTE_TIMEOUT")
+TIMES: Final = (*_IDLE, "SESSION_ABSOLUTE_TIMEOUT")
 #: The keys of secrets, which are checked when they are used.
 _SECRETS: Final = ("SECRET_KEY", "SESSION_SECRET")
-_LIMITED: Final = (*RULES, *_TIMES, *_SECRETS)
+_LIMITED: Final = (*RULES, *TIMES, *_SECRETS)
 
 
 class Demands:

@@ -23,6 +23,10 @@ def _encrypted(running: Running) -> Answer:
             "Sessions that are not encrypted are still read.",
             "SESSION_ENCRYPTION_KEYS without None",
         )
+    if running.has_plain_former:
+        return fix("The former store has readable JSON.", "SESSION_STORE_BEFORE = None")
+    if running.is_in_cookies:
+        return met("Cookies are encrypted with AES-256-GCM. A copied one is still read.")
     if running.config.hash_ids:
         return met("Sessions are encrypted with AES-256-GCM. The key of each needs its id, too.")
     return met("Sessions are encrypted with AES-256-GCM, each with a key of its own.")
@@ -52,9 +56,12 @@ def _size(running: Running) -> Answer:
 
 
 def _files(running: Running) -> Answer:
-    if running.backend != "FileSystemStore":
+    kinds = [type(store).__name__ for store in running.backends]
+    if "CacheLibStore" in kinds:
+        return fix("The cache may keep files of its own.", 'SESSION_STORE = "file:///…"')
+    if "FileSystemStore" not in kinds:
         return met(f"{running.backend} has no file for each session.")
-    if running.config.hash_ids is not True:
+    if running.config.hash_ids is not True or running.has_plain_former:
         return fix("The id is the file's name.", running.hashes())
     return met("They are private and replaced in one step; links are not followed.")
 
@@ -89,6 +96,7 @@ AT_REST: Final = (
             "tests/flask/test_at_rest.py::test_a_record_that_was_changed_counts_as_absent",
             "tests/stores/test_protected.py::test_plain_records_are_read_only_while_none_is_listed",
         ),
+        needs_store=True,
     ),
     Statement(
         53,
@@ -148,6 +156,7 @@ AT_REST: Final = (
             "tests/stores/test_redis.py::TestKeysUnderAPrefix::"
             "test_a_prefix_that_looks_like_a_pattern_is_taken_literally",
         ),
+        by_store=True,
     ),
     Statement(
         57,
@@ -165,6 +174,7 @@ AT_REST: Final = (
             "tests/stores/test_filesystem.py::TestConcurrency::"
             "test_readers_never_see_a_torn_or_missing_record",
         ),
+        by_store=True,
     ),
     Statement(
         58,
@@ -174,6 +184,7 @@ AT_REST: Final = (
         "Values are bound, names are quoted, and MongoDB filters have only text.",
         page="howto/sql",
         tests=(f"{_CONTRACT}StoreContract::test_any_key_works_with_every_verb",),
+        by_store=True,
     ),
     Statement(
         59,
@@ -200,5 +211,6 @@ AT_REST: Final = (
             "tests/stores/test_redis.py::TestTroubleWithTheServer::"
             "test_no_message_quotes_a_key_a_payload_or_a_password",
         ),
+        by_store=True,
     ),
 )

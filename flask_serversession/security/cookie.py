@@ -11,18 +11,16 @@ from .statement import Running
 from .statement import span
 from .statement import Statement
 
-_STRICT: Final = 'SESSION_PROFILE = "strict"'
+_PER_REQUEST: Final = "SESSION_COOKIE_OPTIONS decides in each request."
 _LONGEST: Final = 400 * 86_400_000
 _HOST: Final = 'SESSION_COOKIE_NAME = "__Host-session"'
 
 
-def _attributes(running: Running) -> Answer:
+def _lacking(running: Running) -> list[str]:
+    """Return the lines that give the cookie each attribute that protects it."""
     config, cookie = running.config, running.config.cookie
-    if config.cookie_per_request is not None:
-        return fix(
-            "SESSION_COOKIE_OPTIONS decides in each request.", "SESSION_COOKIE_OPTIONS = None"
-        )
-    missing = {
+    lines = {
+        "SESSION_COOKIE_OPTIONS = None": config.cookie_per_request is None,
         "SESSION_COOKIE_SECURE = True": cookie.secure is True,
         "SESSION_COOKIE_HTTPONLY = True": cookie.httponly,
         'SESSION_COOKIE_SAMESITE = "Lax"': cookie.samesite is True
@@ -30,24 +28,44 @@ def _attributes(running: Running) -> Answer:
         'SESSION_COOKIE_PATH = "/"': cookie.path == "/",
         "SESSION_COOKIE_DOMAIN = None": cookie.domain is None,
     }
-    lines = [line for line, is_so in missing.items() if not is_so]
+    return [line for line, is_so in lines.items() if not is_so]
+
+
+def _attributes(running: Running) -> Answer:
+    lines = "; ".join(_lacking(running))
+    if running.config.cookie_per_request is not None:
+        return fix(_PER_REQUEST, lines)
     if lines:
-        return fix("Not all of these attributes are set.", "; ".join(lines))
+        return fix("Not all of these attributes are set.", lines)
     return met("They are Secure, HttpOnly, SameSite and Path=/, without a Domain.")
+
+
+def _flaw(running: Running) -> Answer | None:
+    """Return the answer if browsers may drop the cookie; None if they do not."""
+    flaw, lines = running.config.cookie_flaw, "; ".join(_lacking(running))
+    if running.config.cookie_per_request is not None:
+        return fix(_PER_REQUEST, lines)
+    return fix(f"No browser keeps the cookie: {flaw}.", lines) if flaw else None
 
 
 def _name(running: Running) -> Answer:
     name, cookie = running.config.cookie_name, running.config.cookie
-    flaw = running.config.cookie_flaw
-    if flaw:
-        return fix(f"No browser keeps the cookie: {flaw}.", _STRICT)
+    flaw = _flaw(running)
+    if flaw is not None:
+        is_named = name.lower().startswith("__host-")
+        return flaw if is_named else flaw._replace(line=f"{flaw.line}; {_HOST}")
     needs = "__host-" if cookie.domain is None and cookie.path == "/" else "__secure-"
     if name.lower().startswith(needs):
-        return met(f"The cookie is {name!r}. A prefix that does not fit is refused at start-up.")
+        return met(f"The cookie is {name!r}. A prefix that does not fit is {_refused(running)}.")
     line = _HOST if needs == "__host-" else 'SESSION_COOKIE_NAME = "__Secure-session"'
     if not cookie.secure:
         line += "; SESSION_COOKIE_SECURE = True"
     return fix(f"The cookie is {name!r}.", line)
+
+
+def _refused(running: Running) -> str:
+    is_express = running.config.profile == "express"
+    return "only logged in the express profile" if is_express else "refused at start-up"
 
 
 def _insecure_settings(running: Running) -> Answer:
@@ -55,16 +73,20 @@ def _insecure_settings(running: Running) -> Answer:
         weaker = ", ".join(running.config.exceptions)
         now = "A weaker setting is refused at start-up, and a Secure cookie never goes over http."
         return met(f"{now} Excepted: {weaker}." if weaker else now)
+    if running.config.cookie_per_request is not None:
+        return fix(_PER_REQUEST, "SESSION_COOKIE_OPTIONS = None; SESSION_COOKIE_SECURE = True")
     if running.config.cookie.secure is True:
         return met("Insecure settings are in the log, and no cookie goes over http.")
-    return fix("The cookie goes over http too, and nothing warns of it.", _STRICT)
+    return fix(
+        "The cookie goes over http too, and nothing warns of it.", "SESSION_COOKIE_SECURE = True"
+    )
 
 
 def _third_party(running: Running) -> Answer:
-    flaw = running.config.cookie_flaw
-    if flaw:
-        return fix(f"No browser keeps the cookie: {flaw}.", "SESSION_COOKIE_SECURE = True")
-    return met("SameSite=None or Partitioned without Secure is refused at start-up.")
+    flaw = _flaw(running)
+    if flaw is not None:
+        return flaw
+    return met(f"SameSite=None or Partitioned without Secure is {_refused(running)}.")
 
 
 def _opaque(running: Running) -> Answer:
@@ -86,12 +108,15 @@ def _neutral(running: Running) -> Answer:
 
 
 def _age(running: Running) -> Answer:
-    longest = max(running.config.cookie.max_age or 0, running.config.permanent_lifetime)
-    if longest > _LONGEST:
-        return fix(
-            f"A cookie lasts {span(longest)}; browsers cut that.",
-            "PERMANENT_SESSION_LIFETIME = timedelta(days=31)",
-        )
+    if running.config.cookie_per_request is not None:
+        return fix(_PER_REQUEST, "SESSION_COOKIE_OPTIONS = None")
+    ages = {
+        "SESSION_COOKIE_MAX_AGE = None": running.config.cookie.max_age or 0,
+        "PERMANENT_SESSION_LIFETIME = timedelta(days=31)": running.config.permanent_lifetime,
+    }
+    longest, lines = max(ages.values()), [line for line, age in ages.items() if age > _LONGEST]
+    if lines:
+        return fix(f"A cookie lasts {span(longest)}; browsers cut that.", "; ".join(lines))
     if running.config.cookie.max_age is None:
         return met("A cookie lasts until the browser closes, unless the session is permanent.")
     return met(f"A cookie lasts at most {span(longest)}.")
@@ -105,7 +130,7 @@ def _cached(running: Running) -> Answer:
 
 def _only_when_needed(running: Running) -> Answer:
     policy = running.config.policy
-    if policy.needs_every_session:
+    if policy.needs_every_session and not running.is_in_cookies:
         return fix(
             "Requests that ignore their session load it or send its cookie.",
             'SESSION_ROLLING = None; SESSION_RESAVE = False; SESSION_TOUCH = "accessed";'

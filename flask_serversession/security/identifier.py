@@ -22,10 +22,14 @@ def _generator(running: Running) -> Answer:
     )
 
 
+def _hashes(running: Running) -> bool:
+    return running.config.hash_ids is True and not running.has_plain_former
+
+
 def _hashed(running: Running) -> Answer:
     if running.is_in_cookies:
         return met(_NO_IDS)
-    if running.config.hash_ids is True:
+    if _hashes(running):
         return met("The store has a hash of each id. Everything else shows handles.")
     if running.config.hash_ids == "switch":
         return fix(
@@ -40,7 +44,7 @@ def _hashed(running: Running) -> Answer:
 def _refuses_hashes(running: Running) -> Answer:
     if running.is_in_cookies:
         return met(_NO_IDS)
-    if running.config.hash_ids is True:
+    if _hashes(running):
         return met("An id that looks like a stored key is refused before the store is asked.")
     return fix(
         "A key in the store is an id. Together with the secret it makes a valid cookie.",
@@ -51,7 +55,7 @@ def _refuses_hashes(running: Running) -> Answer:
 def _by_hash(running: Running) -> Answer:
     if running.is_in_cookies:
         return met(_NO_IDS)
-    if running.config.hash_ids is True:
+    if _hashes(running):
         return met("Signatures are compared in constant time, and sessions are found by hash.")
     return fix(
         "Signatures are compared in constant time. Sessions are found by their id.",
@@ -127,6 +131,7 @@ IDENTIFIER: Final = (
             "tests/attacks/test_cookie_tossing.py::"
             "test_a_tossed_cookie_that_is_signed_does_not_go_unnoticed",
         ),
+        needs_store=True,
     ),
     Statement(
         6,
@@ -191,5 +196,6 @@ IDENTIFIER: Final = (
             "tests/flask/test_rejected_cookies.py::test_an_id_that_the_store_does_not_have_is_unknown",
             "tests/flask/test_rejected_cookies.py::TestRate::test_it_counts_the_last_minute",
         ),
+        needs_store=True,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..config.strict import TIMES
 from .statement import Answer
 from .statement import fix
 from .statement import met
@@ -11,15 +12,22 @@ from .statement import Running
 from .statement import span
 from .statement import Statement
 
-#: Stores whose server decides what has expired.
-_OWN_CLOCK: Final = ("RedisStore", "MemcachedStore")
+#: Stores whose server decides what has expired, apart from the absolute timeout.
+_OWN_CLOCK: Final = frozenset({"RedisStore", "MemcachedStore"})
 _PAGE: Final = "howto/end-sessions-in-time"
 _TESTS: Final = "tests/flask/test_time_limits.py::TestAbsoluteTimeout::"
 
 
 def _idle(running: Running) -> Answer:
-    limit = running.config.idle_timeout
-    return met(f"The store ends a session that was not used for {span(limit)}.")
+    config = running.config
+    if config.cookie_per_request is not None:
+        return met("The store ends a session with its cookie's max age, or the idle timeout.")
+    limit = span(config.cookie.max_age or config.idle_timeout)
+    permanent = span(config.permanent_lifetime)
+    return met(
+        f"The store ends a session that was not used for {limit}, or {permanent} if it is"
+        " permanent."
+    )
 
 
 def _absolute(running: Running) -> Answer:
@@ -43,15 +51,25 @@ def _fitting(running: Running) -> Answer:
             f"SESSION_TOUCH_INTERVAL = {idle // 2000}",
         )
     if config.assurance_level is not None:
+        if config.cookie_per_request is not None:
+            now = "SESSION_COOKIE_OPTIONS may return a max age beyond the limits of the level."
+            return fix(now, "SESSION_COOKIE_OPTIONS = None")
+        excepted = [key for key in TIMES if key in config.exceptions]
+        if excepted:
+            return fix(
+                f"{', '.join(excepted)} may be longer than level {config.assurance_level} allows.",
+                f"SESSION_EXCEPTIONS without {', '.join(excepted)}",
+            )
         return met(f"The limits are those of NIST's level {config.assurance_level}, or shorter.")
     return met("The limits fit together. SESSION_ASSURANCE_LEVEL has those of NIST.")
 
 
 def _one_clock(running: Running) -> Answer:
-    if running.backend in _OWN_CLOCK:
-        return met("The store's server ends sessions by its own clock.")
-    if running.backend == "MemoryStore":
+    kinds = {type(store).__name__ for store in running.backends}
+    if kinds == {"MemoryStore"}:
         return met("The process ends sessions by its clock, and no other process has them.")
+    if kinds <= _OWN_CLOCK and running.config.absolute_timeout is None:
+        return met("The store's server ends sessions by its own clock.")
     return Answer(
         "app",
         "Each web server's clock decides, so one that is late serves sessions that much longer.",
@@ -128,6 +146,7 @@ LIFETIME: Final = (
             "flask_serversession/testing/contract.py::StoreContract::"
             "test_an_expired_record_is_not_served",
         ),
+        by_store=True,
     ),
     Statement(
         27,

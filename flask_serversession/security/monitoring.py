@@ -55,6 +55,7 @@ MONITORING: Final = (
             "tests/flask/test_signals.py::TestLogins::test_another_browser_with_the_same_id",
             "tests/flask/test_with_flask_login.py::test_strong_protection_ends_the_login",
         ),
+        needs_store=True,
     ),
     Statement(
         48,
@@ -80,6 +81,7 @@ MONITORING: Final = (
             "tests/flask/test_life_log.py::test_a_visit",
             "tests/flask/test_life_log.py::test_a_line_has_no_id_no_user_and_no_address",
         ),
+        needs_store=True,
     ),
     Statement(
         50,

@@ -22,18 +22,18 @@ def _closed(running: Running) -> Answer:
 
 
 def _waiting(running: Running) -> Answer:
-    if running.has_breaker:
+    if getattr(running.store, "is_split", False):
+        return fix(
+            "If one server of several hangs, each request for its sessions waits.",
+            "SESSION_STORE = one server, or Redis with Sentinel",
+        )
+    if running.config.breaker is not None:
         failures, pause = running.config.breaker, span(running.config.breaker_pause)
         return met(
             f"After {failures} failures in a row requests fail at once; one asks the store again"
             f" after {pause}."
         )
-    if running.config.breaker is None:
-        return fix("In an outage each request waits for the store.", "SESSION_BREAKER = 5")
-    return fix(
-        "If one server of several hangs, each request for its sessions waits.",
-        "SESSION_STORE = one server, or Redis with Sentinel",
-    )
+    return fix("In an outage each request waits for the store.", "SESSION_BREAKER = 5")
 
 
 def _first_life(running: Running) -> Answer:
@@ -116,6 +116,7 @@ ROBUSTNESS: Final = (
             "tests/flask/test_session_lock.py::test_the_requests_that_wait_for_one_session_are_few",
             "tests/flask/test_session_lock.py::test_a_lost_lock_raises_and_stores_nothing",
         ),
+        needs_store=True,
     ),
     Statement(
         66,

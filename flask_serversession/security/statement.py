@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 from typing import Literal
@@ -27,6 +28,7 @@ _MARKS: Final[dict[By, Mark]] = {
     "application": "app",
     "none": "n/a",
 }
+_PACKAGE: Final = __name__.partition(".")[0]
 _UNITS: Final = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000))
 
 
@@ -56,13 +58,11 @@ class Running:
 
     config: Config
     store: Store
-    #: Requests stop waiting for a store that fails.
-    has_breaker: bool
 
     @classmethod
     def of(cls, manager: SessionManager) -> Running:
         """Return the configuration of a manager's application."""
-        return cls(manager.config, manager.store, manager.settings.breaker is not None)
+        return cls(manager.config, manager.store)
 
     @property
     def is_in_cookies(self) -> bool:
@@ -80,6 +80,8 @@ class Running:
         )
 
     def _without_express(self, line: str) -> str:
+        if self.has_plain_former:
+            return f"{line}; SESSION_STORE_BEFORE = None"
         is_shared = getattr(self.store, "is_shared", False) and not self.is_in_cookies
         if self.config.profile == "express" or is_shared:
             return f"{line}, on a store without Express"
@@ -88,10 +90,31 @@ class Running:
     @property
     def backend(self) -> str:
         """The class of the store that gets new sessions."""
-        store = self.store
-        while isinstance(store, (MovingStore, ProtectedStore)):
-            store = store._store
-        return type(store).__name__
+        return type(self.backends[0]).__name__
+
+    @property
+    def backends(self) -> tuple[object, ...]:
+        """The stores themselves: that of new sessions, and the former one."""
+        return tuple(_innermost(self.store))
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether no store is one of the application's own."""
+        return all(type(store).__module__.startswith(_PACKAGE) for store in self.backends)
+
+    @property
+    def has_plain_former(self) -> bool:
+        """Whether sessions come from a former store that cannot be protected."""
+        return isinstance(self.store, MovingStore) and self.store.was_shared
+
+
+def _innermost(store: object) -> Iterator[object]:
+    if isinstance(store, (MovingStore, ProtectedStore)):
+        yield from _innermost(store._store)
+        if isinstance(store, MovingStore):
+            yield from _innermost(store._before)
+    else:
+        yield store
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +136,8 @@ class Statement:
     tests: tuple[str, ...] = ()
     #: A session that is kept in its cookie cannot fulfil it.
     needs_store: bool = False
+    #: The store fulfils it. The tests of the store contract show that of one of our own.
+    by_store: bool = False
 
     def answer(self, running: Running) -> Answer:
         """Return what a configuration does about this statement."""
@@ -120,6 +145,12 @@ class Statement:
             return fix(
                 "The browsers keep the sessions, so the server cannot end or change one.",
                 'SESSION_STORE = "redis://…", or another store on the server',
+            )
+        if self.by_store and not running.is_ours and not running.is_in_cookies:
+            return Answer(
+                "app",
+                "SESSION_STORE is not a store of this package.",
+                "class TestMyStore(StoreContract), of flask_serversession.testing",
             )
         if isinstance(self.does, str):
             return Answer(_MARKS[self.by], self.does, self.line)

@@ -6,6 +6,7 @@ from typing import Final
 
 from ..sessions.users import can_tag
 from ..sessions.users import why_not_found
+from ..stores.base import SupportsKeys
 from .statement import Answer
 from .statement import fix
 from .statement import met
@@ -52,6 +53,8 @@ def _listed(running: Running, now: str, line: str) -> Answer:
 def _administrators(running: Running) -> Answer:
     if not can_tag(running.store):
         return fix(f"{running.backend} does not know whose a session is.", _ANOTHER)
+    if not isinstance(running.store, SupportsKeys):
+        return fix(f"{running.backend} cannot end the sessions of everybody.", _ANOTHER)
     return met("flask sessions end --user ends those of a user, and clear those of everybody.")
 
 
@@ -111,6 +114,7 @@ TERMINATION: Final = (
             "test_a_delete_is_never_undone_by_saves_and_touches",
         ),
         needs_store=True,
+        by_store=True,
     ),
     Statement(
         36,

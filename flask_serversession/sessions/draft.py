@@ -349,7 +349,7 @@ def leave_behind(settings: Settings, successor: str, record: Record) -> Record:
     if not grace:
         return ENDED
     until = settings.clock() + grace
-    members = {_SUPERSEDED: until, _SUCCESSOR: settings.key_of(successor)}
+    members = {_SUPERSEDED: until, _SUCCESSOR: settings.left_key_of(successor)}
     payload = settings.serializer.add_to_cookie(record.payload, members)
     return Record(payload, from_epoch_milliseconds(until))
 

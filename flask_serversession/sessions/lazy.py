@@ -29,6 +29,7 @@ from .base import Session
 from .draft import Draft
 from .login import Client
 from .login import Login
+from .login import MEMBER
 from .no_data import NoData
 from .request_store import RequestStore
 from .sent import SentIds
@@ -217,6 +218,8 @@ class LazySession(Session):
                 return None
         elif self._settings.config.absolute_timeout is not None and draft.is_over:
             return None
+        if MEMBER in draft.data and not self._settings.is_found(sid, draft.data):
+            return None  # it would not end with the others of its user
         return self._working_copy(sid, draft, record)
 
     def _adopted(self) -> WorkingCopy | None:

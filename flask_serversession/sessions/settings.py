@@ -28,6 +28,7 @@ from .breaker import Breaker
 from .lock_queue import LockQueue
 from .login import Client
 from .login import handle_of
+from .login import Login
 from .login import tag_of_user
 from .rates import Rate
 
@@ -110,9 +111,11 @@ class Settings:
     #: Whether the ids of logged-in sessions begin with the tag of their user.
     tags_users: bool = False
     #: Make the tags of users. The first one makes those of new ids.
-    tag_keys: tuple[bytes | None, ...] = (None,)
+    tag_keys: tuple[bytes | None, ...] = field(default=(None,), repr=False)
     #: Returns the key under which the store has the session with an id.
     key_of: Callable[[str], str] = SessionId
+    #: Returns the key by which a record names the session with an id.
+    left_key_of: Callable[[str], str] = SessionId
     clock: Clock = system_clock
     locks: LockQueue = field(init=False)
     #: None without SESSION_BREAKER, and where one of several servers may fail alone.
@@ -161,3 +164,10 @@ class Settings:
         :raises SessionError: if it cannot be the id of a user.
         """
         return tuple(tag_of_user(user_id, key) for key in self.tag_keys)
+
+    def is_found(self, sid: str, data: Mapping[str, Any]) -> bool:
+        """Return whether a search for the sessions of its user finds one whose id has a tag."""
+        tag, login = user_of(sid), Login.of(data)
+        if tag is None or login is None or not self.tags_users:
+            return True
+        return tag in self.tags_of(login.user_id)

@@ -25,7 +25,7 @@ from .locking import is_locked
 from .locking import write_beside_others
 from .process import Process
 
-MOST_WAITING, _ = DEFAULTS["SESSION_MAX_WAITERS"]
+MOST_WAITING = DEFAULTS["SESSION_MAX_WAITERS"]["flask"]
 COUNTERS = 8
 TIMES = 5
 #: Connections that a pool of SQLAlchemy opens at most, by default.

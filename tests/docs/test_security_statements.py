@@ -74,7 +74,7 @@ def test_it_has_a_test_unless_it_is_not_for_a_session_library(statement: Stateme
 )
 def test_what_the_application_calls_is_on_the_page(statement: Statement) -> None:
     page = (ROOT / "docs" / f"{statement.page}.rst").read_text("utf-8")
-    answer = statement.answer(Running(Config.from_mapping({}), MemoryStore(), has_breaker=True))
+    answer = statement.answer(Running(Config.from_mapping({}), MemoryStore()))
 
     called = re.findall(r"(\w+)\(", answer.line)
     assert called

@@ -227,6 +227,12 @@ def test_three_deployments_lead_to_hashed_ids_and_log_nobody_out(place: MemorySt
     assert place.count() == len(browsers)
 
 
+@pytest.mark.parametrize("setting", ["prepare", "switch"])
+def test_an_outage_of_its_one_server_is_noticed(place: MemoryStore, setting: str) -> None:
+    settings = manager_of(app_on(place, SESSION_HASH_IDS=setting)).settings
+    assert settings.breaker is not None
+
+
 def test_prepare_leaves_every_session_where_it_is(place: MemoryStore) -> None:
     plain, hashing = app_on(place), app_on(place, SESSION_HASH_IDS=True)
     preparing = app_on(place, SESSION_HASH_IDS="prepare")
@@ -246,6 +252,32 @@ def test_prepare_leaves_every_session_where_it_is(place: MemoryStore) -> None:
     for browser in browsers:
         same_browser(browser, preparing).run(lambda: session.destroy())
     assert place.count() == 0
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+@pytest.mark.parametrize("begun_by", ["prepare", "switch"])
+@pytest.mark.parametrize("setting", ["prepare", "switch"])
+def test_servers_of_two_deployments_know_which_session_is_the_own(
+    place: MemoryStore, setting: str, begun_by: str, rotates: bool
+) -> None:
+    begun = app_on(place, SESSION_HASH_IDS=begun_by)
+    own, other = browser_of(begun), browser_of(begun)
+    for browser in (own, other):
+        browser.run(lambda: session.log_in("ada"))
+    app = app_on(place, SESSION_HASH_IDS=setting)
+    own, other = same_browser(own, app), same_browser(other, app)
+
+    if rotates:
+        own.run(lambda: session.regenerate(keep_data=True))
+
+    def current() -> list[bool]:
+        found = manager_of(app).sessions_of("ada")
+        return [each.handle == session.handle for each in found if each.is_current]
+
+    assert own.see(current) == [True]
+    assert own.see(lambda: manager_of(app).end_others("ada")) == 1
+    assert own.see(lambda: session.user_id) == "ada"
+    assert other.see(lambda: session.user_id) is None
 
 
 def test_switch_moves_what_is_used_and_migrate_the_rest(place: MemoryStore) -> None:
@@ -295,6 +327,23 @@ def test_check_counts_the_records_of_old_keys(place: MemoryStore, hash_ids: bool
     assert "the others can be removed" in run(rotated, "check").output
     newest_alone = app_on(place, SESSION_ENCRYPTION_KEYS=[NEW], **config)
     assert "SESSION_ENCRYPTION_KEYS" not in run(newest_alone, "check").output
+
+
+@pytest.mark.parametrize("hash_ids", [False, True])
+def test_check_counts_the_logins_of_old_keys(place: MemoryStore, hash_ids: bool) -> None:
+    config: dict[str, Any] = {"SESSION_HASH_IDS": hash_ids}
+    plain = app_on(place, **config)
+    browser_of(plain).run(lambda: session.log_in("a user of plain sessions"))
+    old = app_on(place, SESSION_ENCRYPTION_KEYS=[OLD, None], **config)
+    browsers = [browser_of(old) for _ in range(2)]
+    for browser in browsers:
+        browser.run(lambda: session.log_in("ada"))
+    rotated = app_on(place, SESSION_ENCRYPTION_KEYS=[NEW, OLD, None], **config)
+
+    same_browser(browsers[0], rotated).run(lambda: session.log_in("ada"))
+
+    told = "1 are of users who logged in with an older key"
+    assert told in run(rotated, "check").output
 
 
 def test_check_counts_no_records_where_sessions_cannot_be_listed() -> None:

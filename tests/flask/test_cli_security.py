@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cachelib import SimpleCache
 from click.testing import Result
 from flask import Flask
 
@@ -37,7 +38,7 @@ APPLICATION = [29, 31, 37, 38, 40, 44, 49, 50]
 
 def app_with(**config: Any) -> Flask:
     app = Flask(__name__)
-    app.config.update(SECRET_KEY="k3y!" * 8, TESTING=True, **config)
+    app.config.update({"SECRET_KEY": "k3y!" * 8, "TESTING": True, **config})
     ServerSession(app)
     return app
 
@@ -206,6 +207,30 @@ def test_json_has_all_that_is_known_of_a_statement() -> None:
         ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32, None]}, 53, "not encrypted are still read"),
         ({"SESSION_MAX_MEMBERS": None}, 55, "as large as its store"),
         ({"SESSION_STORE_ERROR": "null"}, 62, "reads as empty"),
+        ({"SESSION_COOKIE_OPTIONS": lambda request: {}}, 12, "decides in each request"),
+        (
+            {"SESSION_COOKIE_OPTIONS": lambda request: {}, "SESSION_COOKIE_SECURE": True},
+            13,
+            "decides in each request",
+        ),
+        ({"SESSION_COOKIE_OPTIONS": lambda request: {}}, 14, "decides in each request"),
+        ({"SESSION_COOKIE_OPTIONS": lambda request: {}}, 18, "decides in each request"),
+        (
+            {
+                "SESSION_ASSURANCE_LEVEL": 2,
+                "SESSION_EXCEPTIONS": ["SESSION_ABSOLUTE_TIMEOUT"],
+                "SESSION_ABSOLUTE_TIMEOUT": None,
+            },
+            25,
+            "may be longer than level 2",
+        ),
+        (
+            {"SESSION_ASSURANCE_LEVEL": 2, "SESSION_COOKIE_OPTIONS": lambda request: {}},
+            25,
+            "may return a max age",
+        ),
+        ({"SESSION_STORE": "memcached://localhost"}, 39, "everybody"),
+        ({"SESSION_STORE": SimpleCache(threshold=sys.maxsize)}, 57, "files of its own"),
         ({"SESSION_BREAKER": None}, 63, "each request waits"),
         (
             {"SESSION_STORE": MemoryStore(), "SESSION_STORE_BEFORE": MemoryStore()},
@@ -259,7 +284,14 @@ def test_a_weaker_configuration_is_told_what_to_set(
         ({"SESSION_CACHE_CONTROL": "no-store"}, 20, "no-store to the pages of users"),
         ({"SESSION_COOKIE_MAX_AGE": timedelta(days=40)}, 18, "at most 40 days"),
         ({"SESSION_ABSOLUTE_TIMEOUT": timedelta(hours=12)}, 23, "12 hours"),
-        ({"SESSION_IDLE_TIMEOUT": 90}, 22, "90 seconds"),
+        ({"SESSION_IDLE_TIMEOUT": 90}, 22, "90 seconds, or 31 days if it is permanent"),
+        ({"SESSION_COOKIE_MAX_AGE": timedelta(days=40)}, 22, "40 days"),
+        ({"SESSION_COOKIE_OPTIONS": lambda request: {}}, 22, "cookie's max age"),
+        (
+            {"SESSION_PROFILE": "express", "SESSION_COOKIE_SECURE": True},
+            14,
+            "only logged in the express profile",
+        ),
         ({"SESSION_LIMIT_PER_USER": 3}, 42, "'end_oldest'"),
         ({"SESSION_CLEAR_SITE_DATA": ["cookies"]}, 43, "cookies"),
         ({"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
@@ -271,7 +303,6 @@ def test_a_weaker_configuration_is_told_what_to_set(
         ({"SESSION_STORE": "cookie"}, 8, "have no ids"),
         ({"SESSION_STORE": "cookie"}, 9, "have no ids"),
         ({"SESSION_STORE": "cookie"}, 64, "stores nothing"),
-        (STRICT | {"SESSION_STORE": "redis://localhost"}, 27, "its own clock"),
         ({"SESSION_MAX_BYTES": 4096}, 55, "4096 bytes and 1000 members"),
         ({"SESSION_STORE": "memory"}, 57, "MemoryStore has no file"),
         (
@@ -310,6 +341,74 @@ def test_clocks_of_several_servers_are_up_to_their_administrator(tmp_path: Path)
 
     assert answer.mark == "app"
     assert "set-ntp" in answer.line
+
+
+def test_the_absolute_timeout_is_a_matter_of_the_clocks_of_servers() -> None:
+    answer = answer_to(27, SESSION_STORE="redis://localhost", SESSION_ABSOLUTE_TIMEOUT=3600)
+
+    assert answer.mark == "app"
+
+
+@pytest.mark.parametrize("number", [5, 10, 47, 49, 52, 65])
+def test_what_needs_a_store_is_not_fulfilled_in_cookies(number: int) -> None:
+    answer = answer_to(number, SESSION_STORE="cookie")
+
+    assert answer.mark == "fix"
+    assert answer.line.startswith("SESSION_STORE = ")
+
+
+@pytest.mark.parametrize("number", [7, 8, 9, 53, 57])
+def test_a_former_store_that_cannot_be_protected_counts(number: int, tmp_path: Path) -> None:
+    answer = answer_to(
+        number,
+        SESSION_STORE=f"sqlite:///{tmp_path}/new.db",
+        SESSION_STORE_BEFORE=f"file://{tmp_path}/before",
+        SESSION_STORE_BEFORE_OPTIONS={"layout": "express"},
+        SESSION_HASH_IDS=True,
+        SESSION_ENCRYPTION_KEYS=["0" * 64],
+    )
+
+    assert answer.mark == "fix"
+    assert "SESSION_STORE_BEFORE = None" in answer.line
+
+
+@pytest.mark.parametrize("number", [26, 35, 56, 57, 58, 60])
+def test_what_a_store_fulfils_is_open_for_one_of_the_application(number: int) -> None:
+    answer = answer_to(number, SESSION_STORE=FiveVerbs())
+
+    assert answer.mark == "app"
+    assert "StoreContract" in answer.line
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"SESSION_PROFILE": "express"},
+        {"SESSION_STORE": "cookie"},
+        {"SESSION_COOKIE_OPTIONS": lambda request: {"max_age": 9e7}},
+        {"SESSION_COOKIE_MAX_AGE": 9e7, "PERMANENT_SESSION_LIFETIME": 9e7},
+        {"SESSION_COOKIE_DOMAIN": "example.com", "SESSION_COOKIE_SAMESITE": "None"},
+        {"SESSION_COOKIE_SECURE": "auto", "SESSION_COOKIE_PATH": "/shop"},
+        {"SESSION_STORE_ERROR": "null", "SESSION_BREAKER": None, "SESSION_GENID": str},
+        {"SESSION_ABSOLUTE_TIMEOUT": 3600, "SESSION_MAX_BYTES": None},
+    ],
+    ids=" ".join,
+)
+def test_a_line_of_the_configuration_is_enough(config: dict[str, Any]) -> None:
+    left = []
+    for statement in ALL:
+        answer = answer_to(statement.number, **config)
+        lines = re.findall(r"(SESSION_\w+|PERMANENT_\w+) = ([^;]+)(?:;|$)", answer.line)
+        if answer.mark != "fix" or not lines or re.search(r"…|output|without", answer.line):
+            continue
+        # The lines are Python, as a configuration file has it.
+        values = {key: eval(value, {"timedelta": timedelta}) for key, value in lines}
+        after = answer_to(statement.number, **{**config, **values})
+        if after.mark != "ok":
+            left.append((statement.number, after))
+
+    assert left == []
 
 
 class FiveVerbs:

@@ -587,7 +587,11 @@ class TestCacheControl:
         [
             ("public, max-age=600", "max-age=600, private"),
             ("s-maxage=600", "private"),
-            ("max-age=600", "max-age=600"),
+            ("max-age=600", "max-age=600, private"),
+            ("must-revalidate", "must-revalidate, private"),
+            ("max-age=600, no-store", "max-age=600, no-store"),
+            ("no-cache", "no-cache"),
+            ('no-cache="X-Trace"', "no-cache=X-Trace, private"),
         ],
     )
     @pytest.mark.parametrize("store", [MemoryStore(), "cookie"], ids=["stored", "cookie"])

@@ -212,6 +212,13 @@ class TestByOthers:
             {"event": "ended", "handle": None, "user": None, "by": "manager", "reason": None}
         ]
 
+    def test_the_command_that_clears_the_store(self, app: Flask, events: Events) -> None:
+        app.test_cli_runner().invoke(args=["sessions", "clear", "--yes"])
+
+        assert events() == [
+            {"event": "ended", "handle": None, "user": None, "by": "manager", "reason": None}
+        ]
+
     def test_the_limit(self, make_app: MakeApp, events: Events) -> None:
         app = make_app(
             SESSION_STORE=MemoryStore(), SESSION_LIMIT_PER_USER=1, SESSION_ON_LIMIT="end_oldest"

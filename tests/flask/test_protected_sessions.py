@@ -218,6 +218,45 @@ class TestEncryptedSessions:
         assert manager.end_all("ada") == 1
 
     @pytest.mark.parametrize("hashes", [False, True])
+    def test_one_that_was_plain_is_found_without_none(self, hashes: bool) -> None:
+        case = Case(hashes=hashes)
+        browser = case.app.test_client()
+        browser.get("/log-in/ada")
+        cookie = browser.get_cookie("session").value
+        assert _text_of("/get", case.with_keys(NEW, None), cookie) == "nothing of ada"
+        after = case.with_keys(NEW)
+        assert _text_of("/get", after, cookie) == "nothing of ada"
+        assert manager_of(after).end_all("ada") == 1
+        assert _text_of("/get", after, cookie) == "nothing of None"
+
+    @pytest.mark.parametrize("hashes", [False, True])
+    def test_one_that_end_all_would_not_find_has_ended(self, hashes: bool) -> None:
+        case = Case(hashes=hashes, keys=(OLD,))
+        browser = case.app.test_client()
+        browser.get("/log-in/ada")
+        cookie = browser.get_cookie("session").value
+        assert _text_of("/get", case.with_keys(NEW, OLD), cookie) == "nothing of ada"
+        after = case.with_keys(NEW)
+        assert manager_of(after).end_all("ada") == 0
+        assert _text_of("/get", after, cookie) == "nothing of None"
+
+    def test_a_new_id_has_the_tag_of_the_newest_key(self) -> None:
+        case = Case(hashes=True, keys=(OLD,))
+        browser = case.app.test_client()
+        browser.get("/log-in/ada")
+        rotated = case.with_keys(NEW, OLD).test_client()
+        rotated.set_cookie("session", browser.get_cookie("session").value)
+        rotated.get("/regenerate")
+        after = case.with_keys(NEW)
+        assert manager_of(after).end_all("ada") == 1
+
+    def test_no_repr_shows_the_key_of_tags(self) -> None:
+        case = Case(hashes=True, keys=(NEW,))
+        settings = manager_of(case.app).settings
+        assert settings.tag_keys[0] is not None
+        assert repr(settings.tag_keys[0]) not in repr(settings)
+
+    @pytest.mark.parametrize("hashes", [False, True])
     def test_the_first_use_encrypts_with_the_newest_key(self, hashes: bool) -> None:
         case = Case(hashes=hashes, keys=(OLD,))
         browser = case.app.test_client()
@@ -278,3 +317,9 @@ class TestEncryptedSessions:
         assert found.user_id == "ada"
         assert found.created_at is not None
         assert found.created_at <= datetime.now(timezone.utc)
+
+
+def _text_of(path: str, app: Flask, cookie: str) -> str:
+    browser = app.test_client()
+    browser.set_cookie("session", cookie)
+    return browser.get(path).text

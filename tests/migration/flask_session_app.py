@@ -56,7 +56,13 @@ def keys_of(kind: str, place: str) -> dict[str, Any]:
         import pymemcache
 
         address = place.removeprefix("memcached://")
-        client = pymemcache.PooledClient(address, timeout=5, connect_timeout=5, no_delay=True)
+        client = pymemcache.PooledClient(
+            address,
+            timeout=5,
+            connect_timeout=5,
+            no_delay=True,
+            default_noreply=False,  # otherwise another process may read before a write is done
+        )
         return {"SESSION_MEMCACHED": client}
     if kind == "mongodb":
         import pymongo

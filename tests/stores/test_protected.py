@@ -19,6 +19,7 @@ from flask_serversession.errors import ConfigError
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import StoreError
 from flask_serversession.stores.base import ENDED
+from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import StoredKey
@@ -199,6 +200,19 @@ def test_the_store_inside_has_neither_id_nor_data(
     assert is_hashed(key)
     for word in (b"4111", b"ada", b"cookie", b"the id"):
         assert word not in record.payload
+
+
+@pytest.mark.parametrize("hash_ids", [False, True])
+def test_the_data_of_a_record_that_has_expired_already_are_not_stored(
+    tmp_path: Path, hash_ids: bool
+) -> None:
+    store = encrypting(FileSystemStore(str(tmp_path)), NEW, hash_ids=hash_ids)
+
+    assert store.create("the id", Record(LOGIN, EPOCH))
+
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert b"{}" in files
+    assert [content for content in files if b"4111" in content] == []
 
 
 def test_a_hashed_key_keeps_the_tag_and_the_epoch_in_front() -> None:

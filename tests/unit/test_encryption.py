@@ -130,7 +130,7 @@ def test_keys_are_derived_as_hkdf_does() -> None:
     assert _derived(_extracted(NEW), "session", "x", "y") == theirs.derive(NEW)
 
 
-def test_each_key_has_one_for_tags_and_none_has_none() -> None:
+def test_each_key_has_one_for_tags_and_none_is_always_among_them() -> None:
     first, nothing, third = Encryption((NEW, None, OLD)).tag_keys
 
     assert nothing is None
@@ -138,7 +138,7 @@ def test_each_key_has_one_for_tags_and_none_has_none() -> None:
     assert third is not None
     assert {len(first), len(third)} == {32}
     assert len({first, third, NEW, OLD}) == 4
-    assert Encryption((OLD,)).tag_keys == (third,)
+    assert Encryption((OLD,)).tag_keys == (third, None)
 
 
 def test_keys_are_bytes_or_hexadecimal_digits() -> None:

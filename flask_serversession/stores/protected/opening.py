@@ -46,4 +46,6 @@ def _alone(store: Store, hash_ids: HashIds, encryption: Encryption | None) -> St
         return protected(store, hash_ids=hash_ids, encryption=encryption)
     hashed = protected(store, hash_ids=True, encryption=encryption)
     raw = protected(store, hash_ids=False, encryption=encryption, is_view=True)
-    return moving_store(hashed, raw, *([PreparingStore] if hash_ids == "prepare" else []))
+    both = moving_store(hashed, raw, *([PreparingStore] if hash_ids == "prepare" else []))
+    both.is_split = hashed.is_split  # the two are on one server
+    return both

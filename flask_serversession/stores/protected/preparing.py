@@ -19,7 +19,8 @@ class PreparingStore(MovingStore):
     Sessions are moved in one direction only, so that no two processes move one back and forth.
     """
 
-    def key_of(self, name: str) -> str:
+    def left_key_of(self, name: str) -> str:
+        """Return the key that a record names: one that processes without hashed ids know, too."""
         return name
 
     def load(self, key: str) -> Record | None:

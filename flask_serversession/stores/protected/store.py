@@ -8,6 +8,7 @@ from typing import Any
 from ...encryption import Encryption
 from ...encryption import Keys
 from ...errors import ConfigError
+from ..base import ENDED
 from ..base import GONE
 from ..base import is_expired
 from ..base import Lock
@@ -79,7 +80,7 @@ class ProtectedStore:
 
     def key_of(self, name: str) -> str:
         """Return the key under which a name is stored, as ``keys`` and ``records`` list it."""
-        return hashed(name) if self.hash_ids and not isinstance(name, StoredKey) else name
+        return hashed(name) if self.hash_ids and not self.owns(name) else name
 
     def owns(self, key: str) -> bool:
         """Tell whether this is a stored key of this store, and not of its neighbour."""
@@ -145,8 +146,11 @@ class ProtectedStore:
         return StoredKey(key) if self.hash_ids else key
 
     def _closed(self, name: str, key: str, record: Record) -> Record:
-        if self._payloads is None or is_expired(record.expires_at):
+        if self._payloads is None:
             return record
+        if is_expired(record.expires_at):
+            # Nobody reads it. A backend may have it until it is pruned.
+            return Record(ENDED.payload, record.expires_at)
         payload = self._payloads.closed(key, _secret(name), record.payload)
         return Record(payload, record.expires_at)
 
