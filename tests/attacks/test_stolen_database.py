@@ -33,6 +33,7 @@ from ..concurrency.places import Place
 from ..flask.browser import Browser
 from ..flask.browser import browser_of
 from ..flask.browser import session
+from .conftest import anonymous
 from .conftest import logged_in
 from .conftest import MakeSite
 from .conftest import pass_time
@@ -61,7 +62,10 @@ class Thief:
     site: Flask
     rows: Rows
     admin: Browser
+    #: The thief's browser, logged in.
     mallory: Browser
+    #: Another one of the thief, not logged in: the id of its session has no tag of a user.
+    visitor: Browser
 
     def key_of(self, browser: Browser) -> str:
         """Return the key of the row of a browser's session."""
@@ -126,18 +130,20 @@ def read_a_secret(thief: Thief) -> bool:
 
 
 def write_a_row(thief: Thief) -> bool:
-    thief.overwrite(thief.mallory, FORGED)
-    return thief.is_admin(thief.mallory)
+    return _works_with_any_of(thief, lambda browser: [FORGED])
 
 
 def edit_a_row(thief: Thief) -> bool:
-    row = thief.row_of(thief.mallory)
-    changed = [row.replace(b"mallory", ADMIN.encode()), *_with_a_byte_changed(row)]
-    for each in changed:
-        thief.overwrite(thief.mallory, each)
-        if thief.is_admin(thief.mallory):
-            return True
-    return False
+    def edited(browser: Browser) -> list[bytes]:
+        row = thief.row_of(browser)
+        login = b'"_login":{"user":"%s"}' % ADMIN.encode()
+        return [
+            row.replace(b"mallory", ADMIN.encode()),
+            row.replace(b'"note":"anonymous"', login),
+            *_with_a_byte_changed(row),
+        ]
+
+    return _works_with_any_of(thief, edited)
 
 
 def _with_a_byte_changed(row: bytes) -> Iterator[bytes]:
@@ -148,19 +154,31 @@ def _with_a_byte_changed(row: bytes) -> Iterator[bytes]:
 def copy_a_row(thief: Thief) -> bool:
     row = thief.row_of(thief.admin)
     head, _, body = row.partition(b"~")
-    own_head, _, own_body = thief.row_of(thief.mallory).partition(b"~")
-    for each in (row, head, body, head + b"~" + own_body, own_head + b"~" + body):
-        thief.overwrite(thief.mallory, each)
-        if thief.is_admin(thief.mallory):
-            return True
+
+    def parts(browser: Browser) -> list[bytes]:
+        own_head, _, own_body = thief.row_of(browser).partition(b"~")
+        return [row, head, body, head + b"~" + own_body, own_head + b"~" + body]
+
+    return _works_with_any_of(thief, parts)
+
+
+def _works_with_any_of(thief: Thief, rows: Callable[[Browser], list[bytes]]) -> bool:
+    for browser in (thief.mallory, thief.visitor):
+        sid, key = browser.sid, thief.key_of(browser)
+        assert sid is not None
+        for row in rows(browser):
+            thief.rows.write(key, row)
+            browser.hold(sid)
+            if thief.is_admin(browser):
+                return True
     return False
 
 
 def swap_rows(thief: Thief) -> bool:
-    one, other = thief.row_of(thief.admin), thief.row_of(thief.mallory)
+    one, other = thief.row_of(thief.admin), thief.row_of(thief.visitor)
     thief.overwrite(thief.admin, other)
-    thief.overwrite(thief.mallory, one)
-    return thief.is_admin(thief.mallory) or user_of(thief.admin) == "mallory"
+    thief.overwrite(thief.visitor, one)
+    return thief.is_admin(thief.visitor) or thief.admin.data().get("note") == "anonymous"
 
 
 def put_an_earlier_row_back(thief: Thief) -> bool:
@@ -226,10 +244,10 @@ def decrypt_whose_session_it_is(thief: Thief) -> bool:
 
 
 def encrypt_a_row(thief: Thief) -> bool:
-    key, sid = thief.key_of(thief.mallory), thief.mallory.sid
+    key, sid = thief.key_of(thief.visitor), thief.visitor.sid
     assert sid is not None
-    thief.overwrite(thief.mallory, thief.sealed(key, sid, FORGED))
-    return thief.is_admin(thief.mallory)
+    thief.overwrite(thief.visitor, thief.sealed(key, sid, FORGED))
+    return thief.is_admin(thief.visitor)
 
 
 def sign_what_can_be_guessed(thief: Thief) -> bool:
@@ -344,7 +362,7 @@ def thief(place: Place, store: Store, site: Flask) -> Iterator[Thief]:
             rows.delete(key)  # memcached cannot clear
         admin, mallory = logged_in(site, ADMIN), logged_in(site, "mallory")
         admin.run(lambda: session.update(note=DATA))
-        yield Thief(site, rows, admin, mallory)
+        yield Thief(site, rows, admin, mallory, anonymous(site))
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda each: each.attempt.__name__)
