@@ -116,7 +116,9 @@ def _age(running: Running) -> Answer:
     }
     longest, lines = max(ages.values()), [line for line, age in ages.items() if age > _LONGEST]
     if lines:
-        return fix(f"A cookie lasts {span(longest)}; browsers cut that.", "; ".join(lines))
+        return fix(
+            f"A cookie lasts {span(longest)}; browsers cut that to 400 days.", "; ".join(lines)
+        )
     if running.config.cookie.max_age is None:
         return met("A cookie lasts until the browser closes, unless the session is permanent.")
     return met(f"A cookie lasts at most {span(longest)}.")
