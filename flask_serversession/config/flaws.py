@@ -32,6 +32,12 @@ _PUBLISHED: Final = (
     b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
     b'_5#y2L"F4Q8z\n\xec]/',
 )
+#: The encryption key that this package's documentation shows.
+_PUBLISHED_KEY: Final = bytes.fromhex(
+    "3a7f1c0d94b2e6587f0a1b2c3d4e5f60718293a4b5c6d7e8f9012345678abcde"
+)
+#: A random key has at least so many different bytes, but for one in 10^36.
+_FEWEST_BYTES: Final = 8
 _A_RANDOM_ONE = (
     "anyone who guesses it can sign cookies. Use the output of"
     " python -c 'import secrets; print(secrets.token_hex(32))'."
@@ -66,6 +72,12 @@ def flaws_of(config: Config) -> Iterator[str]:
         yield (
             "SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT, so it ends no session."
         )
+    for place, secret in enumerate(config.encryption_keys or (), start=1):
+        if secret and (len(set(secret)) < _FEWEST_BYTES or secret == _PUBLISHED_KEY):
+            yield (
+                f"Key {place} of SESSION_ENCRYPTION_KEYS is no random one. Use the output of"
+                " python -c 'import secrets; print(secrets.token_hex(32))'."
+            )
 
 
 def flaws_of_secrets(config: Config, secrets: Secrets, *, key: str) -> Iterator[str]:

@@ -50,7 +50,7 @@ class Breaker:
             if self._clock() < self._probe_at:
                 return StoreUnavailable(
                     f"The store failed {self.failures} times in a row, and is not called again"
-                    " before a probe has succeeded (SESSION_BREAKER)."
+                    " until a probe succeeds (SESSION_BREAKER)."
                 )
             self._prober = threading.get_ident()
             self._probe_at = self._clock() + _LONGEST_PROBE
@@ -59,35 +59,38 @@ class Breaker:
     def note(self, error: BaseException | None) -> None:
         """Note how a call of the store ended."""
         with self._guard:
-            is_probe = self._prober == threading.get_ident()
-            if isinstance(error, StoreUnavailable) and not error.is_read_only:
-                self._note_failure(is_probe)
-            elif error is None or isinstance(error, Exception):
-                self._close()
-            elif is_probe:  # the request was interrupted: nobody knows
-                self._end_probe()
+            was_open, failures = self.is_open, self.failures
+            self._note(error)
+            is_open = self.is_open
+        # After the block: a filter of the log may use the session, and so the breaker.
+        if is_open and not was_open:
+            logger.error(
+                "The store failed %d times in a row. Requests do not wait for it now.",
+                failures + 1,
+            )
+        elif was_open and not is_open:
+            logger.warning("The store answers again, after %d failures.", failures)
+
+    def _note(self, error: BaseException | None) -> None:
+        is_probe = self._prober == threading.get_ident()
+        if isinstance(error, StoreUnavailable) and not error.is_read_only:
+            self._note_failure(is_probe)
+        elif error is None or isinstance(error, Exception):
+            self._prober, self.failures, self.is_open = None, 0, False
+        elif is_probe:  # the request was interrupted: nobody knows
+            self._end_probe()
 
     def _note_failure(self, is_probe: bool) -> None:
         self.failures += 1
         if self.failures < self._most:
             return
-        if not self.is_open:
-            self.is_open = True
-            logger.error(
-                "The store failed %d times in a row. Requests do not wait for it now.",
-                self.failures,
-            )
+        self.is_open = True
         if is_probe or self._prober is None:
             self._end_probe()
 
     def _end_probe(self) -> None:
         self._prober = None
         self._probe_at = self._clock() + self._pause
-
-    def _close(self) -> None:
-        if self.is_open:
-            logger.warning("The store answers again, after %d failures.", self.failures)
-        self._prober, self.failures, self.is_open = None, 0, False
 
     def _begin(self) -> None:
         self._guard = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -268,3 +269,30 @@ def test_without_it_every_request_calls_the_store(make_app: MakeApp, moody: Mood
 def test_a_breaker_that_cannot_work_is_refused(make_app: MakeApp, key: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{key} is .* must be"):
         make_app(**{key: value})
+
+
+class UsesTheSession(logging.Filter):
+    """Adds the user to each line, as applications do."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        try:
+            record.user = session.get("user")
+        except StoreUnavailable:
+            record.user = "unknown"
+        return True
+
+
+def test_a_filter_of_the_log_may_use_the_session(
+    member: Browser, moody: Moody, caplog: pytest.LogCaptureFixture
+) -> None:
+    uses_the_session = UsesTheSession()
+    caplog.handler.addFilter(uses_the_session)
+
+    # In a thread, so that a lock that is never released fails this test alone.
+    thread = threading.Thread(target=strike, args=(moody, member), daemon=True)
+    thread.start()
+    thread.join(timeout=10)
+    caplog.handler.removeFilter(uses_the_session)
+
+    assert not thread.is_alive()
+    assert "3 times in a row" in caplog.text

@@ -299,6 +299,7 @@ def test_a_weaker_configuration_is_told_what_to_set(
         ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 53, "each with a key of its own"),
         ({"SESSION_ENCRYPTION_KEYS": ["0f" * 32, None]}, 54, "records of old ones"),
         ({"SESSION_STORE": "cookie", "SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 15, "encrypted"),
+        ({"SESSION_STORE": "cookie", "SESSION_ENCRYPTION_KEYS": ["0f" * 32]}, 53, "Cookies are"),
         ({"SESSION_STORE": "cookie"}, 7, "have no ids"),
         ({"SESSION_STORE": "cookie"}, 8, "have no ids"),
         ({"SESSION_STORE": "cookie"}, 9, "have no ids"),

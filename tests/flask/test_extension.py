@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import warnings
 from datetime import timedelta
@@ -31,6 +32,12 @@ from .browser import session
 from .conftest import MakeApp
 from .conftest import MakeBrowser
 from .counting import CountingStore
+
+#: The one on the page of the documentation.
+[PUBLISHED_KEY] = re.findall(
+    'KEY = "([0-9a-f]{64})"',
+    (Path(__file__).parents[2] / "docs/howto/encrypt-at-rest.rst").read_text("utf-8"),
+)
 
 
 def flask_app(**config: Any) -> Flask:
@@ -403,6 +410,15 @@ class TestInsecureSettings:
             line
             == "SESSION_SECRET is text that looks like a list; give a list to use several secrets."
         )
+
+    @pytest.mark.parametrize("key", ["0" * 64, "0f" * 32, "deadbeef" * 8, PUBLISHED_KEY])
+    def test_an_encryption_key_that_is_not_random_is_logged_and_not_shown(
+        self, caplog: pytest.LogCaptureFixture, key: str
+    ) -> None:
+        [line] = warnings_of(caplog, SESSION_ENCRYPTION_KEYS=[token_hex(), None, key])
+
+        assert line.startswith("Key 3 of SESSION_ENCRYPTION_KEYS is no random one.")
+        assert key not in line
 
     def test_a_weak_fallback_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         assert len(warnings_of(caplog, SECRET_KEY_FALLBACKS=["weak"])) == 1
