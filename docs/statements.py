@@ -19,11 +19,13 @@ from flask_serversession import security
 from flask_serversession import ServerSession
 
 WHO = {
-    "package": "This package, whatever is configured.",
-    "configuration": "The configuration.",
-    "application": "The application.",
-    "none": "Nobody: it is not for a session library.",
+    "package": "this package, whatever is configured",
+    "configuration": "the configuration",
+    "application": "the application",
+    "none": "nothing here; it is not a task of a session library",
 }
+#: What introduces the line of an answer, as in the command's output.
+DO = {"fix": "Set", "app": "Write"}
 #: Each configuration that is shown, with its name.
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "By default": {},
@@ -67,7 +69,7 @@ def _lines(statement: security.Statement, running: dict[str, security.Running]) 
     answers = {name: statement.answer(one) for name, one in running.items()}
     for name, answer in answers.items():
         shown = f"**{answer.mark}**. {_escaped(answer.now)}"
-        todo = f" ``{answer.line}``" if answer.line else ""
+        todo = f" {DO[answer.mark]}: ``{answer.line}``" if answer.line else ""
         if len(set(answers.values())) == 1:
             yield shown + todo
             break

@@ -113,9 +113,9 @@ def _left_with_older_keys(settings: Settings, store: SupportsUsers) -> str:
             " be removed, once all servers have this list."
         )
     return (
-        f"{outdated} sessions are not encrypted with the newest key. Each is when it is next used,"
-        f" or expires. {tagged} are of users who logged in with an older key. They have to log in"
-        " again once it is removed."
+        f"{outdated} sessions are not encrypted with the newest key. Each will be when it is next"
+        f" used. {tagged} are of users who logged in with an older key. They have to log in again"
+        " once it is removed."
     )
 
 

@@ -53,7 +53,7 @@ class Encryption:
     """Seals with the first key, and opens what any of the keys sealed.
 
     None in place of a key stands for plain text: it is written if None is the first, and accepted
-    in any case. Plain text must not look like a sealed one, which JSON does not.
+    in any case. Plain text must not look like a sealed text, and JSON does not.
 
     :param keys: what :func:`keys_from` returns.
     :raises ConfigError: if the package ``cryptography`` is not installed.
@@ -85,8 +85,8 @@ class Encryption:
     def encrypt(self, plain: bytes, *, purpose: str, name: str, secret: str = "") -> bytes:
         """Return the sealed text, or the plain one if None is the first key.
 
-        :param purpose: a sealed text does not open for another one.
-        :param name: which record it is. It does not open under another name.
+        :param purpose: a sealed text opens only for the same purpose.
+        :param name: which record it is. It opens only under the same name.
         :param secret: what has to be known besides the key to open it.
         """
         if self._writes_plain:
@@ -100,17 +100,23 @@ class Encryption:
     def decrypt(self, text: bytes, *, purpose: str, name: str, secret: str = "") -> Opened:
         """Return what a text holds that was sealed for the same purpose, name and secret.
 
-        :raises PayloadError: if it was not, or by a key that is not listed, or was changed.
+        :raises PayloadError: if it was sealed for another, or by a key that is not listed, or was
+            changed.
         """
         found = _HEADER.match(text)
         if found is None:
             if self._reads_plain and not text.startswith(_VERSION):
                 return Opened(text, self._writes_plain)
-            raise PayloadError("A stored session is not encrypted as it should be.")
+            raise PayloadError(
+                "A stored session is not encrypted as SESSION_ENCRYPTION_KEYS says."
+            )
         header, key_id = found.groups()
         master = self._masters.get(key_id)
         if master is None:
-            raise PayloadError("A stored session is encrypted with a key that is not listed.")
+            raise PayloadError(
+                "A stored session is encrypted with a key that SESSION_ENCRYPTION_KEYS does not"
+                " list."
+            )
         try:
             sealed = _decoded(text[found.end() :])
             cipher = self._make_cipher(_derived(master, purpose, name, secret))
@@ -139,11 +145,13 @@ def keys_from(value: object) -> Keys:
     )
     if not any(keys):
         raise ConfigError(
-            "SESSION_ENCRYPTION_KEYS has no key. Leave it out, so that nothing is encrypted, or"
-            f" give one. {_A_KEY}"
+            "SESSION_ENCRYPTION_KEYS has no key. Add one, or leave the setting out to encrypt"
+            f" nothing. {_A_KEY}"
         )
     if len(set(keys)) < len(keys):
-        raise ConfigError("SESSION_ENCRYPTION_KEYS has the same key, or None, twice.")
+        raise ConfigError(
+            "SESSION_ENCRYPTION_KEYS has the same key, or None, twice. Remove one of the two."
+        )
     return keys
 
 

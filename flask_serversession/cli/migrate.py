@@ -1,4 +1,4 @@
-"""``flask sessions migrate``: moves sessions to another store, or under hashed ids."""
+"""``flask sessions migrate``: moves sessions to another store, or to hashed ids."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .group import sessions
 
 
 @sessions.command(
-    "migrate", short_help="Move the sessions of SESSION_STORE_BEFORE, or under hashed ids."
+    "migrate", short_help="Move the sessions of SESSION_STORE_BEFORE, or to hashed ids."
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and move none.")
 @AS_JSON

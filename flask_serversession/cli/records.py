@@ -45,7 +45,7 @@ _SHORTEST_TO_DESTROY = 8
 _ID_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
 
 _NONE = "No live session has this id or handle."
-_SEALED = "The data are encrypted with the session's id, and only its login is shown without it."
+_SEALED = "The data are encrypted with the session's id. Without the id only the login is shown."
 _SEVERAL = "Several ids start like this; give more of it."
 _OF_ONE_USER = f" The first {USER_LENGTH} characters are the same in all ids of a user."
 

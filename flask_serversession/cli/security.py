@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from collections import Counter
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -49,9 +52,23 @@ def print_statements(manager: SessionManager, accepted: Collection[int], as_json
             click.echo(f"{subject}:")
             heading = subject
         for line in _lines(statement, answer):
-            click.echo(line)
+            click.echo(_fitted(line))
     click.echo(", ".join(f"{totals[mark]} {called}" for mark, called in _CALLED.items()) + ".")
     return not totals["fix"]
+
+
+def _fitted(line: str) -> str:
+    """Return a line with breaks where a terminal would break it in the middle of a word."""
+    if not sys.stdout.isatty():
+        return line
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=_MARGIN + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _accept(statement: Statement, accepted: Collection[int], answer: Answer) -> Answer:

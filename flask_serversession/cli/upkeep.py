@@ -32,14 +32,14 @@ from .group import sessions
     metavar="N",
     type=click.IntRange(1, 69),
     multiple=True,
-    help="With --security: let statement N be. Can be given several times.",
+    help="With --security: accept that statement N is not fulfilled. Can be given several times.",
 )
 @AS_JSON
 def check(security: bool, accept: tuple[int, ...], as_json: bool) -> None:
     """Check the secret and the cookie, read and write a probe, and print what is amiss.
 
     With --security it prints a list of statements about secure sessions, and whether the
-    configuration fulfils each. It exits with 1 if one can be fulfilled and is not.
+    configuration fulfils each. It exits with 1 if one is marked fix.
     """
     manager = current_manager()
     if security:

@@ -101,8 +101,8 @@ class Config:
     timeout_header: bool
     #: The kinds of sessions to take over, by name.
     adopt: tuple[str, ...]
-    #: ``SESSION_ADOPT_STEP``: whether sessions of those kinds are taken over, left as they are
-    #: or made again of ours.
+    #: ``SESSION_ADOPT_STEP``: whether sessions of those kinds are taken over, left as they are, or
+    #: made from ours again.
     adopt_step: Literal["prepare", "switch", "return"]
     #: A function returns the id of a user; True uses Flask-Login's.
     flask_login: bool | Callable[[Any], Any]

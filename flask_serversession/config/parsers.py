@@ -202,7 +202,7 @@ SITE_DATA = Parser(
 
 COUNT = Parser("an int above 0", _count)
 COUNT_OR_NONE = Parser("an int above 0, or None", _or_none(_count))
-#: None becomes a number that none is above.
+#: None becomes infinity.
 COUNT_OR_NO_LIMIT = Parser(
     COUNT_OR_NONE.allowed, lambda value: math.inf if value is None else _count(value)
 )

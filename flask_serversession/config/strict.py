@@ -112,8 +112,8 @@ RULES: Final[dict[str, Rule]] = {
     "SESSION_BREAKER": _limited(),
 }
 
-#: NIST SP 800-63B-4 §2.1.3, §2.2.3 and §2.3.3. Level 1 has no limit for idle sessions but the
-#: absolute one.
+#: NIST SP 800-63B-4 §2.1.3, §2.2.3 and §2.3.3. Level 1 limits idle sessions only by the
+#: absolute timeout.
 LEVELS: Final[dict[int, TimeLimits]] = {
     1: TimeLimits(timedelta(days=30), timedelta(days=30)),
     2: TimeLimits(timedelta(hours=1), timedelta(hours=24)),
@@ -147,7 +147,7 @@ class Demands:
         unset = {key for key in flasks if key not in self._excepted}
         given = {key: value for key, value in config.items() if key not in unset}
         #: The config without the values that Flask gave its keys, and with the defaults that a
-        #: limit shortens. Only an exception tells that a value of Flask's is the application's.
+        #: limit shortens. Only an exception shows that the application chose Flask's value.
         self.given: dict[str, Any] = self._shorter_defaults() | given
 
     def check(self, values: Mapping[str, Any]) -> None:

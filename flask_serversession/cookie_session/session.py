@@ -62,13 +62,13 @@ class Stage(Enum):
 
 
 class CookieSession(Session):
-    """A session that its browser keeps, signed but **not encrypted**.
+    """A session that its browser keeps, signed and by default **not encrypted**.
 
-    Anyone who can use the browser can read it, unless ``SESSION_ENCRYPTION_KEYS`` is set. The
-    server keeps nothing: a browser with an
-    old copy of its cookies can send them again, even after ``destroy()``. Store no secrets
-    in it, and nothing that must not come back. Cookies are parsed when the session is first
-    used, and sent only if it changed.
+    Without ``SESSION_ENCRYPTION_KEYS`` anyone who can use the browser can read it, so store no
+    secrets in it. The server keeps nothing: a browser with an old copy of its cookies can send
+    them again, even after ``destroy()``. Store nothing that must not come back.
+
+    Cookies are parsed when the session is first used, and sent only if it changed.
 
     In the flask profile the cookie says when the session ends, and the server reads none that
     is older: after the cookie's max age, or ``PERMANENT_SESSION_LIFETIME`` if it has none.

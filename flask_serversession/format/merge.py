@@ -51,7 +51,7 @@ def merge(
     merged = dict(theirs)
     for key in [*base, *(key for key in mine if key not in base)]:
         if key == FLASHES:
-            _merge_flashes(merged, base.get(FLASHES, []), mine.get(FLASHES, []))
+            _merge_flashes(merged, base.get(FLASHES, []), mine.get(FLASHES, []), same)
             continue
         before, there, now = (side.get(key, _ABSENT) for side in (base, theirs, mine))
         if _alike(before, now, same):
@@ -68,21 +68,26 @@ def merge(
     return merged
 
 
-def _merge_flashes(merged: dict[str, Any], base: list[Any], mine: list[Any]) -> None:
-    shown_by_me = _without(base, mine)
-    messages = _without(merged.get(FLASHES, []), shown_by_me) + _without(mine, base)
+def _merge_flashes(
+    merged: dict[str, Any], base: list[Any], mine: list[Any], same: Callable[[Any, Any], bool]
+) -> None:
+    shown_by_me = _without(base, mine, same)
+    messages = _without(merged.get(FLASHES, []), shown_by_me, same) + _without(mine, base, same)
     if messages:
         merged[FLASHES] = messages
     else:
         merged.pop(FLASHES, None)
 
 
-def _without(messages: list[Any], others: list[Any]) -> list[Any]:
+def _without(
+    messages: list[Any], others: list[Any], same: Callable[[Any, Any], bool]
+) -> list[Any]:
     """Return the messages left after taking each of the others out once."""
     left = list(messages)
-    for message in others:
-        if message in left:
-            left.remove(message)
+    for other in others:
+        place = next((place for place, each in enumerate(left) if same(each, other)), None)
+        if place is not None:
+            del left[place]
     return left
 
 

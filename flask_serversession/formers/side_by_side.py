@@ -52,7 +52,7 @@ class SideBySideInterface(ServerSessionInterface):
     A new visitor gets one of the former kind. So does a browser with a stored session, at the
     end of a request that uses it, if the step is ``"return"``.
 
-    :param former: opened and saved the application's sessions before.
+    :param former: the interface that opened and saved the application's sessions before.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""What a session has to do to be secure, a statement each, in one list.
+"""What makes sessions secure: one list of statements.
 
 ``flask sessions check --security`` prints it for a configuration, and a page of the
-documentation shows it. The numbers never change: a program may accept a statement by its
-number.
+documentation shows it. The numbers never change, because configurations of CI accept
+statements by number.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def _files(running: Running) -> Answer:
 AT_REST: Final = (
     Statement(
         51,
-        "Reading a session never runs code. Pickles are read only on request, and only their"
+        "Reading a session never runs code. Pickles are read only if configured, and only their"
         " plain values.",
         ("ASVS 1.5.2",),
         "package",
@@ -101,7 +101,7 @@ AT_REST: Final = (
     Statement(
         53,
         "Stored sessions have authenticated encryption that is bound to their id: a record that"
-        " is moved cannot be read.",
+        " is copied to another id cannot be read.",
         ("ASVS 11.3.1", "ASVS 11.3.2", "ASVS 11.3.3"),
         "configuration",
         _encrypted,
@@ -116,8 +116,8 @@ AT_REST: Final = (
     ),
     Statement(
         54,
-        "Keys are replaced without a logout, records of an old key can be counted, and an"
-        " unknown key opens nothing.",
+        "Encryption keys can be replaced without a logout, records of an old key can be counted,"
+        " and an unknown key opens nothing.",
         ("ASVS 11.2.2",),
         "configuration",
         _rotated,
@@ -178,17 +178,17 @@ AT_REST: Final = (
     ),
     Statement(
         58,
-        "No id or value becomes part of a statement or an operator in SQL or MongoDB.",
+        "No id and no value becomes part of an SQL statement, or an operator in MongoDB.",
         ("ASVS 1.2.4",),
         "package",
-        "Values are bound, names are quoted, and a MongoDB filter has text alone.",
+        "Values are bound, names are quoted, and MongoDB filters have only text.",
         page="howto/sql",
         tests=(f"{_CONTRACT}StoreContract::test_any_key_works_with_every_verb",),
         by_store=True,
     ),
     Statement(
         59,
-        "A Lua script is constant, and data reach it by KEYS and ARGV only.",
+        "Lua scripts are constant, and data reach them only as KEYS and ARGV.",
         ("ASVS 1.2.4",),
         "package",
         "The scripts are files of this package, sent as they are.",

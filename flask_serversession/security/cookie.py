@@ -116,7 +116,9 @@ def _age(running: Running) -> Answer:
     }
     longest, lines = max(ages.values()), [line for line, age in ages.items() if age > _LONGEST]
     if lines:
-        return fix(f"A cookie lasts {span(longest)}; browsers cut that.", "; ".join(lines))
+        return fix(
+            f"A cookie lasts {span(longest)}; browsers cut that to 400 days.", "; ".join(lines)
+        )
     if running.config.cookie.max_age is None:
         return met("A cookie lasts until the browser closes, unless the session is permanent.")
     return met(f"A cookie lasts at most {span(longest)}.")
@@ -144,7 +146,7 @@ def _only_when_needed(running: Running) -> Answer:
 COOKIE: Final = (
     Statement(
         11,
-        "The cookie is Secure, HttpOnly and SameSite, for the path / and for one host.",
+        "The cookie is Secure, HttpOnly, SameSite=Lax or Strict, with the path / and no Domain.",
         ("ASVS 3.3.1", "ASVS 3.3.2", "ASVS 3.3.4", "NIST"),
         "configuration",
         _attributes,
@@ -157,8 +159,8 @@ COOKIE: Final = (
     ),
     Statement(
         12,
-        "The cookie's name begins with __Host-, or with __Secure- if it has a domain or a path,"
-        " and a name that does not fit stops the application.",
+        "The cookie's name begins with __Host-, or with __Secure- if the cookie has a Domain or"
+        " another path. A prefix that does not fit is refused at start-up.",
         ("ASVS 3.3.1", "ASVS 3.3.3", "RFC 6265bis"),
         "configuration",
         _name,
@@ -171,8 +173,8 @@ COOKIE: Final = (
     ),
     Statement(
         13,
-        "Insecure settings are refused or logged in production, and a Secure cookie never goes"
-        " over http.",
+        "Insecure settings are refused or logged in production, and a Secure cookie is never"
+        " sent over http.",
         ("NIST",),
         "configuration",
         _insecure_settings,
@@ -200,7 +202,7 @@ COOKIE: Final = (
     ),
     Statement(
         15,
-        "The cookie has an opaque value, and no personal data in clear text.",
+        "The cookie's value is opaque, and has no personal data in clear text.",
         ("NIST",),
         "configuration",
         _opaque,
@@ -209,7 +211,7 @@ COOKIE: Final = (
     ),
     Statement(
         16,
-        "Name and value of the cookie have at most 4096 bytes.",
+        "The cookie's name and value together have at most 4096 bytes.",
         ("ASVS 3.3.5",),
         "package",
         "Longer names and ids are refused. A session in a cookie is refused before it is sent.",
@@ -261,7 +263,7 @@ COOKIE: Final = (
     ),
     Statement(
         20,
-        "A response that depends on the session says Vary: Cookie, and one that sets the cookie"
+        "A response that depends on the session has Vary: Cookie, and one that sets the cookie"
         " keeps it from shared caches.",
         ("ASVS 14.3.2", "CVE-2023-30861", "CVE-2026-27205"),
         "package",

@@ -7,8 +7,8 @@ from typing import Final
 from .statement import Statement
 
 _WHY: Final = (
-    "Device Bound Session Credentials are still a draft, and one browser has them. Their keys,"
-    " challenges and short cookies are a protocol of their own beside the session."
+    "Device Bound Session Credentials are still a draft that one browser implements. Their"
+    " keys, challenges and short cookies are a protocol of their own."
 )
 
 DEVICE: Final = (

@@ -91,7 +91,7 @@ IDENTIFIER: Final = (
         "An id that the store does not know is never adopted.",
         ("OWASP",),
         "package",
-        "The browser gets another id once there is something to store, and none before.",
+        "The browser gets a new id once there is something to store, and none before.",
         page="explanation/security-model",
         tests=(
             "tests/flask/test_verbs.py::TestIdentity::"
@@ -102,10 +102,10 @@ IDENTIFIER: Final = (
     ),
     Statement(
         4,
-        "A malformed or oversized cookie reaches no store and causes no error.",
+        "A malformed or oversized cookie causes no call to the store and no error.",
         ("OWASP",),
         "package",
-        "Such a cookie is ignored, as one that no secret signed is.",
+        "Such a cookie is ignored, as an unsigned one is.",
         page="explanation/security-model",
         tests=(
             "tests/flask/test_bad_input.py::TestCookie::test_an_invalid_cookie_is_ignored",
@@ -117,8 +117,8 @@ IDENTIFIER: Final = (
     ),
     Statement(
         5,
-        "If a browser sends several cookies of the name, at most one is used, always the same"
-        " one, and a signal reports it.",
+        "If a browser sends several session cookies, at most one is used, always the same one,"
+        " and a signal reports it.",
         ("OWASP",),
         "package",
         "The first one that the store knows counts. session_ambiguous is sent.",
@@ -135,7 +135,7 @@ IDENTIFIER: Final = (
     ),
     Statement(
         6,
-        "An id is accepted from the cookie alone, and not from the URL, a form or another header.",
+        "An id is accepted only from the cookie, never from the URL, a form or another header.",
         ("ASVS 14.2.1", "ASVS 3.3.4"),
         "package",
         "Only the Cookie header is read.",
@@ -147,7 +147,7 @@ IDENTIFIER: Final = (
     ),
     Statement(
         7,
-        "No id is in the store, in a log, in an error page, in a repr or in a metric.",
+        "No id appears in the store, a log, an error page, a repr or a metric.",
         ("ASVS 16.2.5",),
         "configuration",
         _hashed,
@@ -186,10 +186,11 @@ IDENTIFIER: Final = (
     ),
     Statement(
         10,
-        "The rate of unknown and unsigned ids can be observed, with the address that sends them.",
+        "The rate of unknown and unsigned ids can be observed, with the address they come from.",
         ("OWASP", "ASVS 16.3.3"),
         "package",
-        "session_rejected has the reason and the rate, and is sent within the request.",
+        "session_rejected has the reason and the rate. It is sent in the request, which has the"
+        " address.",
         page="howto/watch",
         tests=(
             "tests/flask/test_rejected_cookies.py::test_an_id_that_the_store_does_not_have_is_unknown",

@@ -72,7 +72,7 @@ def _one_clock(running: Running) -> Answer:
         return met("The store's server ends sessions by its own clock.")
     return Answer(
         "app",
-        "Each web server's clock decides, so one that is late serves a session that much longer.",
+        "Each web server's clock decides, so one that is late serves sessions that much longer.",
         "timedatectl set-ntp true, on each web server",
     )
 
@@ -137,7 +137,7 @@ LIFETIME: Final = (
     ),
     Statement(
         26,
-        "A session that has expired and was not removed yet is never served.",
+        "An expired session is never served, even if it has not been removed yet.",
         ("ASVS 7.3.1",),
         "package",
         "Each store passes the same test.",
@@ -164,7 +164,7 @@ LIFETIME: Final = (
     ),
     Statement(
         28,
-        "A route can be excluded from what counts as activity of the user.",
+        "Requests to a route can be excluded from what counts as the user's activity.",
         ("NIST",),
         "package",
         "@session_peek lets a view use the session without extending it.",

@@ -16,7 +16,7 @@ from .statement import Statement
 def _anomalies(running: Running) -> Answer:
     if not running.config.record_client:
         return fix("A login notes no address and no browser.", "SESSION_RECORD_CLIENT = True")
-    return met("session_anomalous is sent, and the application decides. No session ends by it.")
+    return met("session_anomalous is sent, and the application decides. The session goes on.")
 
 
 def _logged(running: Running) -> Answer:
@@ -35,7 +35,7 @@ MONITORING: Final = (
         "A session knows when and how its user logged in, and a view can ask for a recent login.",
         ("ASVS 7.5.1", "ASVS 7.5.3"),
         "package",
-        "authenticated_at, login_level and @fresh_login_required do.",
+        "authenticated_at and login_level tell it, and @fresh_login_required asks for a login.",
         page="howto/ask-for-the-password-again",
         tests=(
             "tests/flask/test_time_limits.py::TestFreshLogin::"
@@ -46,7 +46,7 @@ MONITORING: Final = (
     Statement(
         47,
         "A signal reports a session that is used from another address or browser than at its"
-        " login. By default no session ends by that.",
+        " login. By default this ends no session.",
         ("ASVS 8.2.4", "OWASP", "NIST"),
         "configuration",
         _anomalies,
@@ -88,7 +88,7 @@ MONITORING: Final = (
         "A WebSocket ends with its session, which began over https.",
         ("ASVS 4.4.3", "ASVS 4.4.4"),
         "application",
-        "Each event reads the session. The page ends sockets, and looks again each minute.",
+        "Each event reads the session. The page shows how to close the sockets of one that ended.",
         line="session_destroyed.connect_via(app)(disconnect_sockets)",
         page="howto/flask-socketio",
         tests=(

@@ -55,7 +55,7 @@ ROBUSTNESS: Final = (
         " user.",
         ("ASVS 16.5.2",),
         "package",
-        "A response whose session failed sets no cookie.",
+        "If the store failed, the response sets no cookie.",
         page="reference/errors",
         tests=(
             f"{_OUTAGE}test_the_browser_keeps_its_cookie",
@@ -89,7 +89,7 @@ ROBUSTNESS: Final = (
     ),
     Statement(
         64,
-        "The session of a visitor who does not return, such as a bot, is short.",
+        "The session of a visitor who does not return, such as a bot, is short-lived.",
         ("ASVS 15.2.2",),
         "configuration",
         _first_life,
@@ -103,7 +103,8 @@ ROBUSTNESS: Final = (
     ),
     Statement(
         65,
-        "Few requests wait for the lock of a session, and one that lost its lock writes nothing.",
+        "Few requests wait for the lock of a session, and a request that lost the lock writes"
+        " nothing.",
         ("ASVS 15.4.4",),
         "package",
         lambda running: met(

@@ -12,7 +12,7 @@ ROTATION: Final = (
         "Every login, including a repeated one, gives the session a new id and ends the old one.",
         ("ASVS 7.2.4",),
         "application",
-        "log_in() does. Flask-Login's login_user() calls it.",
+        "log_in() does this, and Flask-Login's login_user() calls it.",
         line="session.log_in(user_id)",
         page="explanation/security-model",
         tests=(
@@ -42,7 +42,7 @@ ROTATION: Final = (
         " and a signal reports its later use.",
         ("OWASP",),
         "application",
-        "regenerate() gives a new id. The page has a function that calls it every hour.",
+        "regenerate() gives a new id. The page shows a function that calls it every hour.",
         line="session.regenerate(keep_data=True)",
         page="howto/end-sessions-in-time",
         tests=(
@@ -55,7 +55,7 @@ ROTATION: Final = (
     ),
     Statement(
         32,
-        "Nothing of one user's session is left when another user logs in.",
+        "When another user logs in to a session, no data of the former user are left in it.",
         ("ASVS 7.2.4",),
         "package",
         "log_in() drops the data of another user.",

@@ -1,4 +1,4 @@
-"""One statement about the security of sessions, and what a configuration says to it."""
+"""One statement about the security of sessions, and the answer of a configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..stores.moving.store import MovingStore
 from ..stores.protected.store import ProtectedStore
 
 #: Who fulfils a statement: this package whatever is configured, the configuration, the
-#: application by a line of its own, or nobody, because it is no matter of a session library.
+#: application by a line of its own, or nobody, because it is not a task of a session library.
 By = Literal["package", "configuration", "application", "none"]
 #: What is left to do: nothing, a line of the configuration, a line of the application, nothing
 #: because the statement does not apply, or nothing because the caller accepts it.
@@ -48,13 +48,13 @@ def met(now: str) -> Answer:
 
 
 def fix(now: str, line: str) -> Answer:
-    """Return the answer of a configuration that does not, with the line that does."""
+    """Return the answer of a configuration that does not fulfil it, with the line that does."""
     return Answer("fix", now, line)
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The configuration that is asked, and its store. Nothing connects."""
+    """The configuration that answers, and its store. Nothing connects."""
 
     config: Config
     store: Store
@@ -128,7 +128,7 @@ class Statement:
     by: By
     #: What is done about it; a function if that depends on the configuration.
     does: str | Callable[[Running], Answer]
-    #: The application's line.
+    #: The line that the application needs.
     line: str = ""
     #: The page that says more, below ``docs``.
     page: str = ""

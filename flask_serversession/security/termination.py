@@ -39,7 +39,7 @@ def _end_others(running: Running) -> Answer:
 def _own_devices(running: Running) -> Answer:
     return _listed(
         running,
-        "sessions_of() and end() make the page, and @fresh_login_required protects it.",
+        "sessions_of() and end() do this, and @fresh_login_required asks for the recent login.",
         "manager_of(app).sessions_of(session.user_id)",
     )
 
@@ -63,7 +63,7 @@ def _shown(running: Running) -> Answer:
         return fix(f"{running.backend} cannot list the sessions of a user.", _ANOTHER)
     if not running.config.record_client:
         return fix("The list has no address and no browser.", "SESSION_RECORD_CLIENT = True")
-    return met("The list has these and a handle, from which no id can be found.")
+    return met("The list has all of these, and a handle that does not reveal the id.")
 
 
 def _limit(running: Running) -> Answer:
@@ -75,7 +75,7 @@ def _limit(running: Running) -> Answer:
 def _forgets(running: Running) -> Answer:
     kinds = running.config.clear_site_data
     if not kinds:
-        return met("SESSION_CLEAR_SITE_DATA can name what a browser forgets; it names nothing.")
+        return met("SESSION_CLEAR_SITE_DATA says what the browser forgets. It names nothing now.")
     return met(f"A logout tells the browser to forget: {', '.join(kinds)}.")
 
 

@@ -198,9 +198,9 @@ def _heir(
 
 
 def _masked(former: Former, text: bytes) -> bytes:
-    """Return a text that only the name of the former session turns back, by the same call.
+    """Return a text masked with the name of the former session. The same call unmasks it.
 
-    A store whose ids are hashed must not show an id in a note either.
+    Where ids are hashed, a note must not show an id either.
     """
     mask = shake_256(f"heir {former.name}".encode()).digest(len(text))
     return bytes(one ^ other for one, other in zip(text, mask, strict=True))

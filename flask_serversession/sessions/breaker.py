@@ -50,7 +50,7 @@ class Breaker:
             if self._clock() < self._probe_at:
                 return StoreUnavailable(
                     f"The store failed {self.failures} times in a row, and is not called again"
-                    " before a probe has succeeded (SESSION_BREAKER)."
+                    " until a probe succeeds (SESSION_BREAKER)."
                 )
             self._prober = threading.get_ident()
             self._probe_at = self._clock() + _LONGEST_PROBE

@@ -250,7 +250,7 @@ class Draft:
 
     @property
     def _may_never_return(self) -> bool:
-        """Whether this is the first request of a visitor who brought nothing and is nobody."""
+        """Whether the session is new, of a visitor who is not logged in, and not taken over."""
         is_new = self.found is None and self.origin is None
         return is_new and Login.of(self.data) is None
 

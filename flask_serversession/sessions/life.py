@@ -44,7 +44,7 @@ class Event(dict[str, object]):
 
 
 def tell_of(signal: Signal, values: Mapping[str, Any], *, user: str | None, at: int) -> None:
-    """Log a signal, if it is one that the log has.
+    """Log the event that a signal tells of, if the log has that event.
 
     :param user: the tag of the user.
     :param at: the time in ms since 1970.

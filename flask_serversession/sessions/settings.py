@@ -166,7 +166,7 @@ class Settings:
         return tuple(tag_of_user(user_id, key) for key in self.tag_keys)
 
     def is_found(self, sid: str, data: Mapping[str, Any]) -> bool:
-        """Return whether a search for the sessions of its user finds one whose id has a tag."""
+        """Return whether a search for the sessions of its user finds this one."""
         tag, login = user_of(sid), Login.of(data)
         if tag is None or login is None or not self.tags_users:
             return True

@@ -11,7 +11,7 @@ from ..format.serializer import TypedJSON
 
 #: How much of a member's name an error shows.
 _LONGEST_KEY = 60
-_LESS = "Store less in the session, such as an id of what is kept elsewhere."
+_LESS = "Keep large values elsewhere, and store their ids in the session."
 
 
 def check_size(

@@ -121,7 +121,7 @@ class TestTheEpochsOfMemcached:
 
 
 class TestTheMarksOfAMove:
-    """With SESSION_STORE_BEFORE, a claim in the former store is what the new one shall hold."""
+    """With SESSION_STORE_BEFORE, a claim in the former store names what the new one must hold."""
 
     @pytest.fixture
     def stores(self) -> list[MemoryStore]:

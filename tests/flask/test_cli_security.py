@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import pty
 import re
 import subprocess
 import sys
+import tty
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +19,11 @@ import pytest
 from cachelib import SimpleCache
 from click.testing import Result
 from flask import Flask
+from flask.cli import ScriptInfo
 
 from flask_serversession import manager_of
 from flask_serversession import ServerSession
+from flask_serversession.cli import sessions
 from flask_serversession.config.options import FLASKS_OPTIONS
 from flask_serversession.config.options import OPTIONS
 from flask_serversession.security import Running
@@ -67,6 +73,33 @@ def test_each_statement_has_a_line_in_its_order() -> None:
     for line, statement in zip(numbered, ALL, strict=True):
         assert re.match(rf"  \S+ +{statement.number}  {re.escape(statement.text)}", line)
     assert [line for line in lines if line.endswith(":")] == [f"{name}:" for name in SUBJECTS]
+
+
+def test_a_terminal_shows_no_broken_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    words = ["check", "--security"]
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", closefd=True), open(theirs, "w") as terminal:
+        tty.setraw(theirs)  # a line ends as it was written
+        monkeypatch.setattr(sys, "stdout", terminal)
+        with ThreadPoolExecutor(1) as threads:
+            shown = threads.submit(read_to_the_totals, ours)
+            sessions.main(words, obj=ScriptInfo(create_app=app_with), standalone_mode=False)
+            terminal.flush()
+            lines = shown.result().splitlines()
+
+    assert all(len(line) <= 60 for line in lines[:-1] if len(line.split()) > 1)
+    assert "".join("".join(lines[:-1]).split()) == "".join(
+        "".join(check().output.splitlines()[:-1]).split()
+    )
+
+
+def read_to_the_totals(terminal: int) -> str:
+    """Return what is written to a terminal, up to its last line."""
+    shown = ""
+    while not shown.endswith("to fix.\n"):
+        shown += os.read(terminal, 10_000).decode()
+    return shown
 
 
 def test_the_reference_page_shows_what_it_prints() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import operator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -135,3 +136,17 @@ def test_flashed_messages_are_neither_lost_nor_shown_twice(
     together = merge(session(base), session(theirs), session(mine), same=operator.eq)
 
     assert together == session(merged)
+
+
+def test_a_flashed_value_that_cannot_be_compared_is_merged_too() -> None:
+    def flashed() -> tuple[str, Decimal]:
+        return "message", Decimal("sNaN")  # == raises InvalidOperation
+
+    together = merge(
+        {"_flashes": [flashed()]},
+        {"_flashes": [flashed(), BYE]},
+        {"_flashes": []},
+        same=lambda one, other: repr(one) == repr(other),
+    )
+
+    assert together == {"_flashes": [BYE]}

@@ -159,7 +159,7 @@ class _Epochs(MovingStore):
 
 
 class _OneEpoch(MovingStore):
-    """For two stores in one place, which have the same epochs."""
+    """For two stores in one place, which share their epochs."""
 
     def epoch(self, user: str) -> str:
         return str(self._store.epoch(user))

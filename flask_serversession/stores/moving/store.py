@@ -38,7 +38,7 @@ class _Move(Enum):
 
 LOST: Final = _Move.LOST
 
-#: What a moving store tells of its new store, if that has it.
+#: Attributes that a moving store has if its new store has them.
 _OF_THE_NEW_STORE: Final = ("longest_key", "tag_keys", "opens_by_key")
 
 
@@ -143,7 +143,7 @@ class MovingStore:
         return flaws
 
     def _new_key(self, key: str) -> str:
-        """Return the new store's key of a session, of which this is the key in either store."""
+        """Return the new store's key for a session, given its key in either store."""
         return self._store.key_of(key) if self._hashes_ids else key
 
     def _is_stored_key(self, key: str) -> bool:

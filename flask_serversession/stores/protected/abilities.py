@@ -1,4 +1,4 @@
-"""What a protected store can do besides the five verbs: what the store inside can."""
+"""A protected store can do what the store inside can, besides the five verbs."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ _KINDS: _Kinds = (
     (_Epochs, _able(SupportsEpochs)),
     (_LockedSave, _able(SupportsLockedSave)),
 )
-#: Those that a view leaves to the other store.
+#: Those that a view leaves to the other protected store.
 _KINDS_OF_THE_WHOLE: _Kinds = (
     (_Pruning, _able(SupportsPruning)),
     (_Prune, lambda store: isinstance(store, SupportsPrune)),

@@ -1,4 +1,4 @@
-"""Puts a protected store together from what the configuration says."""
+"""Builds the store of an application from its configuration: protected, moving, or both."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What is stored of a session whose data are encrypted.
 
-Where ids are hashed, the data can be read only with the id, which the browser has. What lists of
-sessions need is encrypted beside them in a *head*, for which the key is enough.
+Where ids are hashed, the data can be read only with the id, which only the browser has. What lists
+of sessions need is encrypted beside them in a *head*, which the key alone opens.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class SplitPayloads(Payloads):
         if name is None:
             if _has_data(document):
                 raise StoreError(
-                    "The data of a session are encrypted with its id, which is not known here:"
-                    " what finds a session in the store can end it, and not write to it."
+                    "The data of this session are encrypted with its id, which only its browser"
+                    " has. Without the id the session can be ended, but not changed."
                 )
             return encrypt(document, purpose="end", name=key)
         body = encrypt(document, purpose="session", name=key, secret=name)

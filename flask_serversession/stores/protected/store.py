@@ -34,9 +34,9 @@ ATTEMPTS = 8
 class ProtectedStore:
     """Keeps records in another store under hashed keys, encrypted, or both.
 
-    A name that it is given is hashed unless it is a :class:`~..base.StoredKey`. If ids are hashed
-    and payloads encrypted, a record that is loaded by its stored key has only the cookie and the
-    login of its session, and a save by that key can only end it.
+    Names are hashed, except a :class:`~..base.StoredKey`. If ids are hashed and payloads
+    encrypted, a record that is loaded by its stored key has only the cookie and the login of its
+    session, and a save by that key can only end it.
 
     Encrypting the same payload twice gives two texts, so a save compares what the loaded record
     holds in its ``version``. One more call of the store is needed to replace a record that this
@@ -45,8 +45,8 @@ class ProtectedStore:
     :param store: where the records are.
     :param hash_ids: False to see only the records whose keys are not hashed.
     :param encryption: None to leave payloads as they are.
-    :param is_view: another protected store has the same one inside, and cleans up, checks and
-        closes it. A view lists and clears only the records that it sees.
+    :param is_view: leave cleaning up, checks and closing to another protected store around the
+        same one. A view lists and clears only the records that it sees.
     :raises ConfigError: if the store cannot be protected.
     """
 
@@ -83,7 +83,7 @@ class ProtectedStore:
         return hashed(name) if self.hash_ids and not self.owns(name) else name
 
     def owns(self, key: str) -> bool:
-        """Tell whether this is a stored key of this store, and not one of its neighbour."""
+        """Tell whether this is a stored key of this store, and not of its neighbour."""
         return isinstance(key, StoredKey) and is_hashed(key) is self.hash_ids
 
     def load(self, name: str) -> Record | None:
@@ -135,7 +135,7 @@ class ProtectedStore:
             self._store.close()
 
     def _key(self, name: str) -> str:
-        """Return the key for the store inside; never one that its neighbour has."""
+        """Return the key for the store inside. It is never a key of the neighbour's."""
         key = self.key_of(name)
         if is_hashed(key) is not self.hash_ids:
             key = hashed(key)
