@@ -55,10 +55,11 @@ class SplitPayloads(Payloads):
                     " has. Without the id the session can be ended, but not changed."
                 )
             return encrypt(document, purpose="end", name=key)
-        body = encrypt(document, purpose="session", name=key, secret=name)
+        head = encrypt(head_of(document), purpose="head", name=key)
+        body = encrypt(document, purpose="session", name=_below(key, head), secret=name)
         if body is document:
             return document  # the configuration says that it stays plain
-        return encrypt(head_of(document), purpose="head", name=key) + _BETWEEN + body
+        return head + _BETWEEN + body
 
     def opened(self, key: str, name: str | None, payload: bytes) -> Opened:
         decrypt = self._encryption.decrypt
@@ -73,7 +74,15 @@ class SplitPayloads(Payloads):
             return ended
         if name is None:
             return decrypt(head, purpose="head", name=key)
-        return decrypt(body, purpose="session", name=key, secret=name)
+        return decrypt(body, purpose="session", name=_below(key, head), secret=name)
+
+
+def _below(key: str, head: bytes) -> str:
+    """Return the name of a document's encryption that binds it to its head.
+
+    With another head a session could be hidden from the lists of its user.
+    """
+    return f"{key}~{head.decode('latin-1')}"
 
 
 def head_of(document: bytes) -> bytes:
