@@ -37,7 +37,10 @@ def _rotated(running: Running) -> Answer:
         return fix(
             "Sessions are not encrypted, so there is no key to replace.", running.encrypts()
         )
-    return met("The first key encrypts, all decrypt, and check counts the records of old ones.")
+    return met(
+        "The first key encrypts, all decrypt. An old one can go when check counts no session that"
+        " needs it."
+    )
 
 
 def _size(running: Running) -> Answer:
