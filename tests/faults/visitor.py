@@ -56,19 +56,22 @@ class Answer:
         return self.status in (500, 503) and not self.cookies and self.seconds < LONGEST
 
 
+_UNLIMITED = {"SESSION_BREAKER": None, "SESSION_MAX_BYTES": None}
+
+
 class Site:
     """An app that sends its cookie with every change and answers an outage with an error.
 
     A failure in the view is a 503 from the app's error handler. A failure while the session
     is saved is a 500, because Flask's error handlers do not see it.
 
-    :param config: without any, each request tries to reach the store.
+    :param config: without any, each request tries to reach the store, with any size.
     """
 
     def __init__(self, url: str, config: dict[str, Any] | None = None, **options: Any) -> None:
         self.store = open_store(url, options)
         self.asked = CountingStore(self.store)
-        self.app = _application(self.asked, config or {"SESSION_BREAKER": None})
+        self.app = _application(self.asked, config or _UNLIMITED)
 
     def visitor(self) -> Visitor:
         return Visitor(self)

@@ -185,7 +185,7 @@ def test_a_prepared_store_creates_under_raw_ids_and_a_switched_one_under_hashes(
         opened(inside, setting).create(setting, live())
 
     assert sorted(map(is_hashed, inside.keys())) == [False, True]
-    assert opened(inside, "prepare").key_of("id") == "id"
+    assert opened(inside, "prepare").left_key_of("id") == "id"
     assert opened(inside, "switch").key_of("id") == hashed("id")
 
 

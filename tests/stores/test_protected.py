@@ -93,11 +93,11 @@ def with_names(store: Any) -> Any:
     store.create = noted
     if isinstance(store, SupportsKeys):
         keys = store.keys
-        store.keys = lambda: (names[key] for key in keys())  # type: ignore[method-assign]
+        store.keys = lambda: (names[store.key_of(key)] for key in keys())  # type: ignore[method-assign]
     if isinstance(store, SupportsUsers):
         records = store.records
         store.records = lambda user=None: (  # type: ignore[method-assign]
-            (names[key], record) for key, record in records(user)
+            (names[store.key_of(key)], record) for key, record in records(user)
         )
     return store
 

@@ -160,7 +160,10 @@ def test_the_sessions_of_a_user_are_found_by_our_index(
 
     [row] = explained(store, "EXPLAIN (FORMAT JSON)")
 
-    assert list(scans(row["QUERY PLAN"][0]["Plan"])) == [("Index Scan", f"ix_{node.table}_sid_c")]
+    found = list(scans(row["QUERY PLAN"][0]["Plan"]))
+    # The statistics decide whether a bitmap is made of the index first.
+    assert {kind for kind, _ in found} <= {"Index Scan", "Bitmap Index Scan", "Bitmap Heap Scan"}
+    assert {index for _, index in found if index} == {f"ix_{node.table}_sid_c"}
     assert keys_of(store, ADA) == [f"{ADA}.{each}" for each in range(5)]
 
 
