@@ -77,7 +77,14 @@ def _lines(statement: security.Statement, running: dict[str, security.Running]) 
     if statement.page:
         yield f"More: :doc:`/{statement.page}`"
     for name in statement.tests:
-        yield f"Test: ``{name}``"
+        yield f"Test: {_sentence(name)}"
+
+
+def _sentence(test: str) -> str:
+    """Return the name of a test as the sentence that it is, and the test's file."""
+    file, _, name = test.partition("::")
+    words = name.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+    return f"{_escaped(words)} (``{file}``)"
 
 
 def _escaped(text: str) -> str:
