@@ -197,7 +197,7 @@ def test_it_works_over_a_real_websocket(member: Browser) -> None:
         with closing(simple_websocket.Client(url, headers=headers)) as socket:
 
             def receive() -> str:
-                packet = socket.receive(timeout=5)
+                packet = socket.receive(timeout=60)
                 assert packet is not None
                 return str(packet)
 
