@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,9 +51,12 @@ def moving() -> Any:
 
 def begun_before(both: MovingStore, before: Store) -> Any:
     """Return a moving store all of whose records begin in the former store."""
+    creating = threading.Lock()
 
     def create(key: str, record: Record) -> bool:
-        return both.load(key) is None and before.create(key, record)
+        # A record that is created and moved in between would free the key in the former store.
+        with creating:
+            return both.load(key) is None and before.create(key, record)
 
     both.create = create  # type: ignore[method-assign]
     return both
