@@ -13,6 +13,9 @@ from .statement import Statement
 
 _OUTAGE: Final = "tests/flask/test_outage.py::"
 _FAULTS: Final = "tests/faults/test_outages.py::"
+_FIRST_LIFETIME: Final = "SESSION_FIRST_LIFETIME = timedelta(minutes=10)"
+#: An hour, in milliseconds.
+_SHORT: Final = 3_600_000
 
 
 def _closed(running: Running) -> Answer:
@@ -37,15 +40,17 @@ def _waiting(running: Running) -> Answer:
 
 
 def _first_life(running: Running) -> Answer:
-    lifetime = running.config.first_lifetime
+    config = running.config
     if running.is_in_cookies:
         return met("The server stores nothing of a visitor.")
-    if lifetime is None:
+    if config.first_lifetime is None:
         return fix(
             "A visitor's session that is never used again lasts as long as any other.",
-            "SESSION_FIRST_LIFETIME = timedelta(minutes=10)",
+            _FIRST_LIFETIME,
         )
-    return met(f"A visitor's session lasts {span(lifetime)} until it is used again.")
+    lifetime = min(config.first_lifetime, config.idle_timeout)
+    now = f"A visitor's session lasts {span(lifetime)} until it is used again."
+    return met(now) if lifetime <= _SHORT else fix(now, _FIRST_LIFETIME)
 
 
 ROBUSTNESS: Final = (
