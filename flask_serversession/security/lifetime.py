@@ -51,9 +51,6 @@ def _fitting(running: Running) -> Answer:
             f"SESSION_TOUCH_INTERVAL = {idle // 2000}",
         )
     if config.assurance_level is not None:
-        if config.cookie_per_request is not None:
-            now = "SESSION_COOKIE_OPTIONS may return a max age beyond the limits of the level."
-            return fix(now, "SESSION_COOKIE_OPTIONS = None")
         excepted = [key for key in TIMES if key in config.exceptions]
         if excepted:
             return fix(

@@ -257,14 +257,10 @@ def test_json_has_all_that_is_known_of_a_statement() -> None:
             25,
             "may be longer than level 2",
         ),
-        (
-            {"SESSION_ASSURANCE_LEVEL": 2, "SESSION_COOKIE_OPTIONS": lambda request: {}},
-            25,
-            "may return a max age",
-        ),
         ({"SESSION_STORE": "memcached://localhost"}, 39, "everybody"),
         ({"SESSION_STORE": SimpleCache(threshold=sys.maxsize)}, 57, "files of its own"),
         ({"SESSION_BREAKER": None}, 63, "each request waits"),
+        ({"SESSION_FIRST_LIFETIME": timedelta(days=2)}, 64, "lasts 1 day until"),
         (
             {"SESSION_STORE": MemoryStore(), "SESSION_STORE_BEFORE": MemoryStore()},
             63,
