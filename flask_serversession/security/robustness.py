@@ -7,6 +7,8 @@ from typing import Final
 from .statement import Answer
 from .statement import fix
 from .statement import met
+from .statement import NEEDS_STORE
+from .statement import NO_STORE
 from .statement import Running
 from .statement import span
 from .statement import Statement
@@ -41,8 +43,6 @@ def _waiting(running: Running) -> Answer:
 
 def _first_life(running: Running) -> Answer:
     config = running.config
-    if running.is_in_cookies:
-        return met("The server stores nothing of a visitor.")
     if config.first_lifetime is None:
         return fix(
             "A visitor's session that is never used again lasts as long as any other.",
@@ -66,6 +66,7 @@ ROBUSTNESS: Final = (
             f"{_OUTAGE}test_the_browser_keeps_its_cookie",
             f"{_FAULTS}test_a_session_that_cannot_be_created_sets_no_cookie",
         ),
+        in_cookies=NO_STORE,
     ),
     Statement(
         62,
@@ -78,6 +79,7 @@ ROBUSTNESS: Final = (
             f"{_OUTAGE}test_reading_the_session_raises_in_the_view",
             f"{_OUTAGE}TestNull::test_a_session_reads_as_empty",
         ),
+        in_cookies=NO_STORE,
     ),
     Statement(
         63,
@@ -91,6 +93,7 @@ ROBUSTNESS: Final = (
             f"{_FAULTS}test_every_request_under_traffic_ends_in_time_and_leaves_the_cookie_alone",
             "tests/faults/test_breaker.py::test_of_many_requests_a_few_wait_for_a_server_that_hangs",
         ),
+        in_cookies=NO_STORE,
     ),
     Statement(
         64,
@@ -105,6 +108,7 @@ ROBUSTNESS: Final = (
             "tests/attacks/test_verification.py::"
             "test_a_crawler_that_stores_nothing_costs_no_trip_and_gets_no_cookie",
         ),
+        in_cookies=met("The server stores nothing of a visitor."),
     ),
     Statement(
         65,
@@ -121,7 +125,7 @@ ROBUSTNESS: Final = (
             "tests/flask/test_session_lock.py::test_the_requests_that_wait_for_one_session_are_few",
             "tests/flask/test_session_lock.py::test_a_lost_lock_raises_and_stores_nothing",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         66,

@@ -295,7 +295,9 @@ def test_no_statement_about_security_is_to_be_fixed_but_those_about_encryption(
     make_strict: MakeBrowser,
 ) -> None:
     def to_be_fixed(**config: Any) -> set[int]:
-        running = Running.of(manager_of(make_strict(**config, SESSION_STORE="memory").application))
+        running = Running.of(
+            manager_of(make_strict(**config, SESSION_STORE="sqlite:///x.db").application)
+        )
         statements = chain.from_iterable(SUBJECTS.values())
         return {each.number for each in statements if each.answer(running).mark == "fix"}
 
