@@ -495,11 +495,21 @@ def test_migrate_refuses_one_store_under_two_names(tmp_path: Path) -> None:
     assert user_of(same_browser(browser, app)) == "ada"
 
 
-def test_check_asks_both_stores(tmp_path: Path) -> None:
-    app = app_on(f"sqlite:///{tmp_path}/new.db", f"sqlite:///{tmp_path}/former.db")
+@pytest.mark.parametrize("protection", [{}, {"SESSION_HASH_IDS": True}], ids=["raw", "hashed"])
+def test_check_and_list_ask_both_stores_and_move_nothing(
+    tmp_path: Path, protection: dict[str, Any]
+) -> None:
+    old = app_on(f"sqlite:///{tmp_path}/former.db", **protection)
+    member_of(old)
+    app = app_on(f"sqlite:///{tmp_path}/new.db", f"sqlite:///{tmp_path}/former.db", **protection)
+    run = app.test_cli_runner().invoke
 
-    result = app.test_cli_runner().invoke(args=["sessions", "check"])
+    result = run(args=["sessions", "check"])
 
     assert (result.exit_code, "Warning: SESSION_STORE_BEFORE" in result.output) == (0, False)
     assert "It can: show, destroy, list, count, clear, prune, setup" in result.output
-    manager_of(app).close()
+    assert "ends" in run(args=["sessions", "list"]).output
+    assert run(args=["sessions", "clear"], input="n").exit_code == 1
+    assert manager_of(old).count() == 1
+    for each in (old, app):
+        manager_of(each).close()
