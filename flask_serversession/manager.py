@@ -34,6 +34,7 @@ from .format.serializer import converted
 from .format.serializer import TypedJSON
 from .sessions.adoption import forbid_of
 from .sessions.base import Session
+from .sessions.ending import end
 from .sessions.life import tell
 from .sessions.login import Client
 from .sessions.request_store import RequestStore
@@ -48,7 +49,6 @@ from .sessions.users import find_by_handle
 from .sessions.users import find_tagged
 from .sessions.users import Found
 from .sessions.users import UserSession
-from .sessions.working_copy import end
 from .stores.base import Store
 from .stores.base import SupportsClose
 from .stores.base import SupportsKeys

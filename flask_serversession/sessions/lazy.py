@@ -27,6 +27,7 @@ from .adoption import find_former
 from .base import ExpiresIn
 from .base import Session
 from .draft import Draft
+from .ending import newest_key
 from .login import Client
 from .login import Login
 from .login import MEMBER
@@ -35,7 +36,6 @@ from .request_store import RequestStore
 from .sent import SentIds
 from .settings import RequestInfo
 from .settings import Settings
-from .working_copy import newest_key
 from .working_copy import WorkingCopy
 
 _NOTED_BY_FLASK_LOGIN = "_remember"
@@ -170,7 +170,7 @@ class LazySession(Session):
                 self._log.error(_UNREADABLE, error)
                 self._sent.unreadable = sid
                 self._sent.reasons[sid] = "unreadable"
-            if found is not None and found.draft.superseded_until is None:
+            if found is not None and not found.draft.superseded:
                 break  # a superseded session is used only if there is no other
         if found is None and self._settings.formers and not self._sent.secrets:
             found = self._adopted()
@@ -211,10 +211,10 @@ class LazySession(Session):
         if record is None:
             return None
         draft = Draft.of(self._settings, record)
-        if draft.superseded_until is not None:
-            draft.successor = newest_key(self._enter(), draft)
+        if draft.superseded:
+            draft.successor = newest_key(self._enter(), draft.superseded)
             if draft.successor is None:
-                self._sent.ended_reason = draft.ended_reason
+                self._sent.ended_reason = draft.superseded.reason
                 return None
         elif self._settings.config.absolute_timeout is not None and draft.is_over:
             return None

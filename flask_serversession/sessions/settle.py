@@ -96,7 +96,7 @@ def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Fac
         unset=session._fate is Fate.UNSET,
         stored=copy.base is not None,
         cleared=draft.cleared,
-        superseded=draft.superseded_until is not None,
+        superseded=draft.superseded is not None,
         outdated=draft.cookie.is_renewed or session._sent.secrets.get(copy.id, 0) > 0,
     )
 

@@ -29,13 +29,13 @@ from ..stores.base import user_of
 from .adoption import forbid
 from .adoption import forbid_all
 from .draft import Draft
-from .draft import tombstone
+from .ending import end
 from .life import OTHERS
 from .login import is_handle
 from .login import Login
 from .request_store import RequestStore
 from .settings import Settings
-from .working_copy import end
+from .superseded import tombstone
 
 #: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
@@ -101,7 +101,7 @@ class Found:
     @property
     def is_live(self) -> bool:
         """Whether this is its newest id."""
-        return not self.draft.is_superseded
+        return not self.draft.superseded
 
     @property
     def since(self) -> int:
