@@ -118,7 +118,7 @@ class SideBySideInterface(ServerSessionInterface):
         except Exception as error:
             fits, flaw = False, type(error).__name__
         if not fits:
-            session._log.error(_NOT_RETURNED, flaw)
+            session._settings.log.error(_NOT_RETURNED, flaw)
         elif is_returned:
             self._send(session, CookieAction.CLEAR, response)
             for line in lines:

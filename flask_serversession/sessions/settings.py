@@ -95,17 +95,26 @@ class FindFormer(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Settings:
-    """What all sessions of one application share."""
+class CommonSettings:
+    """What all sessions of one application share, wherever they are kept."""
 
-    #: Replaced when a key of Flask's changes, as the signer is.
+    #: Replaced when a key of Flask's changes.
     config: Config
+    serializer: TypedJSON = field(default_factory=TypedJSON)
+    clock: Clock = system_clock
+    log: QuietLog = field(default_factory=QuietLog)
+
+
+@dataclass(slots=True, kw_only=True)
+class Settings(CommonSettings):
+    """What all sessions of one application share that are kept in a store."""
+
     store: Store
-    #: Returns the signer of ids; raises MissingSecret if there is no secret.
+    #: Returns the signer of ids; raises MissingSecret if there is no secret. Replaced with the
+    #: config.
     signer: Callable[[], CookieSigner]
     #: The application: the sender of every signal.
     sender: Any
-    serializer: TypedJSON = field(default_factory=TypedJSON)
     #: Look for a session of another kind, in this order, if a browser brings none of ours.
     formers: tuple[FindFormer, ...] = ()
     #: Whether the ids of logged-in sessions begin with the tag of their user.
@@ -116,11 +125,9 @@ class Settings:
     key_of: Callable[[str], str] = SessionId
     #: Returns the key by which a record names the session with an id.
     left_key_of: Callable[[str], str] = SessionId
-    clock: Clock = system_clock
     locks: LockQueue = field(init=False)
     #: None without SESSION_BREAKER, and where one of several servers may fail alone.
     breaker: Breaker | None = field(init=False)
-    log: QuietLog = field(default_factory=QuietLog)
     #: How often cookies were rejected, for each reason, and ambiguous.
     rates: defaultdict[str, Rate] = field(default_factory=lambda: defaultdict(Rate))
 

@@ -333,4 +333,4 @@ class StoredSession(LazySession):
                 self._notify(signals.session_regenerated, old_id=copy.change_id())
         if self._is_settled and self._loss is None:
             # A stream may still save it. Without its session nothing can.
-            self._loss = finalize(self, self._log.warn, _LOST)
+            self._loss = finalize(self, self._settings.log.warn, _LOST)
