@@ -11,6 +11,8 @@ from typing import Final
 
 from ...errors import PayloadError
 from ...errors import StoreError
+from ..abilities import has_epochs
+from ..abilities import is_shared
 from ..base import ENDED
 from ..base import GONE
 from ..base import Lock
@@ -20,7 +22,6 @@ from ..base import Store
 from ..base import StoredKey
 from ..base import SupportsCheck
 from ..base import SupportsClose
-from ..base import SupportsEpochs
 from ..base import SupportsLock
 from ..base import SupportsPing
 from ..record_lock import RecordLock
@@ -192,16 +193,6 @@ def _finish(claimed: Record, claim: Mark, key: str, source: Any, target: Any) ->
     with suppress(StoreError):  # a claim without its note is dead, so it may stay
         source.save(key, ENDED, replacing=claimed)
     return record if refusal is None else None
-
-
-def is_shared(store: Store) -> bool:
-    """Tell whether Express may write the records of a store."""
-    return bool(getattr(store, "is_shared", False))
-
-
-def has_epochs(store: Store) -> bool:
-    """Tell whether the keys of a store have epochs."""
-    return isinstance(store, SupportsEpochs) and not is_shared(store)
 
 
 def _as_it_is(payload: bytes) -> bytes:
