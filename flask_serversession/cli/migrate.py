@@ -14,16 +14,16 @@ from .group import sessions
 
 
 @sessions.command(
-    "migrate", short_help="Move the sessions of SESSION_STORE_BEFORE, or to hashed ids."
+    "migrate", short_help="Move sessions from SESSION_STORE_BEFORE, or to hashed ids."
 )
-@click.option("--dry-run", is_flag=True, help="Print what would be done, and move none.")
+@click.option("--dry-run", is_flag=True, help="Count what would be moved, and move nothing.")
 @AS_JSON
 def migrate(dry_run: bool, as_json: bool) -> None:
     """Move the sessions of SESSION_STORE_BEFORE to SESSION_STORE.
 
-    With SESSION_HASH_IDS = "switch" it moves those under raw ids to hashed ids, too. The
-    application may run meanwhile. Run it again if it was interrupted. It exits with 1 if
-    something could not be moved.
+    With SESSION_HASH_IDS = "switch" it also moves sessions under raw ids to hashed ids. The
+    application may run meanwhile. If the command is interrupted, run it again. It exits with 1
+    if a session could not be moved.
     """
     manager = current_manager()
     config = manager.config
@@ -41,7 +41,7 @@ def migrate(dry_run: bool, as_json: bool) -> None:
             f" {key} as it is until the others have expired."
         )
     counts = Counter[str]()
-    with Progress("sessions looked at", hidden=as_json) as progress:
+    with Progress("Sessions looked at", hidden=as_json) as progress:
         for outcome in step(dry_run=dry_run):
             counts[outcome] += 1
             progress.add(1)
