@@ -45,6 +45,7 @@ from .interface import let_error_pages_read
 from .interface import load_session
 from .interface import ServerSessionInterface
 from .manager import SessionManager
+from .sessions.settings import FindFormer
 from .stores import open_store
 from .stores.abilities import why_not_found
 from .stores.base import Store
@@ -89,33 +90,14 @@ class ServerSession:
         :raises ConfigError: if a ``SESSION_…`` key has a value that cannot work; the message
             says which can. Also if the application was initialized before, or is not Flask's.
         """
-        if not isinstance(cast(object, app), Flask):
-            kind = type(app)
-            raise ConfigError(
-                "ServerSession needs an application of Flask's, and this one is a"
-                f" {kind.__module__}.{kind.__qualname__}."
-            )
-        if EXTENSION in app.extensions:
-            raise ConfigError("This application already has its sessions: call init_app once.")
-        config = _read(app.config)
-        formers = tuple(open_former(kind, app) for kind in config.adopt)
-        if app.config.get("SESSION_STORE", config.store) is not config.store:
-            config = _read(app.config)  # Flask-Session's keys gave it a store
+        _refuse_another_application(app)
+        config, formers = _configured(app)
         secrets = _secrets_of(app, config)
         in_the_cookie = config.store == IN_THE_COOKIE
-        if in_the_cookie:
-            _refuse_former_sessions(config)
-        else:
-            _refuse_a_cookie_that_browsers_drop(app, config)
-        manager = SessionManager(
-            config,
-            NoStore() if in_the_cookie else _open_store(config, app),
-            secrets=secrets,
-            sender=app,
-            formers=formers,
-        )
+        store = _no_store(config) if in_the_cookie else _open_store(config, app)
+        manager = SessionManager(config, store, secrets=secrets, sender=app, formers=formers)
         if config.limit_per_user is not None:
-            _refuse_an_impossible_limit(manager.store)
+            _refuse_an_impossible_limit(store)
         for flaw in flaws_of(config):
             _warn(app, flaw)
         if config.secret or app.secret_key:
@@ -133,6 +115,25 @@ class ServerSession:
         app.cli.add_command(sessions)
 
 
+def _refuse_another_application(app: Flask) -> None:
+    if not isinstance(cast(object, app), Flask):
+        kind = type(app)
+        raise ConfigError(
+            "ServerSession needs an application of Flask's, and this one is a"
+            f" {kind.__module__}.{kind.__qualname__}."
+        )
+    if EXTENSION in app.extensions:
+        raise ConfigError("This application already has its sessions: call init_app once.")
+
+
+def _configured(app: Flask) -> tuple[Config, tuple[FindFormer, ...]]:
+    config = _read(app.config)
+    formers = tuple(open_former(kind, app) for kind in config.adopt)
+    if app.config.get("SESSION_STORE", config.store) is not config.store:
+        config = _read(app.config)  # Flask-Session's keys gave it a store
+    return config, formers
+
+
 def _refuse_a_cookie_that_browsers_drop(app: Flask, config: Config) -> None:
     """Refuse it in production. The express profile allows it, as express-session does."""
     is_development = (app.debug or app.testing) and config.profile != "strict"
@@ -141,7 +142,7 @@ def _refuse_a_cookie_that_browsers_drop(app: Flask, config: Config) -> None:
         raise ConfigError(f"No browser keeps this application's session cookie: {flaw}.")
 
 
-def _refuse_former_sessions(config: Config) -> None:
+def _no_store(config: Config) -> NoStore:
     given = {
         "SESSION_STORE_BEFORE": config.store_before is not None,
         "SESSION_ADOPT": bool(config.adopt),
@@ -152,9 +153,11 @@ def _refuse_former_sessions(config: Config) -> None:
                 f"{key} cannot be used with SESSION_STORE 'cookie': only a store can take other"
                 " sessions over."
             )
+    return NoStore()
 
 
 def _open_store(config: Config, app: Flask) -> Store:
+    _refuse_a_cookie_that_browsers_drop(app, config)
     shared, context = config.profile == "express", partial(_context_of, app)
     open_one = partial(open_store, shared=shared, context=context)
     place = Place(config.store, config.store_options)

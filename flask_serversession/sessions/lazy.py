@@ -15,8 +15,7 @@ from ..cookies.cookie import SessionCookie
 from ..cookies.signing import cookie_values
 from ..errors import PayloadError
 from ..errors import StoreError
-from ..stores.base import EPOCH
-from ..stores.base import MILLISECOND
+from ..stores.base import epoch_milliseconds
 from ..stores.base import Record
 from ..stores.forking import notice_a_fork
 from ..stores.forking import process
@@ -117,7 +116,7 @@ class LazySession(Session):
             draft.restart()  # as the end of the request will
         if ends is None or is_due or copy.touched:
             ends = draft.ends()
-        left = (ends - EPOCH) // MILLISECOND - now
+        left = epoch_milliseconds(ends) - now
         limit = draft.absolute_end
         is_absolute = limit is not None and left >= limit - now
         return ExpiresIn(max(left, 0) / 1000, "absolute" if is_absolute else "idle")
@@ -162,6 +161,10 @@ class LazySession(Session):
                 break  # a superseded session is used only if there is no other
         if found is None and self._settings.formers and not self._sent.secrets:
             found = self._adopted()
+        return self._use(found)
+
+    def _use(self, found: WorkingCopy | None) -> WorkingCopy:
+        """Use the session that was found, or begin one; say what is odd about the cookies."""
         if found is None:
             copy = self._begin()
             if self._request.cookie_header:
