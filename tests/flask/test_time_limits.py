@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from typing import Any
 
 import pytest
-import time_machine
 from flask import abort
 
 from flask_serversession import ConfigError
@@ -28,21 +26,13 @@ from .browser import Browser
 from .browser import browser_of
 from .browser import cookie_lines
 from .browser import session
+from .conftest import Go
 from .conftest import MakeApp
 from .conftest import MakeBrowser
 from .counting import CountingStore
 
 HOUR = timedelta(hours=1)
 ABSOLUTE = {"SESSION_ABSOLUTE_TIMEOUT": 12 * HOUR, "SESSION_IDLE_TIMEOUT": HOUR}
-Go = Callable[[timedelta], Any]
-
-
-@pytest.fixture
-def go() -> Any:
-    """Return a function that moves the clock to so long after the beginning."""
-    start = datetime.now(timezone.utc)
-    with time_machine.travel(start, tick=False) as clock:
-        yield lambda time: clock.move_to(start + time, tick=False)
 
 
 def use() -> str:
