@@ -218,13 +218,13 @@ class LazySession(Session):
         if not self._request.is_answered():
             self._sent.may_be_former = True
             return None  # no response would carry its cookie
-        settings, request, store = self._settings, self._request, self._enter()
-        former = find_former(settings, request.cookie_header)
+        request, store = self._request, self._enter()
+        former = find_former(self._settings, request.cookie_header)
         if former is None:
             return None
         self._sent.may_be_former = True
         try:
-            copy = adopt(settings, request, store, former)
+            copy = adopt(request, store, former)
         except PayloadError as error:
             self._settings.log.error(_UNREADABLE, error)
             return None

@@ -107,7 +107,7 @@ class StoredSession(LazySession):
             with self._telling():
                 self._save(copy)
         except SessionSuperseded:
-            if not copy.draft.is_cleared_for_good:
+            if not copy.draft.cleared:
                 self._fail()  # its record is gone, and must not be made again
                 raise
             self.destroy()
@@ -327,7 +327,7 @@ class StoredSession(LazySession):
         copy = self._checked_out()
         draft = copy.draft
         draft.assigned = True
-        if draft.cleared and draft.data and draft.is_cleared_for_good:
+        if draft.cleared and draft.data:
             draft.superseded = None  # the new session is not superseded
             if copy.base is not None:
                 self._notify(signals.session_regenerated, old_id=copy.change_id())
