@@ -30,7 +30,6 @@ from .config import secrets_from
 from .config.flaws import flaws_of
 from .config.flaws import flaws_of_secrets
 from .cookie_session.interface import ClientSessionInterface
-from .cookie_session.interface import IN_THE_COOKIE
 from .cookie_session.interface import NoStore
 from .errors import ConfigError
 from .errors import LoginTooOld
@@ -93,8 +92,7 @@ class ServerSession:
         _refuse_another_application(app)
         config, formers = _configured(app)
         secrets = _secrets_of(app, config)
-        in_the_cookie = config.store == IN_THE_COOKIE
-        store = _no_store(config) if in_the_cookie else _open_store(config, app)
+        store = _no_store(config) if config.is_in_cookies else _open_store(config, app)
         manager = SessionManager(config, store, secrets=secrets, sender=app, formers=formers)
         if config.limit_per_user is not None:
             _refuse_an_impossible_limit(store)
@@ -102,7 +100,7 @@ class ServerSession:
             _warn(app, flaw)
         if config.secret or app.secret_key:
             secrets()
-        if in_the_cookie:
+        if config.is_in_cookies:
             app.session_interface = ClientSessionInterface(app, manager, _read, secrets)
         else:
             _keep_on_the_server(app, manager)
@@ -188,7 +186,7 @@ def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
 
 def _read(given: Mapping[str, Any]) -> Config:
     config = Config.from_mapping(given)
-    if config.store != IN_THE_COOKIE or config.profile != "express":
+    if not config.is_in_cookies or config.profile != "express":
         return config
     # cookie-session's own default is Flask's.
     return replace(config, cookie_name=given["SESSION_COOKIE_NAME"])
