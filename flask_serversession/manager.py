@@ -64,11 +64,6 @@ class SessionManager:
 
     :func:`~flask_serversession.interface.manager_of` returns it. It needs no request, and
     works in scripts, shells and workers too.
-
-    :param secrets: called when a cookie is first signed or verified, and again when Flask's
-        keys have changed.
-    :param sender: the application, the sender of every signal.
-    :param formers: look for the sessions of a browser that came before this package.
     """
 
     def __init__(
@@ -81,6 +76,13 @@ class SessionManager:
         formers: tuple[FindFormer, ...] = (),
         clock: Clock = system_clock,
     ) -> None:
+        """Make what all sessions of an application share.
+
+        :param secrets: called when a cookie is first signed or verified, and again when Flask's
+            keys have changed.
+        :param sender: the application, the sender of every signal.
+        :param formers: look for the sessions of a browser that came before this package.
+        """
         #: The application's store.
         self.store = store
         #: What all sessions of the application share.
@@ -97,7 +99,7 @@ class SessionManager:
 
     @property
     def config(self) -> Config:
-        """The application's options."""
+        """The application's options, frozen. A change of a key of Flask's replaces them."""
         return self.settings.config
 
     @property

@@ -13,6 +13,7 @@ from ..config import Config
 from ..manager import SessionManager
 from ..stores.abilities import is_shared
 from ..stores.base import Store
+from ..stores.memory import MemoryStore
 from ..stores.moving.store import MovingStore
 from ..stores.protected.store import ProtectedStore
 
@@ -51,6 +52,15 @@ def met(now: str) -> Answer:
 def fix(now: str, line: str) -> Answer:
     """Return the answer of a configuration that does not fulfil it, with the line that does."""
     return Answer("fix", now, line)
+
+
+#: What is so of sessions that are kept in their cookies.
+NEEDS_STORE: Final = fix(
+    "The browsers keep the sessions, so the server cannot end or change one.",
+    'SESSION_STORE = "redis://…", or another store on the server',
+)
+NO_IDS: Final = met("The browsers keep the sessions, which have no ids.")
+NO_STORE: Final = met("The browsers keep the sessions, so there is no store.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,11 @@ class Running:
         return type(self.backends[0]).__name__
 
     @property
+    def is_in_memory(self) -> bool:
+        """Whether each process has sessions of its own."""
+        return any(isinstance(store, MemoryStore) for store in self.backends)
+
+    @property
     def backends(self) -> tuple[object, ...]:
         """The stores themselves: that of new sessions, and the former one."""
         return tuple(_innermost(self.store))
@@ -135,19 +150,16 @@ class Statement:
     page: str = ""
     #: The tests that show it.
     tests: tuple[str, ...] = ()
-    #: A session that is kept in its cookie cannot fulfil it.
-    needs_store: bool = False
+    #: The answer of sessions that are kept in their cookies, if it is another one.
+    in_cookies: Answer | None = None
     #: The store fulfils it. The tests of the store contract show that of one of our own.
     by_store: bool = False
 
     def answer(self, running: Running) -> Answer:
         """Return what a configuration does about this statement."""
-        if self.needs_store and running.is_in_cookies:
-            return fix(
-                "The browsers keep the sessions, so the server cannot end or change one.",
-                'SESSION_STORE = "redis://…", or another store on the server',
-            )
-        if self.by_store and not running.is_ours and not running.is_in_cookies:
+        if self.in_cookies is not None and running.is_in_cookies:
+            return self.in_cookies
+        if self.by_store and not running.is_ours:
             return Answer(
                 "app",
                 "SESSION_STORE is not a store of this package.",

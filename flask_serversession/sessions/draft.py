@@ -68,6 +68,8 @@ class Draft:
     cookie_stored: tuple[object, ...] | None
     #: The payload that was read; None for a new session.
     found: bytes | None = field(default=None, repr=False)
+    #: The request that began the session is still using it.
+    is_first: bool = False
     #: How many members the data had then.
     size: int = 0
     #: When the session began, in ms since 1970.
@@ -94,7 +96,8 @@ class Draft:
         """Return the empty draft of a session that is not stored yet."""
         cookie = SessionCookie(options, settings.clock)
         attributes = cookie.settings
-        return cls(settings, {}, cookie, attributes, attributes, began=settings.clock())
+        began = settings.clock()
+        return cls(settings, {}, cookie, attributes, attributes, is_first=True, began=began)
 
     @classmethod
     def of(cls, settings: Settings, record: Record) -> Draft:
@@ -187,6 +190,7 @@ class Draft:
 
     def follow(self, earlier: Draft) -> None:
         """Take the place of a draft that was read earlier in the same request."""
+        self.is_first = earlier.is_first
         self.had_changed = earlier.had_changed or (
             earlier.saved is not None and earlier.differs(earlier.saved)
         )
@@ -229,8 +233,7 @@ class Draft:
     @property
     def _may_never_return(self) -> bool:
         """Whether the session is new, of a visitor who is not logged in, and not taken over."""
-        is_new = self.found is None and self.origin is None
-        return is_new and Login.of(self.data) is None
+        return self.is_first and self.origin is None and Login.of(self.data) is None
 
     def is_stale(self, base: Record | None) -> bool:
         """Return whether enough of the session's lifetime has passed to extend it.

@@ -42,8 +42,9 @@ def settle(session: StoredSession) -> CookieAction:
         policy = session._settings.config.policy
         if session._peeks:
             policy = policy._replace(resave=False, rolling=False, touch="accessed")
+            copy.keeps_end = True
         store, cookie = decide(_facts(session, copy, body), policy)
-        if store is not StoreAction.NONE or cookie is CookieAction.SET:
+        if (store is not StoreAction.NONE or cookie is CookieAction.SET) and not copy.keeps_end:
             copy.draft.restart()
         if store is not StoreAction.NONE and not _carry_out(session, copy, store, body):
             cookie = CookieAction.NONE

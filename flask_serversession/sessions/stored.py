@@ -231,6 +231,8 @@ class StoredSession(LazySession):
         is_new = copy.stored_id is None
         if is_new and body == EMPTY and self._fate is Fate.DESTROYED:
             return  # nothing is left to store, and its cookie is removed
+        if self._peeks:
+            copy.keeps_end = True
         copy.write(body, self._notify)
         copy.draft.note_saved()
 

@@ -63,7 +63,7 @@ class WorkingCopy:
     regenerated: bool = False
     #: ``session.touch()`` was called.
     touched: bool = False
-    #: A write does not move the session's end, because nobody uses the session.
+    #: Only ``session.touch()`` moves the session's end: its user is not there.
     keeps_end: bool = False
 
     @property
@@ -113,7 +113,7 @@ class WorkingCopy:
         if self.base is None:
             self._create(record, notify)
             return
-        if self.keeps_end and self.base.expires_at is not None:
+        if self.keeps_end and not self.touched and self.base.expires_at is not None:
             record = replace(record, expires_at=self.base.expires_at)
         rebase = partial(self._rebase, notify)
         self.base = self.store.replace(self.id, self.base, record, rebase)

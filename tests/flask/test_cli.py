@@ -528,7 +528,7 @@ class TestClear:
     def test_clear_ends_all_sessions_once_confirmed(self, run: Run, memory: MemoryStore) -> None:
         result = run("clear", input="y\n")
 
-        assert result.output.endswith("3 sessions have ended.\n")
+        assert result.output.endswith("Sessions ended: 3\n")
         assert memory.count() == 0
 
     def test_clear_with_yes_asks_nothing(self, run: Run, memory: MemoryStore) -> None:
@@ -561,7 +561,7 @@ class TestPrune:
         result = run("prune")
 
         # The test runner of click 8.1 shows stderr in stdout, too.
-        assert result.stdout.splitlines()[-1] == "1 expired sessions removed."
+        assert result.stdout.splitlines()[-1] == "Expired sessions removed: 1"
         assert memory.prune() == 0
         assert memory.count() == 2
 
@@ -570,7 +570,7 @@ class TestPrune:
     ) -> None:
         result = run("prune", "--dry-run")
 
-        assert result.output == "1 expired sessions would be removed.\n"
+        assert result.output == "Expired sessions: 1\n"
         assert memory.prune() == 1
 
     def test_a_store_without_steps_is_pruned_and_cleared_at_once(
@@ -578,8 +578,8 @@ class TestPrune:
     ) -> None:
         run = runner_of(make_app(SESSION_STORE=SteplessStore(memory)))
 
-        assert "1 expired sessions removed." in run("prune").output
-        assert run("clear", "--yes").output == "2 sessions have ended.\n"
+        assert "Expired sessions removed: 1" in run("prune").output
+        assert run("clear", "--yes").output == "Sessions ended: 2\n"
 
     def test_a_store_that_cannot_count_expired_sessions_has_no_dry_run(
         self, make_app: MakeApp, memory: MemoryStore
@@ -598,9 +598,9 @@ class TestPrune:
 @pytest.mark.parametrize(
     ("words", "done"),
     [
-        (["list"], "1 sessions listed"),
-        (["clear", "--yes"], "1 sessions have ended"),
-        (["prune"], "1 expired sessions removed"),
+        (["list"], "Sessions listed: 1"),
+        (["clear", "--yes"], "Sessions ended: 1"),
+        (["prune"], "Expired sessions removed: 1"),
     ],
 )
 class TestLongCommands:
@@ -614,7 +614,7 @@ class TestLongCommands:
         result = runner_of(make_app(SESSION_STORE=store))(*words)
 
         assert result.exit_code == 130
-        assert f"Interrupted: {done}, or some more.\n" in result.output
+        assert f"Interrupted. {done}, or a few more.\n" in result.output
 
     def test_a_terminal_shows_progress(
         self,

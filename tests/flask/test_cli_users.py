@@ -268,7 +268,7 @@ class TestEnd:
         result = run("end", "--user", "ada", input="y\n")
 
         assert "This logs ada out everywhere. Continue? [y/N]" in result.output
-        assert result.output.endswith("2 sessions of the user have ended.\n")
+        assert result.output.endswith("Sessions ended: 2\n")
         assert not any(map(is_logged_in, browsers))
         assert is_logged_in(bob)
 
@@ -294,7 +294,7 @@ class TestEnd:
         with session_ended.connected_to(lambda sender, user_id, **extra: seen.append(user_id)):
             result = runner_of(make_app(SESSION_STORE=store))("end", "--user", "ada", "--yes")
 
-        assert result.output == "All sessions of the user have ended.\n"
+        assert result.output == "Sessions ended: all\n"
         assert len(store.ended) == 1
         assert seen == ["ada"]
 
@@ -358,7 +358,7 @@ class TestOnline:
         result = runner_of(app)("online")
 
         assert result.exit_code == 130
-        assert "Interrupted: 1 sessions found, or some more.\n" in result.output
+        assert "Interrupted. Sessions found: 1, or a few more.\n" in result.output
 
     def test_a_terminal_shows_progress(
         self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
@@ -375,7 +375,7 @@ class TestOnline:
             while "Interrupted" not in shown:
                 shown += os.read(ours, 10_000).decode()
 
-        assert "\r\x1b[K1 sessions found …" in shown
+        assert "\r\x1b[KSessions found: 1 …" in shown
 
 
 class TestStoresThatCannot:

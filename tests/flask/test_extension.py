@@ -431,6 +431,11 @@ class TestInsecureSettings:
             ("SESSION_COOKIE_MAX_AGE", 1_800_000),
             ("PERMANENT_SESSION_LIFETIME", timedelta(days=500)),
             ("SESSION_IDLE_TIMEOUT", 3_600_000),
+            ("SESSION_IDLE_TIMEOUT", 30),
+            ("SESSION_ABSOLUTE_TIMEOUT", 43_200_000),
+            ("SESSION_FIRST_LIFETIME", 10),
+            ("SESSION_REGENERATE_GRACE", 5000),
+            ("SESSION_BREAKER_PAUSE", 1000),
             ("SESSION_TOUCH_INTERVAL", timedelta(hours=13)),
         ],
     )

@@ -114,12 +114,10 @@ class _Listing(MovingStore):
             self._before.save(key, ENDED, replacing=former)
 
     def _outcome(self, key: str) -> str:
-        former, there = self._before.load(key), self._store.load(key)
-        claim, note = Mark.of(former), Mark.of(there)
-        if there is not None and note is None:
+        there = self._store.load(key)
+        if there is not None and Mark.of(there) is None:
             return "already there"
-        is_dead = claim is not None and not claim.is_claim_of(note)
-        return "expired" if former is None or is_dead else "moved"
+        return "expired" if self.peek(key) is None else "moved"
 
 
 class _Users(MovingStore):

@@ -88,6 +88,25 @@ class MovingStore:
                 return found
         raise too_busy()
 
+    def peek(self, key: str) -> Record | None:
+        """Return what ``load`` would, and move nothing."""
+        there: Record | None = self._store.load(key)
+        mark = Mark.of(there)
+        if there is not None and mark is None:
+            return there
+        former: Record | None = self._before.load(key)
+        other = Mark.of(former)
+        if former is None:
+            # It may have been moved after the new store was read.
+            there = self._store.load(key)
+            return there if Mark.of(there) is None else None
+        if other is None:
+            return Record(self.convert(former.payload), former.expires_at)
+        for claim, note in ((other, mark), (mark, other)):
+            if claim is not None and claim.is_claim_of(note):
+                return Record(claim.payload or b"", former.expires_at)
+        return None
+
     def create(self, key: str, record: Record) -> bool:
         return bool(self._store.create(key, record))
 
@@ -193,6 +212,12 @@ def _finish(claimed: Record, claim: Mark, key: str, source: Any, target: Any) ->
     with suppress(StoreError):  # a claim without its note is dead, so it may stay
         source.save(key, ENDED, replacing=claimed)
     return record if refusal is None else None
+
+
+def peek(store: Store, key: str) -> Record | None:
+    """Return what a store would load, and move no session to do so."""
+    found: Record | None = getattr(store, "peek", store.load)(key)
+    return found
 
 
 def _as_it_is(payload: bytes) -> bytes:
