@@ -47,9 +47,7 @@ def _value_to_send(session: CookieSession) -> str | None:
         return "" if session._destroyed else None
     text = session._encoded(session._values)
     config = session._settings.config
-    is_renewed = config.policy.rolling or session._is_outdated
-    is_due = session._forced or session._touched or (is_renewed and not session._peeks)
-    if not is_due and not session._differs(text):
+    if not session._is_due and not session._differs(text):
         return None
     if config.policy.destroy_empty and not session._values:
         return ""
