@@ -213,6 +213,13 @@ class LazySession(Session):
             return None  # it would not end with the others of its user
         return self._working_copy(sid, draft, record)
 
+    def _found_again(self, sid: str) -> WorkingCopy | None:
+        """Return what is stored now; None if it is no session any more."""
+        try:
+            return self._found(sid, self._enter().load(sid))
+        except PayloadError:
+            return None
+
     def _adopted(self) -> WorkingCopy | None:
         """Return the session that the browser had before, under a new id; None without one."""
         if not self._request.is_answered():

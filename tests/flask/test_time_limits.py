@@ -209,6 +209,36 @@ class TestExpiresIn:
         assert 1799 <= seconds <= 1800  # the cookie counts in whole seconds
         assert limit == "idle"
 
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({"SESSION_ROLLING": True}, {"SESSION_ROLLING": True}),
+            (
+                {"SESSION_ENCRYPTION_KEYS": ["5e" * 32]},
+                {"SESSION_ENCRYPTION_KEYS": ["7a" * 32, "5e" * 32]},
+            ),
+        ],
+        ids=["rolling", "an older key"],
+    )
+    def test_a_cookie_that_is_sent_again_has_all_of_it(
+        self,
+        make_browser: MakeBrowser,
+        go: Go,
+        before: dict[str, Any],
+        after: dict[str, Any],
+    ) -> None:
+        config = {"SESSION_STORE": "cookie", "PERMANENT_SESSION_LIFETIME": HOUR}
+        browser, later = make_browser(**config, **before), make_browser(**config, **after)
+        browser.run(lambda: session.update(user="ada"))
+        for name in ("session", "session.sig"):
+            cookie = browser.get_cookie(name)
+            assert cookie is not None
+            later.set_cookie(name, cookie.value)
+        go(HOUR / 2)
+
+        assert later.see(session_peek(lambda: session.expires_in.seconds < 1801)) is True
+        assert later.see(lambda: session.expires_in) == (3600, "idle")
+
     def test_of_a_permanent_session_it_is_the_extended_one(
         self, make_browser: MakeBrowser, go: Go
     ) -> None:
