@@ -75,7 +75,16 @@ class FlaskRequest:
                 " request is not in, so its browser drops the cookie. Look at"
                 " SESSION_COOKIE_DOMAIN (or SESSION_COOKIE_OPTIONS)."
             )
-        return options if options.is_definite else options.resolved(is_secure=self.is_secure())
+        if options.is_definite:
+            return options
+        resolved = options.resolved(is_secure=self.is_secure())
+        flaw = None if resolved.secure else resolved.flaw(self.config.cookie_name)
+        if flaw:
+            _warn_once(
+                "Over plain http SESSION_COOKIE_SECURE 'auto' makes a cookie that browsers drop:"
+                f" {flaw}."
+            )
+        return resolved
 
     def generate_id(self) -> str:
         sid = self.config.genid(self.request)

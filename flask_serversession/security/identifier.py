@@ -13,6 +13,8 @@ from .statement import NO_IDS
 from .statement import Running
 from .statement import Statement
 
+_REJECTED: Final = "tests/flask/test_rejected_cookies.py::"
+
 
 def _generator(running: Running) -> Answer:
     if running.config.genid is generate_id_for:
@@ -193,8 +195,10 @@ IDENTIFIER: Final = (
         " address.",
         page="howto/watch",
         tests=(
-            "tests/flask/test_rejected_cookies.py::test_an_id_that_the_store_does_not_have_is_unknown",
-            "tests/flask/test_rejected_cookies.py::TestRate::test_it_counts_the_last_minute",
+            f"{_REJECTED}test_an_id_that_the_store_does_not_have_is_unknown",
+            f"{_REJECTED}test_what_no_secret_signed_is_unsigned",
+            f"{_REJECTED}test_a_receiver_sees_the_request_with_its_address",
+            f"{_REJECTED}TestRate::test_it_counts_the_last_minute",
         ),
         in_cookies=NEEDS_STORE,
     ),

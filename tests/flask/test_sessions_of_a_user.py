@@ -98,6 +98,7 @@ class TestIds:
 
         assert tags[0] == tags[1] is not None
         assert tags[2] not in (None, tags[0])
+        assert "ada" not in str(tags[0])
 
     def test_it_keeps_the_tag_at_a_new_id_and_loses_it_with_the_login(self, app: Flask) -> None:
         browser = logged_in(app)

@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from contextlib import contextmanager
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -54,6 +53,8 @@ from ..servers.base import stop
 from ..servers.memcached import memcached_server
 from ..servers.memcached import memcached_url as memcached_url
 from ..servers.memcached import running_memcached
+from .interruptions import Interrupted
+from .interruptions import interrupted_soon
 
 DAY = 24 * 60 * 60
 
@@ -543,26 +544,6 @@ def test_a_server_that_hangs_is_unavailable(tmp_path: Path) -> None:
         with hanging(process):
             assert_unavailable(store)
         store.close()
-
-
-class Interrupted(BaseException):
-    pass
-
-
-@contextmanager
-def interrupted_soon() -> Iterator[None]:
-    """Raise Interrupted in the block, like a signal handler of a worker."""
-
-    def interrupt(*_: object) -> None:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.usefixtures("memcached_url")  # skips without the program
