@@ -76,7 +76,7 @@ MONITORING: Final = (
         ("OWASP", "ASVS 16.2.5", "ASVS 16.3.1"),
         "application",
         _logged,
-        page="howto/watch",
+        page="howto/log-of-sessions",
         tests=(
             "tests/flask/test_life_log.py::test_a_visit",
             "tests/flask/test_life_log.py::test_a_line_has_no_id_no_user_and_no_address",
