@@ -331,7 +331,7 @@ class SessionManager:
         if isinstance(self.store, SupportsKeys):
             return self.store
         raise SessionError(
-            f"{type(self.store).__name__} cannot list its sessions: its backend has no way to."
+            f"{type(self.store).__name__} cannot list its sessions, because its backend cannot."
         )
 
     def _reconfigure(self, config: Config) -> None:

@@ -75,7 +75,7 @@ def flaws_of(config: Config) -> Iterator[str]:
     for place, secret in enumerate(config.encryption_keys or (), start=1):
         if secret and (len(set(secret)) < _FEWEST_BYTES or secret == _PUBLISHED_KEY):
             yield (
-                f"Key {place} of SESSION_ENCRYPTION_KEYS is no random one. Use the output of"
+                f"Key {place} of SESSION_ENCRYPTION_KEYS is not random. Use the output of"
                 " python -c 'import secrets; print(secrets.token_hex(32))'."
             )
 

@@ -417,7 +417,7 @@ class TestInsecureSettings:
     ) -> None:
         [line] = warnings_of(caplog, SESSION_ENCRYPTION_KEYS=[token_hex(), None, key])
 
-        assert line.startswith("Key 3 of SESSION_ENCRYPTION_KEYS is no random one.")
+        assert line.startswith("Key 3 of SESSION_ENCRYPTION_KEYS is not random.")
         assert key not in line
 
     def test_a_weak_fallback_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
