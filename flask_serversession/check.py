@@ -29,6 +29,7 @@ from .stores.base import SupportsPing
 from .stores.base import SupportsUsers
 from .stores.base import user_of
 from .stores.base import utc_now
+from .stores.moving.store import peek
 
 T = TypeVar("T")
 
@@ -129,7 +130,7 @@ def _has_an_older_tag(settings: Settings, key: str, record: Record) -> bool:
 
 def _is_session(manager: SessionManager, key: str) -> bool:
     try:
-        record = manager.store.load(key)
+        record = peek(manager.store, key)
         if record is not None:
             manager.settings.serializer.decompose(record.payload)
     except PayloadError:

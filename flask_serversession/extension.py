@@ -45,8 +45,8 @@ from .interface import let_error_pages_read
 from .interface import load_session
 from .interface import ServerSessionInterface
 from .manager import SessionManager
-from .sessions.users import why_not_found
 from .stores import open_store
+from .stores.abilities import why_not_found
 from .stores.base import Store
 from .stores.memory import MemoryStore
 from .stores.moving.pair import open_pair

@@ -11,6 +11,7 @@ from functools import lru_cache
 from flask import Request
 
 from .config import Config
+from .config.strict import refuse_a_longer_age
 from .cookies.attributes import age_in_milliseconds
 from .cookies.ids import SessionId
 from .cookies.options import CookieOptions
@@ -117,6 +118,7 @@ class FlaskRequest:
             raise ConfigError(
                 f"SESSION_COOKIE_OPTIONS returned cookie attributes that cannot work: {error}."
             ) from error
+        refuse_a_longer_age(self.config, options.max_age)
         flaw = options.flaw(self.config.cookie_name)
         if flaw:
             _warn_once(f"SESSION_COOKIE_OPTIONS returned a cookie that browsers drop: {flaw}.")

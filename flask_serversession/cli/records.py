@@ -24,6 +24,7 @@ from ..stores.base import SupportsClearing
 from ..stores.base import SupportsKeys
 from ..stores.base import USER_LENGTH
 from ..stores.base import user_of
+from ..stores.moving.store import peek
 from ..stores.protected.names import is_hashed
 from .group import AS_JSON
 from .group import current_manager
@@ -226,7 +227,7 @@ def _logged_in(manager: SessionManager, sid: str) -> UserSession | None:
 
 def _is_there(store: Store, key: str) -> bool:
     try:
-        return store.load(key) is not None
+        return peek(store, key) is not None
     except PayloadError:
         return True  # unreadable, which is a reason to end it
 
@@ -242,7 +243,7 @@ def _short(key: str) -> str:
 def _line(store: Store, key: str, sid: str, as_json: bool) -> str | None:
     """Return the list's line for a session; None if it is not there any more."""
     try:
-        record = store.load(key)
+        record = peek(store, key)
     except PayloadError:
         unreadable = json.dumps({"id": sid, "unreadable": True})
         return unreadable if as_json else f"{escaped(sid)}  unreadable"

@@ -8,8 +8,8 @@ import click
 from flask import current_app
 
 from ..check import findings
-from ..sessions.users import can_tag
-from ..sessions.users import why_not_found
+from ..stores.abilities import can_tag
+from ..stores.abilities import why_not_found
 from ..stores.base import Store
 from ..stores.base import SupportsKeys
 from ..stores.base import SupportsPrune

@@ -29,8 +29,9 @@ from ..log import logger
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import Record
 from .draft import Draft
-from .draft import leave_behind
 from .draft import Origin
+from .ending import end
+from .ending import newest_key
 from .login import is_moment
 from .login import Login
 from .login import MEMBER
@@ -38,8 +39,7 @@ from .request_store import RequestStore
 from .settings import Former
 from .settings import RequestInfo
 from .settings import Settings
-from .working_copy import end
-from .working_copy import newest_key
+from .superseded import leave_behind
 from .working_copy import WorkingCopy
 
 #: In the data of a note: the id of the session that replaces the former one, masked.
@@ -189,8 +189,8 @@ def _heir(
     if draft.is_over:
         return None
     copy = WorkingCopy(settings, store, request.generate_id, sid, draft, record)
-    if draft.is_superseded:
-        return copy if newest_key(store, draft) is not None else None
+    if draft.superseded:
+        return copy if newest_key(store, draft.superseded) is not None else None
     # The browser may not have its cookie yet.
     copy.regenerated = True
     draft.note_saved()

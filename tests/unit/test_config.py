@@ -311,6 +311,7 @@ def warning_about(key: str) -> str:
         ("SESSION_COOKIE_SAME_SITE", "SESSION_COOKIE_SAMESITE"),
         ("SESSION_SAVE_UNINITIALISED", "SESSION_SAVE_UNINITIALIZED"),
         ("SESSION_MAX_AGE", "SESSION_COOKIE_MAX_AGE"),
+        ("session_profile", "SESSION_PROFILE"),
     ],
 )
 def test_a_misspelt_key_warns_and_suggests_the_nearest_one(key: str, near: str) -> None:

@@ -139,7 +139,11 @@ def failing(value: object) -> Any:
 @pytest.mark.parametrize(
     ("own", "value", "why"),
     [
-        (TYPES[2], Euros(Decimal(1)), f"of type {HERE}.Euros, a subclass of a type in SESSION_TYPES"),
+        (
+            TYPES[2],
+            Euros(Decimal(1)),
+            f"of type {HERE}.Euros, a subclass of a type in SESSION_TYPES",
+        ),
         (
             SessionType("own", Thing, lambda thing: 1, lambda one: Thing()),
             Thing(),
