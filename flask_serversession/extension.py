@@ -66,17 +66,17 @@ logger: logging.Logger = logging.getLogger("flask_serversession")
 
 
 class ServerSession:
-    """Gives any number of applications their server-side sessions.
+    """Gives Flask applications server-side sessions.
 
     .. code-block:: python
 
         app.config["SESSION_STORE"] = "redis://localhost:6379/0"
         ServerSession(app)
 
-    The instance keeps no state: ``app.extensions["serversession"]`` is the application's
-    :class:`~flask_serversession.manager.SessionManager`. ``init_app`` reads the
-    configuration, and Flask's own keys are read again when they change. Nothing connects
-    until a session is used.
+    One instance may serve several applications, because it keeps no state. ``init_app`` reads
+    the configuration; only keys that Flask has too may change later. No connection is opened
+    until a session is used. :func:`~flask_serversession.interface.manager_of` returns the
+    application's :class:`~flask_serversession.manager.SessionManager`.
     """
 
     def __init__(self, app: Flask | None = None) -> None:
@@ -87,7 +87,7 @@ class ServerSession:
         """Read the application's configuration and replace its session interface.
 
         :raises ConfigError: if a ``SESSION_…`` key has a value that cannot work; the message
-            says which can. Also if the application was initialized before, or is not Flask's.
+            says what can. Also if the application was initialized before.
         """
         _refuse_another_application(app)
         config, formers = _configured(app)
@@ -117,11 +117,11 @@ def _refuse_another_application(app: Flask) -> None:
     if not isinstance(cast(object, app), Flask):
         kind = type(app)
         raise ConfigError(
-            "ServerSession needs an application of Flask's, and this one is a"
+            "ServerSession needs a Flask application, not an object of type"
             f" {kind.__module__}.{kind.__qualname__}."
         )
     if EXTENSION in app.extensions:
-        raise ConfigError("This application already has its sessions: call init_app once.")
+        raise ConfigError("ServerSession has already been initialized with this application.")
 
 
 def _configured(app: Flask) -> tuple[Config, tuple[FindFormer, ...]]:
@@ -222,7 +222,9 @@ def _log_in_again() -> HTTPException:
 
 
 def _too_many_sessions() -> HTTPException:
-    return Forbidden("You are logged in as often as is allowed. Log out somewhere else first.")
+    return Forbidden(
+        "You are logged in on as many devices as allowed. Log out on one of them first."
+    )
 
 
 def _refuse_an_impossible_limit(store: Store) -> None:

@@ -318,5 +318,5 @@ class SessionManager:
         if isinstance(self.store, SupportsKeys):
             return self.store
         raise SessionError(
-            f"{type(self.store).__name__} cannot list its sessions: its backend has no way to."
+            f"{type(self.store).__name__} cannot list its sessions, because its backend cannot."
         )

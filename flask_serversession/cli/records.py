@@ -48,7 +48,7 @@ _ID_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
 
 _NONE = "No live session has this id or handle."
 _SEALED = "The data are encrypted with the session's id. Without the id only the login is shown."
-_SEVERAL = "Several ids start like this; give more of it."
+_SEVERAL = "Several ids begin with this: give more characters."
 _OF_ONE_USER = f" The first {USER_LENGTH} characters are the same in all ids of a user."
 
 
@@ -90,7 +90,9 @@ def list_(user_id: str | None, full: bool, limit: int, as_json: bool) -> None:
         _list_all(full, limit, as_json)
         return
     if full:
-        raise click.UsageError("With --user handles are printed, and no ids.")
+        raise click.UsageError(
+            "--full cannot be used with --user, which prints handles instead of ids."
+        )
     print_sessions_of(user_id, limit, as_json)
 
 
@@ -188,7 +190,7 @@ def _listing(store: Store) -> SupportsKeys:
     if isinstance(store, SupportsKeys):
         return store
     raise click.ClickException(
-        f"{name_of(store)} cannot list its sessions: its backend has no way to."
+        f"{name_of(store)} cannot list its sessions, because its backend cannot."
     )
 
 

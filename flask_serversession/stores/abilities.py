@@ -44,7 +44,7 @@ def why_not_found(store: Store) -> str | None:
     if isinstance(store, SupportsUsers) and can_tag(store):
         return None
     return f"{type(store).__name__} cannot find the sessions of a user:" + (
-        " its backend has no way to list them."
+        " its backend cannot list them."
         if not isinstance(store, SupportsUsers)
         else " the ids of this layout are too short to tell whose they are."
     )

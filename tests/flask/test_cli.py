@@ -419,7 +419,7 @@ class TestShow:
         result = run("show", "aaaa")
 
         assert result.exit_code == 1
-        assert result.output == "Error: Several ids start like this; give more of it.\n"
+        assert result.output == "Error: Several ids begin with this: give more characters.\n"
 
     def test_a_whole_id_is_not_taken_as_a_prefix_of_another(
         self, run: Run, memory: MemoryStore
@@ -645,7 +645,7 @@ def test_a_store_that_cannot_list_fails_with_one_line(run_unlisted: Run, words: 
 
     assert result.exit_code == 1
     assert result.output == (
-        "Error: CountingStore cannot list its sessions: its backend has no way to.\n"
+        "Error: CountingStore cannot list its sessions, because its backend cannot.\n"
     )
 
 

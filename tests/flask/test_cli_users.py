@@ -214,7 +214,7 @@ class TestShow:
 
         for beginning in (f"{tag}", f"{tag}.", f"{tag}…"):
             assert run("show", beginning).output == (
-                "Error: Several ids start like this; give more of it."
+                "Error: Several ids begin with this: give more characters."
                 " The first 16 characters are the same in all ids of a user.\n"
             )
 
@@ -392,7 +392,7 @@ class TestStoresThatCannot:
         assert result.exit_code == 1
         assert result.output == (
             "Error: CountingStore cannot find the sessions of a user:"
-            " its backend has no way to list them.\n"
+            " its backend cannot list them.\n"
         )
 
     def test_a_handle_there_is_no_way_to_find_is_an_error(self, make_app: MakeApp) -> None:

@@ -82,8 +82,8 @@ class TestInitApp:
         with pytest.raises(ConfigError, match="already"):
             ServerSession(app)
 
-    def test_what_is_no_application_of_flasks_is_refused(self) -> None:
-        with pytest.raises(ConfigError, match=r"this one is a builtins\.dict\."):
+    def test_what_is_not_a_flask_application_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"not an object of type builtins\.dict\."):
             ServerSession({"config": {}})  # type: ignore[arg-type]
 
     def test_a_key_of_this_extension_is_read_once(self, app: Flask, store: CountingStore) -> None:
