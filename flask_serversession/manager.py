@@ -41,6 +41,7 @@ from .sessions.users import find_by_handle
 from .sessions.users import find_tagged
 from .sessions.users import Found
 from .sessions.users import UserSession
+from .stores.abilities import opens_by_key
 from .stores.base import Store
 from .stores.base import SupportsClose
 from .stores.base import SupportsKeys
@@ -218,7 +219,7 @@ class SessionManager:
             them.
         :raises StoreError: if the store failed.
         """
-        if not getattr(self.store, "opens_by_key", True):
+        if not opens_by_key(self.store):
             raise SessionError(_OPENED_BY_ID)
         count = 0
         for found in list(find(self._calls(), user_id)):
@@ -317,5 +318,5 @@ class SessionManager:
         if isinstance(self.store, SupportsKeys):
             return self.store
         raise SessionError(
-            f"{type(self.store).__name__} cannot list its sessions: its backend has no way to."
+            f"{type(self.store).__name__} cannot list its sessions, because its backend cannot."
         )

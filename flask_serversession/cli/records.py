@@ -18,6 +18,7 @@ from ..sessions.request_store import RequestStore
 from ..sessions.users import find_by_handle
 from ..sessions.users import Found
 from ..sessions.users import UserSession
+from ..stores.abilities import opens_by_key
 from ..stores.base import Store
 from ..stores.base import StoredKey
 from ..stores.base import SupportsClearing
@@ -47,7 +48,7 @@ _ID_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
 
 _NONE = "No live session has this id or handle."
 _SEALED = "The data are encrypted with the session's id. Without the id only the login is shown."
-_SEVERAL = "Several ids start like this; give more of it."
+_SEVERAL = "Several ids begin with this: give more characters."
 _OF_ONE_USER = f" The first {USER_LENGTH} characters are the same in all ids of a user."
 
 
@@ -89,7 +90,9 @@ def list_(user_id: str | None, full: bool, limit: int, as_json: bool) -> None:
         _list_all(full, limit, as_json)
         return
     if full:
-        raise click.UsageError("With --user handles are printed, and no ids.")
+        raise click.UsageError(
+            "--full cannot be used with --user, which prints handles instead of ids."
+        )
     print_sessions_of(user_id, limit, as_json)
 
 
@@ -124,7 +127,7 @@ def show(word: str, values: bool, as_json: bool) -> None:
     session = manager.load(sid)
     if session is None:
         raise click.ClickException(_NONE)
-    if isinstance(sid, StoredKey) and not getattr(manager.store, "opens_by_key", True):
+    if isinstance(sid, StoredKey) and not opens_by_key(manager.store):
         click.echo(_SEALED, err=True)
     found = _logged_in(manager, sid)
     if as_json:
@@ -187,7 +190,7 @@ def _listing(store: Store) -> SupportsKeys:
     if isinstance(store, SupportsKeys):
         return store
     raise click.ClickException(
-        f"{name_of(store)} cannot list its sessions: its backend has no way to."
+        f"{name_of(store)} cannot list its sessions, because its backend cannot."
     )
 
 

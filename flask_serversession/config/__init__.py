@@ -139,6 +139,11 @@ class Config:
         return self.cookie.flaw(self.cookie_name)
 
     @property
+    def is_in_cookies(self) -> bool:
+        """Whether the browsers keep the sessions, so that there is no store."""
+        return bool(self.store == "cookie")
+
+    @property
     def encryption(self) -> Encryption | None:
         """What seals the sessions; None if they are stored as they are.
 

@@ -17,6 +17,16 @@ def is_shared(store: Store) -> bool:
     return bool(getattr(store, "is_shared", False))
 
 
+def is_split(store: Store) -> bool:
+    """Return whether one of several servers of a store may fail alone."""
+    return bool(getattr(store, "is_split", False))
+
+
+def opens_by_key(store: Store) -> bool:
+    """Return whether the data of a session can be read without its browser's id."""
+    return bool(getattr(store, "opens_by_key", True))
+
+
 def has_epochs(store: Store) -> bool:
     """Return whether a store can end all sessions of a user without listing them."""
     # Express would still load them.
@@ -34,7 +44,7 @@ def why_not_found(store: Store) -> str | None:
     if isinstance(store, SupportsUsers) and can_tag(store):
         return None
     return f"{type(store).__name__} cannot find the sessions of a user:" + (
-        " its backend has no way to list them."
+        " its backend cannot list them."
         if not isinstance(store, SupportsUsers)
         else " the ids of this layout are too short to tell whose they are."
     )

@@ -64,7 +64,7 @@ def test_a_text_in_the_environment_becomes_what_the_table_says(
 
 
 def test_the_table_has_rows() -> None:
-    assert len(ROWS) == 10
+    assert len(ROWS) == 11
 
 
 def test_the_environment_of_the_page_is_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
