@@ -226,7 +226,7 @@ class Odd:
         ("SESSION_IDLE_TIMEOUT", 1e300, "1e+300"),
         ("SESSION_TOUCH", True, "True"),
         ("SESSION_TOUCH_INTERVAL", -1, "-1"),
-        ("SESSION_TOUCH_INTERVAL", [], "list"),
+        ("SESSION_TOUCH_INTERVAL", [], "[]"),
         ("SESSION_CONCURRENCY", None, " None"),
         ("SESSION_MERGE", Odd(), "Odd"),
         ("SESSION_DESTROY_EMPTY", 0, "0"),
