@@ -162,6 +162,7 @@ class Config:
         _check_grace(values, config)
         demands.check(values)
         _check_protection(values)
+        _check_former_store(values)
         cookie = CookieOptions(**_take(values, "cookie."))
         is_renewed = profile != "express" and values["cookie_per_request"] is None
         return cls(
@@ -204,6 +205,14 @@ def _check_protection(values: dict[str, Any]) -> None:
         raise ConfigError(
             "SESSION_HASH_IDS cannot be used with SESSION_STORE 'cookie': these sessions have no"
             " ids."
+        )
+
+
+def _check_former_store(values: dict[str, Any]) -> None:
+    if values["store_before_options"] and values["store_before"] is None:
+        raise ConfigError(
+            "SESSION_STORE_BEFORE_OPTIONS needs SESSION_STORE_BEFORE: set it to the former store,"
+            " also if that is the same one with other options. Otherwise remove both."
         )
 
 

@@ -63,6 +63,12 @@ _SAME: Final = object()
 _UNSET: Final = object()
 
 
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(isinstance(word, str) for word in value)
+    return value is None or isinstance(value, (str, int, float, timedelta))
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One row of the table."""
@@ -119,7 +125,7 @@ class Option:
         shown = f"of type {type(value).__name__}"
         if self.is_private:
             return shown
-        if value is None or isinstance(value, (str, int, float, timedelta)):
+        if _is_plain(value):
             with suppress(ValueError):  # an int of more digits than Python prints
                 shown = repr(value)
         return shown
