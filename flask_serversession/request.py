@@ -17,6 +17,7 @@ from .cookies.ids import SessionId
 from .cookies.options import CookieOptions
 from .errors import ConfigError
 from .sessions.login import Client
+from .stores.base import USER_LENGTH
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
@@ -100,7 +101,9 @@ class FlaskRequest:
                 f"SESSION_GENID returned an id of {len(sid)} characters, which cannot have 128"
                 " random bits: others may guess it. Use secrets.token_urlsafe(24)."
             )
-        return SessionId(sid)
+        # A dot there would end the tag of a user, which logs and hashed keys show.
+        front, rest = sid[: USER_LENGTH + 1], sid[USER_LENGTH + 1 :]
+        return SessionId(front.replace(".", "-") + rest)
 
     def _direct_scheme(self) -> str:
         # ProxyFix rewrites the scheme and keeps the original one.

@@ -70,7 +70,7 @@ def flaws_of(config: Config) -> Iterator[str]:
     for place, secret in enumerate(config.encryption_keys or (), start=1):
         if secret and is_guessable(secret):
             yield (
-                f"Key {place} of SESSION_ENCRYPTION_KEYS is no random one. Use the output of"
+                f"Key {place} of SESSION_ENCRYPTION_KEYS is not random. Use the output of"
                 " python -c 'import secrets; print(secrets.token_hex(32))'."
             )
 
@@ -112,14 +112,15 @@ def flaws_of_secrets(config: Config, secrets: Secrets, *, key: str) -> Iterator[
     """
     is_strict = config.profile == "strict" and key not in config.exceptions
     shortest = _SHORTEST_STRICT_SECRET if is_strict else _SHORTEST_SECRET
-    for flaw in _flaws_of_secrets(secrets, key, shortest):
+    for flaw in _flaws_of_secrets(config, secrets, key, shortest):
         if is_strict:
             exceptions = [*config.exceptions, key]
             raise ConfigError(f"{flaw} SESSION_EXCEPTIONS = {exceptions} permits it.")
         yield flaw
 
 
-def _flaws_of_secrets(secrets: Secrets, key: str, shortest: int) -> Iterator[str]:
+def _flaws_of_secrets(config: Config, secrets: Secrets, key: str, shortest: int) -> Iterator[str]:
+    encrypts = [each.hex() for each in config.encryption_keys or () if each]
     for place, secret in enumerate(secrets):
         name = "SECRET_KEY_FALLBACKS" if place and key == "SECRET_KEY" else key
         content = secret.encode() if isinstance(secret, str) else secret
@@ -131,6 +132,11 @@ def _flaws_of_secrets(secrets: Secrets, key: str, shortest: int) -> Iterator[str
             )
         elif content.startswith(b"[") and content.endswith(b"]"):
             yield f"{name} is text that looks like a list; give a list to use several secrets."
+        elif content.hex() in encrypts or letters in encrypts:
+            yield (
+                f"{name} has a secret that is one of SESSION_ENCRYPTION_KEYS: if one leaks, both"
+                " have. Use another random value."
+            )
         elif len(set(content)) < _FEWEST_CHARACTERS:
             yield f"{name} has a secret that repeats a few characters: {_A_RANDOM_ONE}"
         elif content in _PUBLISHED or any(word in letters for word in _PLACEHOLDERS):

@@ -77,7 +77,7 @@ MONITORING: Final = (
         ("OWASP", "ASVS 16.2.5", "ASVS 16.3.1"),
         "application",
         _logged,
-        page="howto/watch",
+        page="howto/log-of-sessions",
         tests=(
             "tests/flask/test_life_log.py::test_a_visit",
             "tests/flask/test_life_log.py::test_an_end_says_by_what",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..config import Config
 from ..manager import SessionManager
+from ..stores.abilities import is_shared
 from ..stores.base import Store
 from ..stores.memory import MemoryStore
 from ..stores.moving.store import MovingStore
@@ -77,7 +78,7 @@ class Running:
     @property
     def is_in_cookies(self) -> bool:
         """Whether the browsers keep the sessions themselves."""
-        return bool(self.config.store == "cookie")
+        return self.config.is_in_cookies
 
     def hashes(self) -> str:
         """Return the line that hashes ids."""
@@ -92,8 +93,8 @@ class Running:
     def _without_express(self, line: str) -> str:
         if self.has_plain_former:
             line = f"{line}; SESSION_STORE_BEFORE = None after flask sessions migrate"
-        is_shared = getattr(self.store, "is_shared", False) and not self.is_in_cookies
-        if self.config.profile == "express" or is_shared:
+        has_node_layout = is_shared(self.store) and not self.is_in_cookies
+        if self.config.profile == "express" or has_node_layout:
             return f"{line}, on a store without Express"
         return line
 

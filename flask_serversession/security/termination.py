@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..sessions.users import can_tag
-from ..sessions.users import why_not_found
+from ..stores.abilities import can_tag
+from ..stores.abilities import why_not_found
 from ..stores.base import SupportsKeys
 from .statement import Answer
 from .statement import fix

@@ -227,6 +227,7 @@ class Odd:
         ("SESSION_TOUCH", True, "True"),
         ("SESSION_TOUCH_INTERVAL", -1, "-1"),
         ("SESSION_TOUCH_INTERVAL", [], "[]"),
+        ("SESSION_ADOPT", ["flask_session"], "['flask_session']"),
         ("SESSION_CONCURRENCY", None, " None"),
         ("SESSION_MERGE", Odd(), "Odd"),
         ("SESSION_DESTROY_EMPTY", 0, "0"),
