@@ -78,7 +78,7 @@ IDENTIFIER: Final = (
         "Only SESSION_GENID replaces it, and the log warns of ids that are too short.",
         page="reference/config",
         tests=(
-            "tests/unit/test_ids.py::test_a_million_ids_are_different",
+            "tests/unit/test_ids.py::test_many_ids_are_all_different",
             "tests/flask/test_interface.py::TestGenid::"
             "test_an_id_that_others_could_guess_is_logged_once",
         ),

@@ -82,7 +82,7 @@ def address(url: str) -> tuple[str, int]:
 
 def ask(url: str, command: str) -> bytes:
     """Return the first line of memcached's reply, without a client."""
-    with socket.create_connection(address(url), timeout=5) as connection:
+    with socket.create_connection(address(url), timeout=60) as connection:
         connection.sendall(f"{command}\r\n".encode())
         return connection.makefile("rb").readline().strip()
 
@@ -662,7 +662,7 @@ def test_a_record_saved_as_expired_is_removed(tmp_path: Path) -> None:
 
 
 def items(url: str) -> int:
-    with socket.create_connection(address(url), timeout=5) as connection:
+    with socket.create_connection(address(url), timeout=60) as connection:
         connection.sendall(b"stats\r\n")
         lines = connection.makefile("rb")
         return next(int(line.split()[2]) for line in lines if b" curr_items " in line)
