@@ -38,14 +38,14 @@ SQLITE = {"SESSION_STORE": "sqlite:///sessions.db"}
 DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 64]
 STRICT = {
     "SESSION_PROFILE": "strict",
-    "SESSION_ENCRYPTION_KEYS": ["0f" * 32],
+    "SESSION_ENCRYPTION_KEYS": ["0123456789abcdef" * 4],
 }
 APPLICATION = [27, 29, 31, 37, 38, 40, 44, 49, 50]
 
 
 def app_with(**config: Any) -> Flask:
     app = Flask(__name__)
-    app.config.update({"SECRET_KEY": "k3y!" * 8, "TESTING": True, **SQLITE, **config})
+    app.config.update({"SECRET_KEY": "s3cr3t k3y!" * 3, "TESTING": True, **SQLITE, **config})
     ServerSession(app)
     return app
 
