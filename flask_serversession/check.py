@@ -29,6 +29,7 @@ from .stores.base import SupportsPing
 from .stores.base import SupportsUsers
 from .stores.base import user_of
 from .stores.base import utc_now
+from .stores.moving.store import peek
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     if config.cookie_flaw:
         yield _warning(f"No browser keeps the session cookie: {config.cookie_flaw}.")
     yield from map(_warning, flaws_of(config))
-    if config.store == "cookie":
+    if config.is_in_cookies:
         yield "The browsers keep the sessions: SESSION_STORE is 'cookie'."
         return
     yield from _findings_of(manager.store)
@@ -129,7 +130,7 @@ def _has_an_older_tag(settings: Settings, key: str, record: Record) -> bool:
 
 def _is_session(manager: SessionManager, key: str) -> bool:
     try:
-        record = manager.store.load(key)
+        record = peek(manager.store, key)
         if record is not None:
             manager.settings.serializer.decompose(record.payload)
     except PayloadError:

@@ -4,50 +4,99 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
+from typing import Any
 
 import click
 
+from ..manager import SessionManager
+from ..stores import open_store
+from ..stores.moving.pair import open_pair
+from ..stores.moving.pair import Place
+from ..stores.protected.opening import nested
 from .group import AS_JSON
 from .group import current_manager
 from .group import Progress
 from .group import sessions
 
+_OTHER_STORES = (
+    "Warning: the configuration has another {}. An application that runs with it does not find all"
+    " of these sessions, and logs their users out."
+)
+
 
 @sessions.command(
-    "migrate", short_help="Move the sessions of SESSION_STORE_BEFORE, or to hashed ids."
+    "migrate", short_help="Move sessions from SESSION_STORE_BEFORE, or to hashed ids."
 )
-@click.option("--dry-run", is_flag=True, help="Print what would be done, and move none.")
+@click.option("--from", "former_url", metavar="URL", help="In place of SESSION_STORE_BEFORE.")
+@click.option("--to", "new_url", metavar="URL", help="In place of SESSION_STORE.")
+@click.option("--dry-run", is_flag=True, help="Count what would be moved, and move nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask if the configuration has other stores.")
 @AS_JSON
-def migrate(dry_run: bool, as_json: bool) -> None:
+def migrate(
+    former_url: str | None, new_url: str | None, dry_run: bool, yes: bool, as_json: bool
+) -> None:
     """Move the sessions of SESSION_STORE_BEFORE to SESSION_STORE.
 
-    With SESSION_HASH_IDS = "switch" it moves those under raw ids to hashed ids, too. The
-    application may run meanwhile. Run it again if it was interrupted. It exits with 1 if
-    something could not be moved.
+    With SESSION_HASH_IDS = "switch" it also moves sessions under raw ids to hashed ids. The
+    application may run meanwhile. If the command is interrupted, run it again. It exits with 1
+    if a session could not be moved.
+
+    The running application must be configured with the same two stores, or its users do not find
+    what was moved. A URL that the configuration has, too, gets the options that it has there.
     """
-    manager = current_manager()
-    config = manager.config
-    is_moving = config.store_before is not None or config.hash_ids == "switch"
-    if not is_moving and config.store != "cookie":
-        raise click.ClickException(
-            "SESSION_STORE_BEFORE names no store to move sessions from, and SESSION_HASH_IDS is"
-            " not 'switch'."
-        )
-    step = getattr(manager.store, "migrate", None)
+    step = getattr(_store(current_manager(), former_url, new_url, dry_run or yes), "migrate", None)
     if step is None:
-        key = "SESSION_STORE_BEFORE" if config.store_before is not None else "SESSION_HASH_IDS"
         raise click.ClickException(
             "A store cannot list its sessions. Those that are used are moved all the same: leave"
-            f" {key} as it is until the others have expired."
+            " SESSION_STORE_BEFORE or SESSION_HASH_IDS as it is until the others have expired."
         )
     counts = Counter[str]()
-    with Progress("sessions looked at", hidden=as_json) as progress:
+    with Progress("Sessions looked at", hidden=as_json) as progress:
         for outcome in step(dry_run=dry_run):
             counts[outcome] += 1
             progress.add(1)
     click.echo(json.dumps(_numbers(counts)) if as_json else _sentence(counts, dry_run))
     if counts["left"]:
         raise click.exceptions.Exit(1)
+
+
+def _store(
+    manager: SessionManager, former_url: str | None, new_url: str | None, is_sure: bool
+) -> Any:
+    """Return the store that moves sessions to the one from the other."""
+    config = manager.config
+    ours = Place(config.store, config.store_options)
+    theirs = Place(config.store_before, config.store_before_options)
+    new, before = _place(new_url, ours, theirs), _place(former_url, theirs, ours)
+    others = {"SESSION_STORE": new is not ours, "SESSION_STORE_BEFORE": before is not theirs}
+    other = " and another ".join(key for key, is_other in others.items() if is_other)
+    if before.store is None and (other or not _is_moving(manager)):
+        raise click.ClickException(
+            "SESSION_STORE_BEFORE names no store to move sessions from, and SESSION_HASH_IDS is"
+            " not 'switch'."
+        )
+    if not other:
+        return manager.store
+    open_one = partial(open_store, shared=config.profile == "express")
+    pair = open_pair(new, before, open_one)
+    click.echo(_OTHER_STORES.format(other), err=True)
+    if not is_sure:
+        click.confirm("Move them?", abort=True, err=True)
+    store = nested(*pair, hash_ids=config.hash_ids, encryption=config.encryption)
+    # A manager lets the store convert between layouts.
+    return SessionManager(config, store, secrets=manager.settings.secrets).store
+
+
+def _is_moving(manager: SessionManager) -> bool:
+    return manager.config.hash_ids == "switch" or manager.config.store == "cookie"
+
+
+def _place(url: str | None, own: Place, other: Place) -> Place:
+    """Return the place of the configuration that a URL names, or one without options."""
+    if url is None or url == own.store:
+        return own
+    return other if url == other.store else Place(url, {})
 
 
 def _numbers(counts: Counter[str]) -> dict[str, int]:

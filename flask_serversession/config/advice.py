@@ -34,19 +34,19 @@ _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
     "SESSION_PERMANENT": "SESSION_COOKIE_MAX_AGE = PERMANENT_SESSION_LIFETIME for True, its"
     " default, and nothing for False",
     "SESSION_USE_SIGNER": "nothing: ids are always signed",
-    "SESSION_KEY_PREFIX": "SESSION_STORE_OPTIONS = {'prefix': …}",
+    "SESSION_KEY_PREFIX": "SESSION_STORE_OPTIONS = {'prefix': …}, a new one",
     "SESSION_ID_LENGTH": "SESSION_GENID",
     "SESSION_SERIALIZATION_FORMAT": "nothing: sessions are JSON that preserves Python's types",
     "SESSION_CLEANUP_N_REQUESTS": "the command 'flask sessions prune', run regularly",
     "SESSION_REDIS": "SESSION_STORE = the client",
     "SESSION_MEMCACHED": "SESSION_STORE = the client",
     "SESSION_CACHELIB": "SESSION_STORE = the cache",
-    "SESSION_FILE_DIR": "SESSION_STORE = 'file:///that/directory'",
+    "SESSION_FILE_DIR": "SESSION_STORE = 'file:///a/new/directory'",
     "SESSION_FILE_THRESHOLD": "nothing: no live session is dropped",
     "SESSION_FILE_MODE": "nothing: files are private",
     "SESSION_MONGODB": "SESSION_STORE = the client",
     "SESSION_MONGODB_DB": "SESSION_STORE_OPTIONS = {'database': …}",
-    "SESSION_MONGODB_COLLECT": "SESSION_STORE_OPTIONS = {'collection': …}",
+    "SESSION_MONGODB_COLLECT": "SESSION_STORE_OPTIONS = {'collection': …}, a new one",
     "SESSION_SQLALCHEMY": "SESSION_STORE = the engine or the SQLAlchemy object",
     "SESSION_SQLALCHEMY_TABLE": "SESSION_STORE_OPTIONS = {'table': …}, a new table",
     "SESSION_SQLALCHEMY_SCHEMA": "SESSION_STORE_OPTIONS = {'schema': …}",
@@ -61,6 +61,8 @@ _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
 def warn_about_unknown_keys(config: Mapping[str, Any], adopted: Collection[str] = ()) -> None:
     """Warn about each key of Flask-Session and each misspelt key, and suggest the right one.
 
+    A key in lower case is misspelt: ``from_prefixed_env()`` keeps its case.
+
     Other ``SESSION_…`` keys belong to other extensions: ``SESSION_PROTECTION`` is
     Flask-Login's.
 
@@ -69,9 +71,9 @@ def warn_about_unknown_keys(config: Mapping[str, Any], adopted: Collection[str] 
     needs_its_keys = any(kind.startswith("flask-session") for kind in adopted)
     known = _KNOWN.union(_FLASK_SESSION_KEYS) if needs_its_keys else _KNOWN
     for key in config:
-        if not key.startswith(_PREFIX) or key in known:
+        if not key.upper().startswith(_PREFIX) or key in known:
             continue
-        advice = _advice(key)
+        advice = _advice(key.upper())
         if advice is not None:
             warn(f"The config key {key} {advice}")
 

@@ -82,8 +82,8 @@ class TestInitApp:
         with pytest.raises(ConfigError, match="already"):
             ServerSession(app)
 
-    def test_what_is_no_application_of_flasks_is_refused(self) -> None:
-        with pytest.raises(ConfigError, match=r"this one is a builtins\.dict\."):
+    def test_what_is_not_a_flask_application_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"not an object of type builtins\.dict\."):
             ServerSession({"config": {}})  # type: ignore[arg-type]
 
     def test_a_key_of_this_extension_is_read_once(self, app: Flask, store: CountingStore) -> None:
@@ -444,6 +444,11 @@ class TestInsecureSettings:
             ("SESSION_COOKIE_MAX_AGE", 1_800_000),
             ("PERMANENT_SESSION_LIFETIME", timedelta(days=500)),
             ("SESSION_IDLE_TIMEOUT", 3_600_000),
+            ("SESSION_IDLE_TIMEOUT", 30),
+            ("SESSION_ABSOLUTE_TIMEOUT", 43_200_000),
+            ("SESSION_FIRST_LIFETIME", 10),
+            ("SESSION_REGENERATE_GRACE", 5000),
+            ("SESSION_BREAKER_PAUSE", 1000),
             ("SESSION_TOUCH_INTERVAL", timedelta(hours=13)),
         ],
     )

@@ -398,6 +398,10 @@ def test_markup_that_express_stored_is_no_markup_after_the_move(tmp_path: Path) 
         ({"SESSION_STORE_BEFORE": "sqlite:///sessions.db"}, "with the same options"),
         ({"SESSION_STORE_BEFORE": "redsi://localhost"}, "SESSION_STORE_BEFORE is a URL"),
         ({"SESSION_STORE_BEFORE_OPTIONS": {"prefixx": ""}}, "SESSION_STORE_BEFORE_OPTIONS has"),
+        (
+            {"SESSION_STORE_BEFORE": None, "SESSION_STORE_BEFORE_OPTIONS": {"prefix": "a:"}},
+            "SESSION_STORE_BEFORE_OPTIONS needs SESSION_STORE_BEFORE",
+        ),
         ({"SESSION_STORE": "memcached://localhost"}, "moved to MemcachedStore"),
         (
             {"SESSION_STORE_OPTIONS": {"layout": "connect-session-sequelize"}},
@@ -495,11 +499,49 @@ def test_migrate_refuses_one_store_under_two_names(tmp_path: Path) -> None:
     assert user_of(same_browser(browser, app)) == "ada"
 
 
-def test_check_asks_both_stores(tmp_path: Path) -> None:
-    app = app_on(f"sqlite:///{tmp_path}/new.db", f"sqlite:///{tmp_path}/former.db")
+def test_migrate_asks_before_it_moves_between_stores_that_are_not_configured(
+    tmp_path: Path,
+) -> None:
+    (before, options), (store, _) = layouts(tmp_path, "session-file-store", "native")
+    old = app_on(before, SESSION_STORE_OPTIONS=options)
+    browser = member_of(old)
+    browser.run(lambda: session.update(pair=(1, 2)))
+    stores = ["--from", before, "--to", store]
 
-    result = app.test_cli_runner().invoke(args=["sessions", "check"])
+    refused = migrate(old, *stores)
+    dry = migrate(old, *stores, "--dry-run")
+    assert (refused.exit_code, manager_of(old).count()) == (1, 1)
+    assert "another SESSION_STORE and another SESSION_STORE_BEFORE." in refused.output
+    assert "1 would be moved" in dry.output
+    assert "Move them?" not in dry.output
+    # The options of the former store are those in the configuration.
+    assert "1 moved" in migrate(old, *stores, "--yes").output
+    one = migrate(app_on(store), "--from", before, "--dry-run")
+    assert "has another SESSION_STORE_BEFORE." in one.output
+
+    app = app_on(store, before, SESSION_STORE_BEFORE_OPTIONS=options)
+    assert same_browser(browser, app).data()["pair"] == (1, 2)
+    assert migrate(app, *stores).output.startswith("0 moved")
+    assert "names no store" in migrate(app_on(store), "--to", before).output
+    cookie = migrate(app, "--to", "cookie")
+    assert (cookie.exit_code, "SESSION_STORE is 'cookie'" in cookie.output) == (1, True)
+
+
+@pytest.mark.parametrize("protection", [{}, {"SESSION_HASH_IDS": True}], ids=["raw", "hashed"])
+def test_check_and_list_ask_both_stores_and_move_nothing(
+    tmp_path: Path, protection: dict[str, Any]
+) -> None:
+    old = app_on(f"sqlite:///{tmp_path}/former.db", **protection)
+    member_of(old)
+    app = app_on(f"sqlite:///{tmp_path}/new.db", f"sqlite:///{tmp_path}/former.db", **protection)
+    run = app.test_cli_runner().invoke
+
+    result = run(args=["sessions", "check"])
 
     assert (result.exit_code, "Warning: SESSION_STORE_BEFORE" in result.output) == (0, False)
     assert "It can: show, destroy, list, count, clear, prune, setup" in result.output
-    manager_of(app).close()
+    assert "ends" in run(args=["sessions", "list"]).output
+    assert run(args=["sessions", "clear"], input="n").exit_code == 1
+    assert manager_of(old).count() == 1
+    for each in (old, app):
+        manager_of(each).close()

@@ -174,10 +174,15 @@ def test_a_move_that_stopped_is_finished_in_either_direction(
     new, former = interrupted(steps)
     if is_reversed:
         new, former = former, new
+    both, there = moving_store(new, former), (new.load("key"), former.load("key"))
+    seen = both.peek("key")
+    assert (new.load("key"), former.load("key")) == there
 
-    record = moving_store(new, former).load("key")
+    record = both.load("key")
 
     assert record is not None
+    assert seen is not None
+    assert seen.payload == PAYLOAD
     assert record.payload == PAYLOAD
     there = new.load("key")
     assert there is not None
@@ -215,6 +220,7 @@ def test_a_note_alone_is_no_session() -> None:
     both: Any = moving_store(new, former)
 
     assert list(both.records(ADA)) == []
+    assert both.peek(f"{ADA}.key") is None
     assert both.load(f"{ADA}.key") is None
     assert new.load(f"{ADA}.key") is None
 
@@ -225,6 +231,8 @@ def test_a_claim_alone_is_no_session() -> None:
     both: Any = moving_store(new, former)
 
     assert list(both.records(ADA)) == []
+    assert both.peek(f"{ADA}.key") is None
+    assert list(both.migrate(dry_run=True)) == ["expired"]
     assert both.load(f"{ADA}.key") is None
     assert list(both.migrate()) == ["expired"]
     assert list(both.keys()) == []

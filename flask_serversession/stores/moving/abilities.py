@@ -9,6 +9,7 @@ from contextlib import suppress
 from ...errors import PayloadError
 from ...errors import StoreError
 from ...errors import StoreUnavailable
+from ..abilities import has_epochs
 from ..base import ENDED
 from ..base import GONE
 from ..base import Rebase
@@ -26,7 +27,6 @@ from ..record_lock import is_lock
 from .mark import Mark
 from .overlap import refuse_overlap
 from .store import ATTEMPTS
-from .store import has_epochs
 from .store import LOST
 from .store import MovingStore
 from .store import too_busy
@@ -114,12 +114,10 @@ class _Listing(MovingStore):
             self._before.save(key, ENDED, replacing=former)
 
     def _outcome(self, key: str) -> str:
-        former, there = self._before.load(key), self._store.load(key)
-        claim, note = Mark.of(former), Mark.of(there)
-        if there is not None and note is None:
+        there = self._store.load(key)
+        if there is not None and Mark.of(there) is None:
             return "already there"
-        is_dead = claim is not None and not claim.is_claim_of(note)
-        return "expired" if former is None or is_dead else "moved"
+        return "expired" if self.peek(key) is None else "moved"
 
 
 class _Users(MovingStore):

@@ -8,9 +8,9 @@ from typing import Any
 from typing import NamedTuple
 
 from ...errors import ConfigError
+from ..abilities import has_epochs
 from ..base import Store
 from ..base import SupportsUsers
-from .store import has_epochs
 
 #: The user's tag, a dot and a random id.
 _LENGTH_OF_A_TAGGED_ID = 49
@@ -41,23 +41,24 @@ def open_pair(new: Place, before: Place, open_store: Callable[..., Store]) -> tu
 
 
 def _refuse_impossible(new: Place, before: Place) -> None:
-    if new.store == "memory" or before.store == "memory":
-        key = "SESSION_STORE" if new.store == "memory" else "SESSION_STORE_BEFORE"
-        raise ConfigError(
-            f"{key} is 'memory', whose sessions end with the process: none can be moved"
-            " there or from there."
-        )
-    if before.store == "cookie":
-        raise ConfigError(
-            "SESSION_STORE_BEFORE is 'cookie', and sessions in cookies are in no store. Leave the"
-            " key out."
-        )
+    for key, place in {"SESSION_STORE": new, "SESSION_STORE_BEFORE": before}.items():
+        if place.store == "memory":
+            raise ConfigError(
+                f"{key} is 'memory', the default of SESSION_STORE, whose sessions end with the"
+                " process: none can be moved there or from there."
+            )
+        if place.store == "cookie":
+            raise ConfigError(
+                f"{key} is 'cookie', and sessions in cookies are in no store. Leave"
+                " SESSION_STORE_BEFORE out."
+            )
     if new.store is not before.store and new.store != before.store:
         return
     if dict(new.options) == dict(before.options):
         raise ConfigError(
-            "SESSION_STORE_BEFORE is the store that SESSION_STORE is, with the same options."
-            " Leave the key out once no session is left in the former store."
+            "SESSION_STORE_BEFORE and SESSION_STORE are the same store, with the same options, so"
+            " there is nothing to move. Set the first to the store that the application had"
+            " before, or remove it."
         )
     prefixes = [place.options.get("prefix") for place in (new, before)]
     ours, theirs = (prefix if isinstance(prefix, str) else "sess:" for prefix in prefixes)

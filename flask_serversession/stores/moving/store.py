@@ -11,6 +11,8 @@ from typing import Final
 
 from ...errors import PayloadError
 from ...errors import StoreError
+from ..abilities import has_epochs
+from ..abilities import is_shared
 from ..base import ENDED
 from ..base import GONE
 from ..base import Lock
@@ -20,7 +22,6 @@ from ..base import Store
 from ..base import StoredKey
 from ..base import SupportsCheck
 from ..base import SupportsClose
-from ..base import SupportsEpochs
 from ..base import SupportsLock
 from ..base import SupportsPing
 from ..record_lock import RecordLock
@@ -86,6 +87,25 @@ class MovingStore:
             if found is not LOST:
                 return found
         raise too_busy()
+
+    def peek(self, key: str) -> Record | None:
+        """Return what ``load`` would, and move nothing."""
+        there: Record | None = self._store.load(key)
+        mark = Mark.of(there)
+        if there is not None and mark is None:
+            return there
+        former: Record | None = self._before.load(key)
+        other = Mark.of(former)
+        if former is None:
+            # It may have been moved after the new store was read.
+            there = self._store.load(key)
+            return there if Mark.of(there) is None else None
+        if other is None:
+            return Record(self.convert(former.payload), former.expires_at)
+        for claim, note in ((other, mark), (mark, other)):
+            if claim is not None and claim.is_claim_of(note):
+                return Record(claim.payload or b"", former.expires_at)
+        return None
 
     def create(self, key: str, record: Record) -> bool:
         return bool(self._store.create(key, record))
@@ -194,14 +214,10 @@ def _finish(claimed: Record, claim: Mark, key: str, source: Any, target: Any) ->
     return record if refusal is None else None
 
 
-def is_shared(store: Store) -> bool:
-    """Tell whether Express may write the records of a store."""
-    return bool(getattr(store, "is_shared", False))
-
-
-def has_epochs(store: Store) -> bool:
-    """Tell whether the keys of a store have epochs."""
-    return isinstance(store, SupportsEpochs) and not is_shared(store)
+def peek(store: Store, key: str) -> Record | None:
+    """Return what a store would load, and move no session to do so."""
+    found: Record | None = getattr(store, "peek", store.load)(key)
+    return found
 
 
 def _as_it_is(payload: bytes) -> bytes:

@@ -130,6 +130,12 @@ class _Setup(ProtectedStore):
         self._store.setup()
 
 
+class _Peek(ProtectedStore):
+    def peek(self, name: str) -> Record | None:
+        key = self._key(name)
+        return self._opened(name, key, self._store.peek(key))
+
+
 class _Migrate(ProtectedStore):
     def migrate(self, *, dry_run: bool = False) -> Iterator[str]:
         yield from self._store.migrate(dry_run=dry_run)
@@ -152,5 +158,6 @@ _KINDS_OF_THE_WHOLE: _Kinds = (
     (_Pruning, _able(SupportsPruning)),
     (_Prune, lambda store: isinstance(store, SupportsPrune)),
     (_Setup, _able(SupportsSetup)),
+    (_Peek, lambda store: hasattr(store, "peek")),
     (_Migrate, lambda store: hasattr(store, "migrate")),
 )
