@@ -233,7 +233,9 @@ class SessionManager:
         return count
 
     def keys(self) -> Iterator[str]:
-        """Return an iterator of the ids of live sessions. They are secrets.
+        """Return an iterator of the ids of live sessions, which are secrets.
+
+        With ``SESSION_HASH_IDS`` these are keys of the store, and no secrets.
 
         :raises SessionError: if the store cannot list its sessions.
         """
