@@ -20,13 +20,20 @@ nitpicky = True
 
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
 add_module_names = False
 python_use_unqualified_type_names = True
-maximum_signature_line_length = 80
+maximum_signature_line_length = 110
 
-#: Other projects' names: their inventories are not fetched, so that a build needs no network.
-nitpick_ignore_regex = [(r"py:.*", r"(?!flask_serversession\b).*\..*")]
+nitpick_ignore_regex = [
+    # Other projects' names: their inventories are not fetched, so that a build needs no network.
+    (r"py:.*", r"(?!flask_serversession\b).*\..*"),
+    # Names in annotations that have no entry of their own.
+    (r"py:class", r"(.*\.)?(BaseCache|Client|MongoClient|T|View)"),
+]
+
+#: Classes that the package makes itself: their entries have no signature.
+MADE_BY_THE_PACKAGE = {"CookieSession", "SessionCookie", "SessionManager", "UserSession"}
 
 html_theme = "furo"
 html_static_path = ["_static"]
@@ -39,13 +46,15 @@ html_show_sphinx = False
 def setup(app):
     # `.. setting:: SESSION_STORE` marks a place, :setting:`SESSION_STORE` points to it.
     app.add_crossref_type("setting", "setting", indextemplate="pair: %s; setting")
-    app.connect("autodoc-process-signature", drop_empty_signature)
+    app.connect("autodoc-process-signature", drop_useless_signature)
     app.connect("object-description-transform", drop_abstract)
 
 
-def drop_empty_signature(app, what, name, obj, options, signature, returns):
-    """Leave out the signature of a class that is not for calling: a protocol, an error."""
-    return ("", returns) if signature == "(*args, **kwargs)" else (signature, returns)
+def drop_useless_signature(app, what, name, obj, options, signature, returns):
+    """Leave out the signature of a class that no application calls, such as an error."""
+    is_not_called = what == "class" and name.rpartition(".")[2] in MADE_BY_THE_PACKAGE
+    is_empty = signature in ("(*args, **kwargs)", "(*args: Any, **kwargs: Any)")
+    return ("", returns) if is_not_called or is_empty else (signature, returns)
 
 
 def drop_abstract(app, domain, objtype, content):

@@ -53,7 +53,8 @@ def session_peek(view: View, /) -> View:
     """Let a view use its session without extending it.
 
     For requests that a page sends by itself, such as polls: they must not keep a user logged
-    in who has left. Changes are stored as always. Put it below ``@app.route``.
+    in who has left. Changes are stored, and :meth:`~.sessions.base.Session.touch` extends the
+    session. Put it below ``@app.route``.
     """
     return _within(_peeking, view)
 

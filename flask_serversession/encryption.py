@@ -1,9 +1,11 @@
 """Encrypts what is stored, with AES-256-GCM. No I/O.
 
-A sealed text is ASCII: a version, the id of the key that sealed it, and the nonce with the
-ciphertext in base64url, with dots between. Each record has a key of its own, which HKDF derives
-from the configured key, a purpose, the record's name and, where there is one, a secret that is not
-stored. A sealed text that is moved to another record therefore does not open.
+A sealed text is ASCII: a version, the id of the key that sealed it, and a random salt, a nonce and
+the ciphertext in base64url, with dots between.
+
+HKDF derives a key for each text from the configured key, a purpose, the record's name, a secret
+that is not stored, if there is one, and the salt. A sealed text that is moved to another record
+therefore does not open, and random nonces do not limit the number of texts.
 """
 
 from __future__ import annotations
@@ -14,8 +16,7 @@ import re
 from base64 import urlsafe_b64decode
 from base64 import urlsafe_b64encode
 from hashlib import sha256
-from string import ascii_letters
-from string import digits
+from typing import Any
 from typing import NamedTuple
 
 from .errors import ConfigError
@@ -25,11 +26,11 @@ from .errors import PayloadError
 KEY_LENGTH = 32
 
 _VERSION = b"v1"
+_SALT_LENGTH = 12
 _NONCE_LENGTH = 12
 _TAG_LENGTH = 16
 _ID_LENGTH = 8
 _HEADER = re.compile(rb"(v1\.([\w-]{%d}))\." % _ID_LENGTH, re.ASCII)
-_BASE64 = (ascii_letters + digits + "-_").encode()
 #: Begins what each key is derived from.
 _DOMAIN = b"flask-serversession v1"
 _A_KEY = (
@@ -92,10 +93,11 @@ class Encryption:
         if self._writes_plain:
             return plain
         header = _VERSION + b"." + self._newest
-        cipher = self._make_cipher(_derived(self._masters[self._newest], purpose, name, secret))
-        nonce = os.urandom(_NONCE_LENGTH)
+        drawn = os.urandom(_SALT_LENGTH + _NONCE_LENGTH)
+        salt, nonce, _ = _divided(drawn)
+        cipher = self._cipher(self._newest, purpose, name, secret, salt)
         sealed = cipher.encrypt(nonce, plain, _bound(header, name))
-        return header + b"." + _encoded(nonce + sealed)
+        return header + b"." + _encoded(drawn + sealed)
 
     def decrypt(self, text: bytes, *, purpose: str, name: str, secret: str = "") -> Opened:
         """Return what a text holds that was sealed for the same purpose, name and secret.
@@ -111,23 +113,26 @@ class Encryption:
                 "A stored session is not encrypted as SESSION_ENCRYPTION_KEYS says."
             )
         header, key_id = found.groups()
-        master = self._masters.get(key_id)
-        if master is None:
+        if key_id not in self._masters:
             raise PayloadError(
                 "A stored session is encrypted with a key that SESSION_ENCRYPTION_KEYS does not"
                 " list."
             )
         try:
-            sealed = _decoded(text[found.end() :])
-            cipher = self._make_cipher(_derived(master, purpose, name, secret))
-            nonce, rest = sealed[:_NONCE_LENGTH], sealed[_NONCE_LENGTH:]
-            plain = cipher.decrypt(nonce, rest, _bound(header, name))
+            salt, nonce, sealed = _decoded(text[found.end() :])
+            cipher = self._cipher(key_id, purpose, name, secret, salt)
+            plain = cipher.decrypt(nonce, sealed, _bound(header, name))
         except (ValueError, self._invalid):
             # Without the cause, whose traceback would show the text.
             raise PayloadError(
                 "A stored session was changed by others, or belongs to another record."
             ) from None
         return Opened(plain, key_id == self._newest)
+
+    def _cipher(self, key_id: bytes, purpose: str, name: str, secret: str, salt: bytes) -> Any:
+        # No variable of the callers has a key, which the traceback of an error would show.
+        key = _derived(self._masters[key_id], purpose, name, secret, salt.hex())
+        return self._make_cipher(key)
 
 
 def keys_from(value: object) -> Keys:
@@ -195,18 +200,20 @@ def _bound(header: bytes, name: str) -> bytes:
     return header + b"." + name.encode(errors="surrogatepass")
 
 
-def _decoded(body: bytes) -> bytes:
-    """Return what is in base64; refuses another spelling of the same bytes.
+def _decoded(body: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the salt, the nonce and the ciphertext; refuses another spelling of the same bytes.
 
-    :raises ValueError: if it is too short, or not what :func:`urlsafe_b64encode` writes.
+    :raises ValueError: if it is too short, or not what :func:`_encoded` returns.
     """
-    if body.translate(None, _BASE64):
-        raise ValueError
     sealed = urlsafe_b64decode(body + b"=" * (-len(body) % 4))
-    last = sealed[len(sealed) - len(sealed) % 3 :]
-    if len(sealed) < _NONCE_LENGTH + _TAG_LENGTH or not body.endswith(_encoded(last)):
+    if len(sealed) < _SALT_LENGTH + _NONCE_LENGTH + _TAG_LENGTH or _encoded(sealed) != body:
         raise ValueError
-    return sealed
+    return _divided(sealed)
+
+
+def _divided(sealed: bytes) -> tuple[bytes, bytes, bytes]:
+    nonce, ciphertext = _SALT_LENGTH, _SALT_LENGTH + _NONCE_LENGTH
+    return sealed[:nonce], sealed[nonce:ciphertext], sealed[ciphertext:]
 
 
 def _encoded(content: bytes) -> bytes:

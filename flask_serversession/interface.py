@@ -168,7 +168,7 @@ class AppInterface(SessionInterface):
             flasks["PERMANENT_SESSION_LIFETIME"] = lifetime
         config = self._read({**self._given, **flasks})
         self._has_secret = bool(config.secret or secret)
-        self._manager._reconfigure(config)
+        self._manager.settings.replace_config(config)
         self._adopt(config)
         self._flasks = flasks
 

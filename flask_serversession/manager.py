@@ -7,9 +7,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from functools import partial
 from typing import Any
 from typing import cast
@@ -22,25 +20,20 @@ from .config import Config
 from .config import Secrets
 from .cookies.cookie import Clock
 from .cookies.cookie import system_clock
-from .cookies.ids import generate_id
 from .cookies.ids import hidden
-from .cookies.ids import SessionId
-from .cookies.options import CookieOptions
 from .cookies.signing import CookieSigner
 from .errors import SessionError
 from .errors import SessionGone
-from .format.seals import Seal
 from .format.serializer import converted
-from .format.serializer import TypedJSON
 from .sessions.adoption import forbid_of
 from .sessions.base import Session
+from .sessions.ending import end
 from .sessions.life import tell
-from .sessions.login import Client
 from .sessions.request_store import RequestStore
 from .sessions.settings import FindFormer
+from .sessions.settings import NoRequest
 from .sessions.settings import Settings
 from .sessions.stored import StoredSession
-from .sessions.users import can_tag
 from .sessions.users import end_all
 from .sessions.users import end_others
 from .sessions.users import find
@@ -48,7 +41,7 @@ from .sessions.users import find_by_handle
 from .sessions.users import find_tagged
 from .sessions.users import Found
 from .sessions.users import UserSession
-from .sessions.working_copy import end
+from .stores.abilities import opens_by_key
 from .stores.base import Store
 from .stores.base import SupportsClose
 from .stores.base import SupportsKeys
@@ -71,11 +64,6 @@ class SessionManager:
 
     :func:`~flask_serversession.interface.manager_of` returns it. It needs no request, and
     works in scripts, shells and workers too.
-
-    :param secrets: called when a cookie is first signed or verified, and again when Flask's
-        keys have changed.
-    :param sender: the application, the sender of every signal.
-    :param formers: look for the sessions of a browser that came before this package.
     """
 
     def __init__(
@@ -88,34 +76,30 @@ class SessionManager:
         formers: tuple[FindFormer, ...] = (),
         clock: Clock = system_clock,
     ) -> None:
-        self._secrets = secrets
+        """Make what all sessions of an application share.
+
+        :param secrets: called when a cookie is first signed or verified, and again when Flask's
+            keys have changed.
+        :param sender: the application, the sender of every signal.
+        :param formers: look for the sessions of a browser that came before this package.
+        """
         #: The application's store.
         self.store = store
-        is_express = config.profile == "express"
-        is_shared = is_express or getattr(store, "is_shared", False)
-        serializer = TypedJSON(self._seal() if is_shared else None, config.types)
-        if isinstance(store, MovingStore) and not is_express and store.was_shared != is_shared:
-            former = TypedJSON(self._seal() if store.was_shared else None, config.types)
-            store.convert = partial(converted, former, serializer)
-        key_of = getattr(store, "key_of", SessionId)
         #: What all sessions of the application share.
         self.settings: Settings = Settings(
             config=config,
             store=store,
-            signer=self._make_signer(),
-            serializer=serializer,
+            secrets=secrets,
             sender=sender,
             formers=formers,
-            tags_users=can_tag(store),
-            tag_keys=getattr(store, "tag_keys", (None,)),
-            key_of=key_of,
-            left_key_of=getattr(store, "left_key_of", key_of),
             clock=clock,
         )
+        if isinstance(store, MovingStore) and config.profile != "express":
+            self._convert_what_moves(store)
 
     @property
     def config(self) -> Config:
-        """The application's options."""
+        """The application's options, frozen. A change of a key of Flask's replaces them."""
         return self.settings.config
 
     @property
@@ -134,7 +118,7 @@ class SessionManager:
         :raises StoreError: if the store failed.
         """
         sid = hidden(sid)
-        session = StoredSession(self.settings, _NoRequest(self.config.cookie), sid)
+        session = StoredSession(self.settings, NoRequest(self.config.cookie), sid)
         # A session that is not stored gets an id of its own.
         return session if session.id == sid else None
 
@@ -235,7 +219,7 @@ class SessionManager:
             them.
         :raises StoreError: if the store failed.
         """
-        if not getattr(self.store, "opens_by_key", True):
+        if not opens_by_key(self.store):
             raise SessionError(_OPENED_BY_ID)
         count = 0
         for found in list(find(self._calls(), user_id)):
@@ -304,7 +288,7 @@ class SessionManager:
         stored_id = None if current is None else current._checked_out().stored_id
         if stored_id is not None and self.settings.key_of(stored_id) == found.key:
             return current
-        session = StoredSession(self.settings, _NoRequest(self.config.cookie), found.id)
+        session = StoredSession(self.settings, NoRequest(self.config.cookie), found.id)
         session._checked_out().keeps_end = True
         return session if session.id == found.id else None
 
@@ -325,47 +309,14 @@ class SessionManager:
         current = self._current()
         return () if current is None else current._own_keys
 
+    def _convert_what_moves(self, store: MovingStore) -> None:
+        if store.was_shared != store.is_shared:
+            former = self.settings.serializer_for(is_shared=store.was_shared)
+            store.convert = partial(converted, former, self.settings.serializer)
+
     def _listing(self) -> SupportsKeys:
         if isinstance(self.store, SupportsKeys):
             return self.store
         raise SessionError(
-            f"{type(self.store).__name__} cannot list its sessions: its backend has no way to."
+            f"{type(self.store).__name__} cannot list its sessions, because its backend cannot."
         )
-
-    def _reconfigure(self, config: Config) -> None:
-        """Use other options, and ask for the secrets again, from the next request on."""
-        self.settings.config = config
-        # Not cleared: a request that is making a signer now would fill it with the old one.
-        self.settings.signer = self._make_signer()
-
-    def _make_signer(self) -> Callable[[], CookieSigner]:
-        return cache(lambda: CookieSigner(self._secrets()))
-
-    def _seal(self) -> Seal:
-        return Seal(
-            sign=lambda text: self.signer.signature(text),
-            verify=lambda text, signature: self.signer.is_signature(text, signature),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _NoRequest:
-    """Stands in for a request when a session is opened by id."""
-
-    options: CookieOptions
-    cookie_header: str = ""
-
-    def is_secure(self) -> bool:
-        return False
-
-    def client(self) -> Client:
-        return Client()
-
-    def is_answered(self) -> bool:
-        return True
-
-    def cookie_options(self) -> CookieOptions:
-        return self.options.resolved(is_secure=self.is_secure())
-
-    def generate_id(self) -> str:
-        return generate_id()

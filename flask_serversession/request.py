@@ -11,11 +11,13 @@ from functools import lru_cache
 from flask import Request
 
 from .config import Config
+from .config.strict import refuse_a_longer_age
 from .cookies.attributes import age_in_milliseconds
 from .cookies.ids import SessionId
 from .cookies.options import CookieOptions
 from .errors import ConfigError
 from .sessions.login import Client
+from .stores.base import USER_LENGTH
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
@@ -73,7 +75,16 @@ class FlaskRequest:
                 " request is not in, so its browser drops the cookie. Look at"
                 " SESSION_COOKIE_DOMAIN (or SESSION_COOKIE_OPTIONS)."
             )
-        return options if options.is_definite else options.resolved(is_secure=self.is_secure())
+        if options.is_definite:
+            return options
+        resolved = options.resolved(is_secure=self.is_secure())
+        flaw = None if resolved.secure else resolved.flaw(self.config.cookie_name)
+        if flaw:
+            _warn_once(
+                "Over plain http SESSION_COOKIE_SECURE 'auto' makes a cookie that browsers drop:"
+                f" {flaw}."
+            )
+        return resolved
 
     def generate_id(self) -> str:
         sid = self.config.genid(self.request)
@@ -90,7 +101,9 @@ class FlaskRequest:
                 f"SESSION_GENID returned an id of {len(sid)} characters, which cannot have 128"
                 " random bits: others may guess it. Use secrets.token_urlsafe(24)."
             )
-        return SessionId(sid)
+        # A dot there would end the tag of a user, which logs and hashed keys show.
+        front, rest = sid[: USER_LENGTH + 1], sid[USER_LENGTH + 1 :]
+        return SessionId(front.replace(".", "-") + rest)
 
     def _direct_scheme(self) -> str:
         # ProxyFix rewrites the scheme and keeps the original one.
@@ -117,6 +130,7 @@ class FlaskRequest:
             raise ConfigError(
                 f"SESSION_COOKIE_OPTIONS returned cookie attributes that cannot work: {error}."
             ) from error
+        refuse_a_longer_age(self.config, options.max_age)
         flaw = options.flaw(self.config.cookie_name)
         if flaw:
             _warn_once(f"SESSION_COOKIE_OPTIONS returned a cookie that browsers drop: {flaw}.")

@@ -35,7 +35,7 @@ class _Group(AppGroup):
             raise click.ClickException(str(error)) from error
 
 
-sessions: _Group = _Group("sessions", help="Look at, end and clean up the sessions on the server.")
+sessions: _Group = _Group("sessions", help="Inspect, end and clean up sessions.")
 
 
 class Progress:
@@ -54,14 +54,14 @@ class Progress:
         if self._shows:
             click.echo("\r\033[K", err=True, nl=False)
         if kind is KeyboardInterrupt:
-            click.echo(f"Interrupted: {self._count} {self._done}, or some more.", err=True)
+            click.echo(f"Interrupted. {self._done}: {self._count}, or a few more.", err=True)
             raise click.exceptions.Exit(_INTERRUPTED)
 
     def add(self, number: int) -> None:
         self._count += number
         if self._shows and time.monotonic() >= self._next_update:
             self._next_update = time.monotonic() + _UPDATE
-            click.echo(f"\r\033[K{self._count} {self._done} …", err=True, nl=False)
+            click.echo(f"\r\033[K{self._done}: {self._count} …", err=True, nl=False)
 
     def add_all(self, steps: Iterable[int]) -> int:
         for number in steps:

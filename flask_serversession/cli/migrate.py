@@ -26,11 +26,11 @@ _OTHER_STORES = (
 
 
 @sessions.command(
-    "migrate", short_help="Move the sessions of SESSION_STORE_BEFORE, or to hashed ids."
+    "migrate", short_help="Move sessions from SESSION_STORE_BEFORE, or to hashed ids."
 )
 @click.option("--from", "former_url", metavar="URL", help="In place of SESSION_STORE_BEFORE.")
 @click.option("--to", "new_url", metavar="URL", help="In place of SESSION_STORE.")
-@click.option("--dry-run", is_flag=True, help="Print what would be done, and move none.")
+@click.option("--dry-run", is_flag=True, help="Count what would be moved, and move nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask if the configuration has other stores.")
 @AS_JSON
 def migrate(
@@ -38,9 +38,9 @@ def migrate(
 ) -> None:
     """Move the sessions of SESSION_STORE_BEFORE to SESSION_STORE.
 
-    With SESSION_HASH_IDS = "switch" it moves those under raw ids to hashed ids, too. The
-    application may run meanwhile. Run it again if it was interrupted. It exits with 1 if
-    something could not be moved.
+    With SESSION_HASH_IDS = "switch" it also moves sessions under raw ids to hashed ids. The
+    application may run meanwhile. If the command is interrupted, run it again. It exits with 1
+    if a session could not be moved.
 
     The running application must be configured with the same two stores, or its users do not find
     what was moved. A URL that the configuration has, too, gets the options that it has there.
@@ -55,7 +55,7 @@ def migrate(
             f" {key} as it is until the others have expired."
         )
     counts = Counter[str]()
-    with Progress("sessions looked at", hidden=as_json) as progress:
+    with Progress("Sessions looked at", hidden=as_json) as progress:
         for outcome in step(dry_run=dry_run):
             counts[outcome] += 1
             progress.add(1)
@@ -87,7 +87,9 @@ def _store(
     if not is_sure:
         click.confirm("Move them?", abort=True, err=True)
     store = nested(*pair, hash_ids=config.hash_ids, encryption=config.encryption)
-    return SessionManager(config, store, secrets=manager._secrets).store  # which converts layouts
+    return SessionManager(
+        config, store, secrets=manager.settings.secrets
+    ).store  # which converts layouts
 
 
 def _is_moving(manager: SessionManager) -> bool:

@@ -18,6 +18,7 @@ from ..sessions.request_store import RequestStore
 from ..sessions.users import find_by_handle
 from ..sessions.users import Found
 from ..sessions.users import UserSession
+from ..stores.abilities import opens_by_key
 from ..stores.base import Store
 from ..stores.base import StoredKey
 from ..stores.base import SupportsClearing
@@ -47,7 +48,7 @@ _ID_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
 
 _NONE = "No live session has this id or handle."
 _SEALED = "The data are encrypted with the session's id. Without the id only the login is shown."
-_SEVERAL = "Several ids start like this; give more of it."
+_SEVERAL = "Several ids begin with this: give more characters."
 _OF_ONE_USER = f" The first {USER_LENGTH} characters are the same in all ids of a user."
 
 
@@ -56,8 +57,8 @@ _OF_ONE_USER = f" The first {USER_LENGTH} characters are the same in all ids of 
 def count(as_json: bool) -> None:
     """Print the number of live sessions.
 
-    Includes a session's old id while it can be read (SESSION_REGENERATE_GRACE), and for a day
-    a session that was ended with a reason.
+    A session's old id counts while it can be read (SESSION_REGENERATE_GRACE). A session that was
+    ended with a reason counts for a day.
     """
     number = _listing(current_manager().store).count()
     click.echo(json.dumps({"count": number}) if as_json else number)
@@ -81,15 +82,17 @@ def count(as_json: bool) -> None:
 def list_(user_id: str | None, full: bool, limit: int, as_json: bool) -> None:
     """Print the shortened ids of live sessions, and when each ends.
 
-    With SESSION_HASH_IDS it prints their keys, which are not secret. Includes what count
-    includes. With --user it prints the handle, times, address, label and browser of each session
-    of the user, the newest first, and includes nothing else.
+    Lists what count counts. With SESSION_HASH_IDS it prints keys instead, which are not secret.
+    With --user it prints the handle, times, address, label and browser of the user's sessions,
+    the newest first.
     """
     if user_id is None:
         _list_all(full, limit, as_json)
         return
     if full:
-        raise click.UsageError("With --user handles are printed, and no ids.")
+        raise click.UsageError(
+            "--full cannot be used with --user, which prints handles instead of ids."
+        )
     print_sessions_of(user_id, limit, as_json)
 
 
@@ -97,7 +100,7 @@ def _list_all(full: bool, limit: int, as_json: bool) -> None:
     store = _listing(current_manager().store)
     shown = 0
     # A terminal that shows the list needs no count.
-    with Progress("sessions listed", hidden=sys.stdout.isatty()) as progress:
+    with Progress("Sessions listed", hidden=sys.stdout.isatty()) as progress:
         for key in store.keys():  # noqa: SIM118 - a store is not a mapping
             if shown == limit:
                 click.echo(f"… and more; --limit raises {limit}.", err=as_json)
@@ -111,20 +114,20 @@ def _list_all(full: bool, limit: int, as_json: bool) -> None:
 
 @sessions.command(
     "show",
-    short_help="Print what is known of one session.",
+    short_help="Print the keys of one session, and who is logged in.",
     context_settings=_ID_MAY_START_WITH_A_DASH,
 )
 @click.argument("word", metavar="HANDLE|ID")
-@click.option("--values", is_flag=True, help="Print the data too, not only the keys.")
+@click.option("--values", is_flag=True, help="Print the data too.")
 @AS_JSON
 def show(word: str, values: bool, as_json: bool) -> None:
-    """Print what is known of one session; ID may be the beginning of one."""
+    """Print the keys of one session, and who is logged in. ID may be the beginning of an id."""
     manager = current_manager()
     sid = _complete(manager, word)
     session = manager.load(sid)
     if session is None:
         raise click.ClickException(_NONE)
-    if isinstance(sid, StoredKey) and not getattr(manager.store, "opens_by_key", True):
+    if isinstance(sid, StoredKey) and not opens_by_key(manager.store):
         click.echo(_SEALED, err=True)
     found = _logged_in(manager, sid)
     if as_json:
@@ -141,11 +144,15 @@ def show(word: str, values: bool, as_json: bool) -> None:
         click.echo(f"{escaped(key)}: {session[key]!r}" if values else escaped(key))
 
 
-@sessions.command("destroy", context_settings=_ID_MAY_START_WITH_A_DASH)
+@sessions.command(
+    "destroy",
+    short_help="End one session by its handle or id.",
+    context_settings=_ID_MAY_START_WITH_A_DASH,
+)
 @click.argument("word", metavar="HANDLE|ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def destroy(word: str, yes: bool) -> None:
-    """End one session; ID is its id, or at least the first eight characters."""
+    """End one session. ID is its id, or at least the first eight characters of it."""
     manager = current_manager()
     if len(word.rstrip(_MORE)) < _SHORTEST_TO_DESTROY:
         raise click.ClickException(
@@ -171,19 +178,19 @@ def clear(yes: bool) -> None:
         click.echo(warning, err=True)
     if not yes:
         click.confirm("This logs everyone out. Continue?", abort=True)
-    with Progress("sessions have ended") as progress:
+    with Progress("Sessions ended") as progress:
         number = progress.add_all(
             store.clearing() if isinstance(store, SupportsClearing) else one_step(store.clear)
         )
     tell("ended", {"by": "manager"}, user=None, at=manager.settings.clock())
-    click.echo(f"{number} sessions have ended.")
+    click.echo(f"Sessions ended: {number}")
 
 
 def _listing(store: Store) -> SupportsKeys:
     if isinstance(store, SupportsKeys):
         return store
     raise click.ClickException(
-        f"{name_of(store)} cannot list its sessions: its backend has no way to."
+        f"{name_of(store)} cannot list its sessions, because its backend cannot."
     )
 
 

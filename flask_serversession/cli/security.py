@@ -53,7 +53,8 @@ def print_statements(manager: SessionManager, accepted: Collection[int], as_json
             heading = subject
         for line in _lines(statement, answer):
             click.echo(_fitted(line))
-    click.echo(", ".join(f"{totals[mark]} {called}" for mark, called in _CALLED.items()) + ".")
+    counts = ", ".join(f"{totals[mark]} {called}" for mark, called in _CALLED.items())
+    click.echo(_fitted(f"{counts}."))
     return not totals["fix"]
 
 

@@ -8,8 +8,8 @@ import click
 from flask import current_app
 
 from ..check import findings
-from ..sessions.users import can_tag
-from ..sessions.users import why_not_found
+from ..stores.abilities import can_tag
+from ..stores.abilities import why_not_found
 from ..stores.base import Store
 from ..stores.base import SupportsKeys
 from ..stores.base import SupportsPrune
@@ -23,23 +23,24 @@ from .group import Progress
 from .group import sessions
 
 
-@sessions.command("check", short_help="Check that the sessions work, or are secure.")
+@sessions.command("check", short_help="Check that sessions work, or are secure.")
 @click.option(
-    "--security", is_flag=True, help="Print what the configuration does for security instead."
+    "--security", is_flag=True, help="Check the configuration against statements about security."
 )
 @click.option(
     "--accept",
     metavar="N",
     type=click.IntRange(1, 69),
     multiple=True,
-    help="With --security: accept that statement N is not fulfilled. Can be given several times.",
+    help="With --security: do not ask to fix statement N. Can be given several times.",
 )
 @AS_JSON
 def check(security: bool, accept: tuple[int, ...], as_json: bool) -> None:
-    """Check the secret and the cookie, read and write a probe, and print what is amiss.
+    """Check the secret, the cookie and the store, and print what is wrong.
 
-    With --security it prints a list of statements about secure sessions, and whether the
-    configuration fulfils each. It exits with 1 if one is marked fix.
+    It stores a test record and removes it. With --security it prints statements about secure
+    sessions instead, and whether the configuration fulfils each; it exits with 1 if one is marked
+    fix.
     """
     manager = current_manager()
     if security:
@@ -57,9 +58,9 @@ def check(security: bool, accept: tuple[int, ...], as_json: bool) -> None:
         click.echo("It can: " + ", ".join(_abilities(manager.store)) + ".")
 
 
-@sessions.command("setup")
+@sessions.command("setup", short_help="Create what the store needs, such as a table.")
 def setup() -> None:
-    """Create the table, the index or the directory that the store needs."""
+    """Create the table, index or directory that the store needs. It is safe to repeat."""
     store = current_manager().store
     if not isinstance(store, SupportsSetup):
         click.echo(f"{name_of(store)} needs no setup.")
@@ -69,7 +70,7 @@ def setup() -> None:
 
 
 @sessions.command("prune", short_help="Remove expired sessions.")
-@click.option("--dry-run", is_flag=True, help="Print their number, and remove none.")
+@click.option("--dry-run", is_flag=True, help="Count expired sessions, and remove none.")
 def prune(dry_run: bool) -> None:
     """Remove expired sessions. Run it from a timer if the backend does not remove them."""
     store = current_manager().store
@@ -77,14 +78,14 @@ def prune(dry_run: bool) -> None:
         click.echo(f"{name_of(store)} removes expired sessions by itself.")
         return
     if dry_run:
-        click.echo(f"{_count_expired(store)} expired sessions would be removed.")
+        click.echo(f"Expired sessions: {_count_expired(store)}")
         return
     click.echo("Removing expired sessions …", err=True)
-    with Progress("expired sessions removed") as progress:
+    with Progress("Expired sessions removed") as progress:
         number = progress.add_all(
             store.pruning() if isinstance(store, SupportsPruning) else one_step(store.prune)
         )
-    click.echo(f"{number} expired sessions removed.")
+    click.echo(f"Expired sessions removed: {number}")
 
 
 def _count_expired(store: SupportsPrune) -> int:

@@ -47,31 +47,31 @@ class _User(NamedTuple):
 
 @sessions.command("end")
 @click.option("--user", "user_id", metavar="USER", required=True, help="The user's id.")
-@click.option("--reason", metavar="TEXT", help="What the browsers read in session.ended_reason.")
+@click.option("--reason", metavar="TEXT", help="What session.ended_reason tells their browsers.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def end(user_id: str, reason: str | None, yes: bool) -> None:
     """End all sessions of a user, on all servers at once."""
     if not yes:
         click.confirm(f"This logs {escaped(user_id)} out everywhere. Continue?", abort=True)
     number = _manager().end_all(user_id, reason=reason)
-    click.echo(f"{'All' if number is None else number} sessions of the user have ended.")
+    click.echo(f"Sessions ended: {'all' if number is None else number}")
 
 
-@sessions.command("online")
+@sessions.command("online", short_help="Print who was active in the last minutes.")
 @click.option(
     "--minutes",
     type=click.IntRange(1, _LONGEST_TIME),
     default=15,
     show_default=True,
-    help="How long ago they may have been seen last.",
+    help="How long ago they were last active, at most.",
 )
 @AS_JSON
 def online(minutes: int, as_json: bool) -> None:
-    """Print the users whose sessions were used a short while ago, the latest first.
+    """Print the users who were active in the last minutes, the latest first.
 
-    Reads all sessions of the store.
+    Reads all sessions in the store.
     """
-    with Progress("sessions found") as progress:
+    with Progress("Sessions found") as progress:
         users = _users_of(_manager(), timedelta(minutes=minutes), progress)
     if as_json:
         for user in users:
@@ -126,7 +126,7 @@ def lines_of(found: UserSession) -> Iterator[str]:
 
 def _manager() -> SessionManager:
     manager = current_manager()
-    if manager.config.store == "cookie":
+    if manager.config.is_in_cookies:
         manager.ping()  # raises, and says that the browsers keep the sessions
     return manager
 

@@ -139,6 +139,11 @@ class Config:
         return self.cookie.flaw(self.cookie_name)
 
     @property
+    def is_in_cookies(self) -> bool:
+        """Whether the browsers keep the sessions, so that there is no store."""
+        return bool(self.store == "cookie")
+
+    @property
     def encryption(self) -> Encryption | None:
         """What seals the sessions; None if they are stored as they are.
 
@@ -159,24 +164,26 @@ class Config:
             if values.get(option.field) is None:
                 values[option.field] = option.read(demands.given, profile)
         warn_about_unknown_keys(config, values["adopt"])
+        cookie = CookieOptions(**_part(values, "cookie."))
+        is_definite = values["cookie_per_request"] is None
+        demands.check(values, cookie.flaw(values["cookie_name"]) if is_definite else None)
         _check_grace(values, config)
-        demands.check(values)
         _check_protection(values)
         _check_former_store(values)
-        cookie = CookieOptions(**_take(values, "cookie."))
-        is_renewed = profile != "express" and values["cookie_per_request"] is None
+        is_renewed = profile != "express" and is_definite
+        own = {name: value for name, value in values.items() if "." not in name}
         return cls(
             cookie=cookie,
             renewed_cookie=cookie if is_renewed else None,
-            policy=SavePolicy(**_take(values, "policy.")),
-            **values,
+            policy=SavePolicy(**_part(values, "policy.")),
+            **own,
         )
 
 
-def _take(values: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Remove the fields with this prefix, and return them without it."""
-    fields = [name for name in values if name.startswith(prefix)]
-    return {name.removeprefix(prefix): values.pop(name) for name in fields}
+def _part(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the fields with this prefix, without it."""
+    names = [name for name in values if name.startswith(prefix)]
+    return {name.removeprefix(prefix): values[name] for name in names}
 
 
 def _check_grace(values: dict[str, Any], config: Mapping[str, Any]) -> None:

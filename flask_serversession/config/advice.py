@@ -61,6 +61,8 @@ _FLASK_SESSION_KEYS: Final[dict[str, str]] = {
 def warn_about_unknown_keys(config: Mapping[str, Any], adopted: Collection[str] = ()) -> None:
     """Warn about each key of Flask-Session and each misspelt key, and suggest the right one.
 
+    A key in lower case is misspelt: ``from_prefixed_env()`` keeps its case.
+
     Other ``SESSION_…`` keys belong to other extensions: ``SESSION_PROTECTION`` is
     Flask-Login's.
 
@@ -69,9 +71,9 @@ def warn_about_unknown_keys(config: Mapping[str, Any], adopted: Collection[str] 
     needs_its_keys = any(kind.startswith("flask-session") for kind in adopted)
     known = _KNOWN.union(_FLASK_SESSION_KEYS) if needs_its_keys else _KNOWN
     for key in config:
-        if not key.startswith(_PREFIX) or key in known:
+        if not key.upper().startswith(_PREFIX) or key in known:
             continue
-        advice = _advice(key)
+        advice = _advice(key.upper())
         if advice is not None:
             warn(f"The config key {key} {advice}")
 

@@ -43,25 +43,18 @@ _A_RANDOM_ONE = (
     " python -c 'import secrets; print(secrets.token_hex(32))'."
 )
 
-_SECOND, _DAY = 1000, 86_400_000
+_SECOND, _MINUTE, _DAY = 1000, 60_000, 86_400_000
 #: Browsers cut longer ages (RFC 6265bis §5.5).
 _LONGEST_AGE = 400 * _DAY
 #: From this age on, whole minutes of milliseconds that are no whole days of seconds are odd.
 _SUSPICIOUS_AGE = 10 * _DAY
+#: From this on, what lasts a few seconds is odd.
+_SUSPICIOUS_PAUSE = 1000 * _SECOND
 
 
 def flaws_of(config: Config) -> Iterator[str]:
     """Yield what is wrong with the options, a sentence each, naming the key."""
-    ages = {
-        "SESSION_COOKIE_MAX_AGE": config.cookie.max_age or 0,
-        "PERMANENT_SESSION_LIFETIME": config.permanent_lifetime,
-        "SESSION_IDLE_TIMEOUT": config.idle_timeout,
-    }
-    for key, age in ages.items():
-        if _looks_like_milliseconds(age):
-            yield f"{key} is {_days(age)}: it is in seconds, but looks like milliseconds."
-        elif age > _LONGEST_AGE and key != "SESSION_IDLE_TIMEOUT":
-            yield f"{key} is {_days(age)}: browsers keep a cookie for at most 400 days."
+    yield from _flaws_of_ages(config)
     interval = config.touch_interval or 0
     if interval * 2 > config.idle_timeout:
         yield (
@@ -75,9 +68,33 @@ def flaws_of(config: Config) -> Iterator[str]:
     for place, secret in enumerate(config.encryption_keys or (), start=1):
         if secret and (len(set(secret)) < _FEWEST_BYTES or secret == _PUBLISHED_KEY):
             yield (
-                f"Key {place} of SESSION_ENCRYPTION_KEYS is no random one. Use the output of"
+                f"Key {place} of SESSION_ENCRYPTION_KEYS is not random. Use the output of"
                 " python -c 'import secrets; print(secrets.token_hex(32))'."
             )
+
+
+def _flaws_of_ages(config: Config) -> Iterator[str]:
+    cookies = {
+        "SESSION_COOKIE_MAX_AGE": config.cookie.max_age or 0,
+        "PERMANENT_SESSION_LIFETIME": config.permanent_lifetime,
+    }
+    ages = cookies | {
+        "SESSION_IDLE_TIMEOUT": config.idle_timeout,
+        "SESSION_ABSOLUTE_TIMEOUT": config.absolute_timeout or 0,
+        "SESSION_FIRST_LIFETIME": config.first_lifetime or 0,
+    }
+    pauses = {
+        "SESSION_REGENERATE_GRACE": config.regenerate_grace,
+        "SESSION_BREAKER_PAUSE": config.breaker_pause,
+    }
+    for key, age in (ages | pauses).items():
+        is_long = _looks_like_milliseconds(age) if key in ages else age >= _SUSPICIOUS_PAUSE
+        if is_long:
+            yield f"{key} is {_long(age)}: it is in seconds, but looks like milliseconds."
+        elif key in ages and 0 < age < _MINUTE:
+            yield f"{key} is {age / _SECOND:g} seconds; does it mean minutes?"
+        elif key in cookies and age > _LONGEST_AGE:
+            yield f"{key} is {_long(age)}: browsers keep a cookie for at most 400 days."
 
 
 def flaws_of_secrets(config: Config, secrets: Secrets, *, key: str) -> Iterator[str]:
@@ -88,14 +105,15 @@ def flaws_of_secrets(config: Config, secrets: Secrets, *, key: str) -> Iterator[
     """
     is_strict = config.profile == "strict" and key not in config.exceptions
     shortest = _SHORTEST_STRICT_SECRET if is_strict else _SHORTEST_SECRET
-    for flaw in _flaws_of_secrets(secrets, key, shortest):
+    for flaw in _flaws_of_secrets(config, secrets, key, shortest):
         if is_strict:
             exceptions = [*config.exceptions, key]
             raise ConfigError(f"{flaw} SESSION_EXCEPTIONS = {exceptions} permits it.")
         yield flaw
 
 
-def _flaws_of_secrets(secrets: Secrets, key: str, shortest: int) -> Iterator[str]:
+def _flaws_of_secrets(config: Config, secrets: Secrets, key: str, shortest: int) -> Iterator[str]:
+    encrypts = [each.hex() for each in config.encryption_keys or () if each]
     for secret in secrets:
         content = secret.encode() if isinstance(secret, str) else secret
         letters = "".join(filter(str.isalnum, content.decode(errors="ignore").lower()))
@@ -108,6 +126,11 @@ def _flaws_of_secrets(secrets: Secrets, key: str, shortest: int) -> Iterator[str
             yield f"{key} is text that looks like a list; give a list to use several secrets."
         elif content in _PUBLISHED or any(word in letters for word in _PLACEHOLDERS):
             yield f"{key} has a secret that looks like a placeholder: {_A_RANDOM_ONE}"
+        elif content.hex() in encrypts or letters in encrypts:
+            yield (
+                f"{key} has a secret that is one of SESSION_ENCRYPTION_KEYS: if one leaks, both"
+                " have. Use another random value."
+            )
 
 
 def _looks_like_milliseconds(age: int) -> bool:
@@ -116,5 +139,5 @@ def _looks_like_milliseconds(age: int) -> bool:
     return age >= _SUSPICIOUS_AGE and seconds % 60_000 == 0 and not is_whole_days
 
 
-def _days(age: int) -> str:
-    return f"{age / _DAY:.0f} days"
+def _long(age: int) -> str:
+    return f"{age / _DAY:.0f} days" if age > _DAY else f"{age / _SECOND:g} seconds"

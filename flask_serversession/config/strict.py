@@ -15,6 +15,7 @@ from math import inf
 from typing import Any
 from typing import Final
 from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .advice import warn
@@ -25,6 +26,9 @@ from .options import LEVEL
 from .options import Option
 from .options import OPTIONS
 from .parsers import AGE
+
+if TYPE_CHECKING:
+    from . import Config
 
 _BY_KEY: Final[dict[str, Option]] = {option.key: option for option in (*OPTIONS, *FLASKS_OPTIONS)}
 _STRICT: Final = "SESSION_PROFILE 'strict'"
@@ -76,7 +80,10 @@ def _strict_default(key: str) -> Any:
 
 
 RULES: Final[dict[str, Rule]] = {
-    "SESSION_STORE": Rule("no 'cookie'", lambda store: store != "cookie"),
+    "SESSION_STORE": Rule(
+        "no 'cookie', whose sessions have no hashed ids and no absolute timeout",
+        lambda store: store != "cookie",
+    ),
     "SESSION_HASH_IDS": _only(True),
     "SESSION_ENCRYPTION_KEYS": Rule(
         "no None in the list", lambda keys: keys is None or None not in keys
@@ -123,9 +130,12 @@ _OF_STRICT: Final = TimeLimits(
     _strict_default("SESSION_IDLE_TIMEOUT"), _strict_default("SESSION_ABSOLUTE_TIMEOUT")
 )
 _MAX_AGE: Final = "SESSION_COOKIE_MAX_AGE"
+_NAME: Final = "SESSION_COOKIE_NAME"
 #: A session whose cookie has a max age lasts that long without use.
 _IDLE: Final = ("SESSION_IDLE_TIMEOUT", "PERMANENT_SESSION_LIFETIME", _MAX_AGE)
 TIMES: Final = (*_IDLE, "SESSION_ABSOLUTE_TIMEOUT")
+#: What the strict profile has for sessions in cookies in place of its defaults.
+_IN_COOKIES: Final = {"SESSION_HASH_IDS": False, "SESSION_ABSOLUTE_TIMEOUT": None}
 #: The keys of secrets, which are checked when they are used.
 _SECRETS: Final = ("SECRET_KEY", "SESSION_SECRET")
 _LIMITED: Final = (*RULES, *TIMES, *_SECRETS)
@@ -146,24 +156,31 @@ class Demands:
         flasks = [key for key, option in _BY_KEY.items() if not option.is_set(config)]
         unset = {key for key in flasks if key not in self._excepted}
         given = {key: value for key, value in config.items() if key not in unset}
-        #: The config without the values that Flask gave its keys, and with the defaults that a
-        #: limit shortens. Only an exception shows that the application chose Flask's value.
-        self.given: dict[str, Any] = self._shorter_defaults() | given
+        is_in_cookies = profile == "strict" and config.get("SESSION_STORE") == "cookie"
+        defaults = self._shorter_defaults() | (_IN_COOKIES if is_in_cookies else {})
+        #: The config without the values that Flask gave its keys, and with the defaults that
+        #: differ here. Only an exception shows that the application chose Flask's value.
+        self.given: dict[str, Any] = defaults | given
 
-    def check(self, values: Mapping[str, Any]) -> None:
+    def check(self, values: Mapping[str, Any], cookie_flaw: str | None) -> None:
         """Refuse values that are weaker than demanded; warn about needless exceptions.
 
         :param values: the fields of ``Config``.
+        :param cookie_flaw: why browsers drop the cookie, which another name may mend.
         :raises ConfigError: naming each key, its value and what is allowed.
         """
         weaker = dict(self._weaker(values))
+        if cookie_flaw is not None and self._profile == "strict":
+            weaker.setdefault(_NAME, f"No browser keeps the session cookie: {cookie_flaw}.")
         refused = [key for key in weaker if key not in self._excepted]
         if refused:
             them = "it" if len(refused) == 1 else "them"
             remedy = f"SESSION_EXCEPTIONS = {[*self._excepted, *refused]} permits {them}."
             raise ConfigError(" ".join([*map(weaker.__getitem__, refused), remedy]))
+        is_definite = values["cookie_per_request"] is None
+        checked_later = _SECRETS if is_definite else (*_SECRETS, _MAX_AGE)
         for key in self._excepted:
-            if key not in weaker and key not in _SECRETS:
+            if key not in weaker and key not in checked_later:
                 warn(
                     f"SESSION_EXCEPTIONS names {key}, whose value needs no exception. Remove it:"
                     " it would permit a weaker value later."
@@ -192,6 +209,22 @@ def rules_of(profile: str, level: int | None) -> dict[str, Rule]:
     for key, (limit, by) in _limits(profile, level).items():
         rules[key] = _up_to(limit, by, or_none=key == _MAX_AGE)
     return rules
+
+
+def refuse_a_longer_age(config: Config, age: int | None) -> None:
+    """Refuse a max age that ``SESSION_COOKIE_OPTIONS`` returned, if it is beyond the limit.
+
+    :param age: in milliseconds.
+    :raises ConfigError: naming the age and what is allowed.
+    """
+    rule = rules_of(config.profile, config.assurance_level).get(_MAX_AGE)
+    if age is None or rule is None or rule.allows(age) or _MAX_AGE in config.exceptions:
+        return
+    exceptions = [*config.exceptions, _MAX_AGE]
+    raise ConfigError(
+        f"SESSION_COOKIE_OPTIONS returned a max_age of {age / 1000:g} seconds; {rule.by} allows"
+        f" {rule.allowed}. SESSION_EXCEPTIONS = {exceptions} permits it."
+    )
 
 
 def _limits(profile: str, level: int | None) -> dict[str, tuple[timedelta, str]]:

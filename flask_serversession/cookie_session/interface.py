@@ -23,12 +23,9 @@ from ..request import FlaskRequest
 from ..response import clear_site_data
 from ..response import keep_from_all_caches
 from ..response import keep_from_shared_caches
-from .session import ClientSettings
 from .session import CookieSession
+from .settings import ClientSettings
 from .settle import settle
-
-#: The ``SESSION_STORE`` that keeps sessions in cookies.
-IN_THE_COOKIE = "cookie"
 
 
 class NoStore:

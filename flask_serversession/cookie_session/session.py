@@ -5,51 +5,23 @@ Nothing here knows Flask's request: the session asks a :class:`RequestInfo`.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import field
 from enum import Enum
 from typing import Any
 from typing import cast
 from typing import NoReturn
 
-from ..config import Config
 from ..cookies.cookie import SessionCookie
-from ..cookies.cookie import system_clock
-from ..cookies.signing import Keygrip
-from ..encryption import Encryption
 from ..errors import PayloadError
 from ..errors import SessionError
 from ..errors import SessionGone
-from ..format.serializer import TypedJSON
-from ..log import QuietLog
 from ..sessions.base import ExpiresIn
 from ..sessions.base import Session
-from ..sessions.login import Client
 from ..sessions.login import Login
 from ..sessions.login import MEMBER
 from ..sessions.settings import RequestInfo
 from .cookies import receive
 from .cookies import Received
-
-
-@dataclass(slots=True, kw_only=True)
-class ClientSettings:
-    """What all sessions of an application share."""
-
-    #: Replaced when a key of Flask's changes, as the keys are.
-    config: Config
-    serializer: TypedJSON
-    #: Returns the keys that sign and verify. Called when a session is first used.
-    keys: Callable[[], Keygrip]
-    #: Encrypts cookies; None to send their data in plain sight.
-    encryption: Encryption | None = None
-    log: QuietLog = field(default_factory=QuietLog)
-
-
-#: The member of the stored data that says when the session ends, in seconds since 1970.
-_END = " end"
+from .settings import ClientSettings
 
 
 class Stage(Enum):
@@ -80,10 +52,11 @@ class CookieSession(Session):
     _cookie: SessionCookie | None = None
     #: None until the session is first used.
     _received: Received | None = None
-    #: The encoded data that were read; None for a new session.
-    _original: str | None = None
-    #: When what was read last ends, in seconds since 1970; None for a cookie that Node wrote.
+    #: The body that was read; None for a new session.
+    _original: bytes | None = None
+    #: When it ends, in seconds since 1970; None for a cookie that Node wrote.
     _end: object = None
+    _settings: ClientSettings
     _stage = Stage.OPEN
     #: The cookie is not encrypted as it would be now.
     _is_outdated = False
@@ -115,7 +88,7 @@ class CookieSession(Session):
     def modified(self) -> bool:
         """Whether the data differ from the browser's; assign True to send them anyway."""
         return self._received is not None and (
-            self._forced or self._differs(self._encoded(self._values))
+            self._forced or self._differs(self._settings.dump(self._values))
         )
 
     @modified.setter
@@ -165,7 +138,7 @@ class CookieSession(Session):
         self._load()
         if self._original is None:
             raise SessionGone("The browser sent no session, so it was not reloaded.")
-        self._values = self._decode(self._original)
+        self._values, _ = self._settings.load(self._original)
         self._forced = False
 
     def save(self) -> None:
@@ -204,65 +177,31 @@ class CookieSession(Session):
         if not self._received.value:
             return
         try:
-            text = self._opened(self._received.value)
-            values = self._decode(text)
+            body, is_current = self._settings.body_of(self._received.value)
+            values, self._end = self._settings.load(body)
         except PayloadError as error:
-            self._log.error("Ignored an unreadable signed session: %s", error)
+            self._settings.log.error("Ignored an unreadable signed session: %s", error)
             return
-        if not isinstance(self._end, int) or self._end * 1000 > system_clock():
-            self._values, self._original = values, text
+        if not isinstance(self._end, int) or self._end * 1000 > self._now():
+            self._values, self._original = values, body
+            self._is_outdated = not is_current
 
-    def _opened(self, value: str) -> str:
-        """Return the encoded data of a cookie's value.
+    def _dump_with_end(self) -> bytes:
+        """Return the body to send; in the flask profile it says when the session ends."""
+        config, end = self._settings.config, None
+        if config.profile != "express":
+            self.cookie.reset_max_age()
+            end = self.cookie.expires_at(config.permanent_lifetime)
+        return self._settings.dump(self._values, end=end)
 
-        :raises PayloadError: if it is not encrypted as it should be.
-        """
-        encryption, name = self._settings.encryption, self._settings.config.cookie_name
-        if encryption is None:
-            return value
-        sealed = value.encode(errors="surrogatepass")
-        plain, is_current = encryption.decrypt(sealed, purpose="cookie", name=name)
-        self._is_outdated = not is_current
-        return value if plain is sealed else base64.b64encode(plain).decode()
-
-    def _closed(self, text: str) -> str:
-        """Return the cookie's value for encoded data."""
-        encryption, name = self._settings.encryption, self._settings.config.cookie_name
-        if encryption is None:
-            return text
-        plain = base64.b64decode(text)
-        sealed = encryption.encrypt(plain, purpose="cookie", name=name)
-        return text if sealed is plain else sealed.decode()
-
-    def _with_end(self) -> str:
-        """Return the cookie's value; in the flask profile it says when the session ends."""
-        config = self._settings.config
-        if config.profile == "express":
-            return self._encoded(self._values)
-        self.cookie.reset_max_age()
-        end = self.cookie.expires_at(config.permanent_lifetime)
-        return self._encoded({**self._values, _END: end // 1000})
-
-    def _differs(self, text: str) -> bool:
+    def _differs(self, body: bytes) -> bool:
         if self._original is None:
             return bool(self._values)
-        if text == self._original:
+        if body == self._original:
             return False
         # Node writes some numbers differently. Equal data are not sent again for that.
-        return text != self._encoded(self._decode(self._original))
-
-    def _encoded(self, values: dict[str, Any]) -> str:
-        return base64.b64encode(self._settings.serializer.dumps(values)).decode()
-
-    def _decode(self, text: str) -> dict[str, Any]:
-        try:
-            payload = base64.b64decode(text, validate=True)
-        except ValueError as error:
-            raise PayloadError("A session's cookie is not base64.") from error
-        values = self._settings.serializer.loads(payload)
-        if self._settings.config.profile != "express":
-            self._end = values.pop(_END, None)
-        return values
+        values, _ = self._settings.load(self._original)
+        return body != self._settings.dump(values)
 
     @property
     def _data(self) -> dict[str, Any]:
@@ -277,14 +216,16 @@ class CookieSession(Session):
         return f"{origin}, {len(self._values)} keys"
 
     @property
-    def _permanent_lifetime(self) -> float:
-        return self._settings.config.permanent_lifetime / 1000
+    def _is_due(self) -> bool:
+        """Whether the response sends the session even if its data are unchanged."""
+        is_renewed = self._settings.config.policy.rolling or self._is_outdated
+        return self._forced or self._touched or (is_renewed and not self._peeks)
 
     @property
     def expires_in(self) -> ExpiresIn:
         self._load()
         lifetime = self.cookie.lifetime(self._settings.config.permanent_lifetime) / 1000
-        is_sent = self._original is None or self._touched or self.modified
+        is_sent = self._original is None or self._is_due or self.modified
         is_kept = isinstance(self._end, int) and not is_sent
         left = cast(int, self._end) - self._now() / 1000 if is_kept else lifetime
         return ExpiresIn(max(left, 0.0), "idle")
@@ -302,10 +243,6 @@ class CookieSession(Session):
         """None: others cannot end these sessions."""
         return None
 
-    @property
-    def _client(self) -> Client:
-        return Client()
-
     def _begin_login(self, login: Login, *, keep_data: bool) -> None:
         self.regenerate(keep_data=keep_data)
         self[MEMBER] = login.to_member()
@@ -322,19 +259,12 @@ class CookieSession(Session):
                 " browsers keep them."
             )
 
-    def _now(self) -> int:
-        return system_clock()
-
     def _fail(self) -> None:
         self._stage = Stage.FAILED
 
-    @property
-    def _log(self) -> QuietLog:
-        return self._settings.log
-
     def _note_change(self) -> None:
         if self._stage is not Stage.OPEN:
-            self._log.warn(
+            self._settings.log.warn(
                 "The session was changed after its response had been made. Its cookie has"
                 " already been sent, so the change is lost."
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 from ..cookies.cookie import SessionCookie
 from ..cookies.header import client_cookie_line
 from ..cookies.options import CookieOptions
@@ -45,37 +43,33 @@ def _value_to_send(session: CookieSession) -> str | None:
     """
     if session._original is None and not session._values:
         return "" if session._destroyed else None
-    text = session._encoded(session._values)
-    config = session._settings.config
-    is_renewed = config.policy.rolling or session._is_outdated
-    is_due = session._forced or session._touched or (is_renewed and not session._peeks)
-    if not is_due and not session._differs(text):
+    settings, config = session._settings, session._settings.config
+    body = settings.dump(session._values)
+    if not session._is_due and not session._differs(body):
         return None
     if config.policy.destroy_empty and not session._values:
         return ""
-    text = session._with_end()
-    value = session._closed(text)
-    _check_size(session, text, value)
+    body = session._dump_with_end()
+    value = settings.value_of(body)
+    _check_size(session, body, value)
     return value
 
 
-def _check_size(session: CookieSession, text: str, value: str) -> None:
+def _check_size(session: CookieSession, body: bytes, value: str) -> None:
     """Refuse a value that browsers would drop, or data that are beyond a limit.
 
-    :param text: the encoded data.
     :raises SessionTooLarge: naming the largest member.
     """
     config, serializer = session._settings.config, session._settings.serializer
     length = len(config.cookie_name) + len(value)
     if length > LONGEST_COOKIE:
         raise too_long(length, largest_member(serializer, session._values))
-    body = base64.b64decode(text)
     check_size(config, serializer, session._values, body, len(body))
 
 
 def _pair(session: CookieSession, value: str) -> list[str]:
     cookie, settings = session.cookie, session._settings
-    if not session._may_travel(cookie, session._request.is_secure):
+    if not session._may_travel(cookie):
         return []
     cookie.reset_max_age()
     name = settings.config.cookie_name
@@ -94,7 +88,7 @@ def _renewed_signature(session: CookieSession, signature: str | None) -> list[st
     if config.profile == "express":
         # cookie-session sends a signature by itself with the default attributes.
         cookie = SessionCookie(CookieOptions(secure=session._request.is_secure()))
-    if not session._may_travel(cookie, session._request.is_secure):
+    if not session._may_travel(cookie):
         return []
     expires = cookie.expires_in_milliseconds if signature else 0
     return [client_cookie_line(signature_name(config.cookie_name), signature, cookie, expires)]

@@ -48,23 +48,26 @@ class CookieOptions:
         The rules are those of RFC 6265bis §5.7, and of CHIPS for Partitioned.
         """
         if not self.path.startswith("/"):
-            return "SESSION_COOKIE_PATH must begin with '/'"
+            return (
+                f"its path, {self.path!r}, does not begin with '/' (SESSION_COOKIE_PATH or"
+                " APPLICATION_ROOT)"
+            )
         # Browsers compare prefixes without regard to case.
-        prefix = _PREFIX.match(name.lower())
+        prefix, named = _PREFIX.match(name.lower()), f"SESSION_COOKIE_NAME {name!r}"
         if prefix and "host" in prefix[0] and (self.domain or self.path != "/"):
-            return f"a name that begins with {prefix[0]} allows no domain and no path but '/'"
+            return f"{named} allows no SESSION_COOKIE_DOMAIN, and no SESSION_COOKIE_PATH but '/'"
         if prefix and "http-" in prefix[0] and not self.httponly:
-            return f"a name that begins with {prefix[0]} needs SESSION_COOKIE_HTTPONLY = True"
+            return f"{named} needs SESSION_COOKIE_HTTPONLY = True"
         if self.secure:
             return None
         demanding = {
             "SameSite=None": str(self.samesite or "").lower() in ("none", "auto"),
             "Partitioned": self.partitioned,
-            "its name's prefix": prefix,
+            named: prefix,
         }
         for what, demands in demanding.items():
             if demands:
-                return f"{what} needs SESSION_COOKIE_SECURE = True or 'auto'"
+                return f"{what} needs SESSION_COOKIE_SECURE = True"
         return None
 
     @property

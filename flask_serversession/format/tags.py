@@ -108,7 +108,7 @@ class Tags:
 def _as_base(plain_of: Callable[[Any], Any] | None, value: Any) -> Any:
     """Return an instance of a subclass as one of its base, if the two are equal."""
     if plain_of is None:
-        raise Unstorable("a subclass of a type in SESSION_TYPES, and not in it itself")
+        raise Unstorable("a subclass of a type in SESSION_TYPES that is not listed there itself")
     with suppress(Exception):
         plain = plain_of(value)
         if _are_equal(plain, value) or (plain != plain and value != value):
@@ -129,7 +129,7 @@ def _refused(path: str, value: Any, why: str) -> SessionSerializationError:
     if kind.__module__ != "builtins":
         name = f"{kind.__module__}.{name}"
     return SessionSerializationError(
-        f"{path} is a {name}, {why}. Store a str, number, list or dict made from it instead."
+        f"{path} is of type {name}, {why}. Store a str, number, list or dict made from it instead."
     )
 
 

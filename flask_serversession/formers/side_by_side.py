@@ -108,7 +108,7 @@ class SideBySideInterface(ServerSessionInterface):
         """Make a session one of the former kind again, if this response can carry its cookie."""
         copy = session._copy
         is_kept = session._fate is Fate.KEPT and session._request.is_answered()
-        if copy is None or copy.base is None or copy.draft.is_superseded or not is_kept:
+        if copy is None or copy.base is None or copy.draft.superseded or not is_kept:
             return
         flaw = "it is too large for a cookie"
         try:
@@ -118,7 +118,7 @@ class SideBySideInterface(ServerSessionInterface):
         except Exception as error:
             fits, flaw = False, type(error).__name__
         if not fits:
-            session._log.error(_NOT_RETURNED, flaw)
+            session._settings.log.error(_NOT_RETURNED, flaw)
         elif is_returned:
             self._send(session, CookieAction.CLEAR, response)
             for line in lines:

@@ -8,10 +8,12 @@ from ..config.options import generate_id_for
 from .statement import Answer
 from .statement import fix
 from .statement import met
+from .statement import NEEDS_STORE
+from .statement import NO_IDS
 from .statement import Running
 from .statement import Statement
 
-_NO_IDS: Final = "The browsers keep the sessions, which have no ids."
+_REJECTED: Final = "tests/flask/test_rejected_cookies.py::"
 
 
 def _generator(running: Running) -> Answer:
@@ -27,8 +29,6 @@ def _hashes(running: Running) -> bool:
 
 
 def _hashed(running: Running) -> Answer:
-    if running.is_in_cookies:
-        return met(_NO_IDS)
     if _hashes(running):
         return met("The store has a hash of each id. Everything else shows handles.")
     if running.config.hash_ids == "switch":
@@ -42,8 +42,6 @@ def _hashed(running: Running) -> Answer:
 
 
 def _refuses_hashes(running: Running) -> Answer:
-    if running.is_in_cookies:
-        return met(_NO_IDS)
     if _hashes(running):
         return met("An id that looks like a stored key is refused before the store is asked.")
     return fix(
@@ -53,8 +51,6 @@ def _refuses_hashes(running: Running) -> Answer:
 
 
 def _by_hash(running: Running) -> Answer:
-    if running.is_in_cookies:
-        return met(_NO_IDS)
     if _hashes(running):
         return met("Signatures are compared in constant time, and sessions are found by hash.")
     return fix(
@@ -72,6 +68,7 @@ IDENTIFIER: Final = (
         _generator,
         page="explanation/security-model",
         tests=("tests/unit/test_ids.py::test_each_of_the_192_bits_of_an_id_varies",),
+        in_cookies=NO_IDS,
     ),
     Statement(
         2,
@@ -81,10 +78,11 @@ IDENTIFIER: Final = (
         "Only SESSION_GENID replaces it, and the log warns of ids that are too short.",
         page="reference/config",
         tests=(
-            "tests/unit/test_ids.py::test_a_million_ids_are_different",
+            "tests/unit/test_ids.py::test_many_ids_are_all_different",
             "tests/flask/test_interface.py::TestGenid::"
             "test_an_id_that_others_could_guess_is_logged_once",
         ),
+        in_cookies=NO_IDS,
     ),
     Statement(
         3,
@@ -99,6 +97,7 @@ IDENTIFIER: Final = (
             "tests/attacks/test_session_fixation.py::"
             "test_a_signed_id_that_the_store_does_not_know_is_not_adopted",
         ),
+        in_cookies=NO_IDS,
     ),
     Statement(
         4,
@@ -131,7 +130,7 @@ IDENTIFIER: Final = (
             "tests/attacks/test_cookie_tossing.py::"
             "test_a_tossed_cookie_that_is_signed_does_not_go_unnoticed",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         6,
@@ -157,6 +156,7 @@ IDENTIFIER: Final = (
             "test_neither_an_id_nor_that_of_a_successor_is_in_the_store",
             "tests/unit/test_errors.py::test_a_session_shows_neither_its_id_nor_its_data",
         ),
+        in_cookies=NO_IDS,
     ),
     Statement(
         8,
@@ -170,6 +170,7 @@ IDENTIFIER: Final = (
             "tests/flask/test_protected_sessions.py::TestHashedIds::test_a_stored_key_is_no_id",
             "tests/stores/test_protected.py::test_an_id_that_looks_like_a_stored_key_is_absent",
         ),
+        in_cookies=NO_IDS,
     ),
     Statement(
         9,
@@ -183,6 +184,7 @@ IDENTIFIER: Final = (
             "tests/attacks/test_verification.py::"
             "test_no_signature_is_compared_in_another_way_than_in_constant_time",
         ),
+        in_cookies=NO_IDS,
     ),
     Statement(
         10,
@@ -193,9 +195,11 @@ IDENTIFIER: Final = (
         " address.",
         page="howto/watch",
         tests=(
-            "tests/flask/test_rejected_cookies.py::test_an_id_that_the_store_does_not_have_is_unknown",
-            "tests/flask/test_rejected_cookies.py::TestRate::test_it_counts_the_last_minute",
+            f"{_REJECTED}test_an_id_that_the_store_does_not_have_is_unknown",
+            f"{_REJECTED}test_what_no_secret_signed_is_unsigned",
+            f"{_REJECTED}test_a_receiver_sees_the_request_with_its_address",
+            f"{_REJECTED}TestRate::test_it_counts_the_last_minute",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
 )

@@ -8,6 +8,7 @@ from ..config.strict import TIMES
 from .statement import Answer
 from .statement import fix
 from .statement import met
+from .statement import NEEDS_STORE
 from .statement import Running
 from .statement import span
 from .statement import Statement
@@ -24,10 +25,8 @@ def _idle(running: Running) -> Answer:
         return met("The store ends a session with its cookie's max age, or the idle timeout.")
     limit = span(config.cookie.max_age or config.idle_timeout)
     permanent = span(config.permanent_lifetime)
-    return met(
-        f"The store ends a session that was not used for {limit}, or {permanent} if it is"
-        " permanent."
-    )
+    longer = "" if permanent == limit else f", or {permanent} if it is permanent"
+    return met(f"The store ends a session that was not used for {limit}{longer}.")
 
 
 def _absolute(running: Running) -> Answer:
@@ -51,9 +50,6 @@ def _fitting(running: Running) -> Answer:
             f"SESSION_TOUCH_INTERVAL = {idle // 2000}",
         )
     if config.assurance_level is not None:
-        if config.cookie_per_request is not None:
-            now = "SESSION_COOKIE_OPTIONS may return a max age beyond the limits of the level."
-            return fix(now, "SESSION_COOKIE_OPTIONS = None")
         excepted = [key for key in TIMES if key in config.exceptions]
         if excepted:
             return fix(
@@ -93,7 +89,7 @@ LIFETIME: Final = (
             "tests/flask/test_interface.py::TestIdleTimeout::"
             "test_it_is_the_ttl_of_a_session_without_a_max_age",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         23,
@@ -106,7 +102,7 @@ LIFETIME: Final = (
             f"{_TESTS}test_it_ends_a_session_however_busy",
             f"{_TESTS}test_the_store_is_told_too",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         24,
@@ -119,7 +115,7 @@ LIFETIME: Final = (
             f"{_TESTS}test_a_login_starts_it_again",
             f"{_TESTS}test_a_new_id_does_not_start_it_again",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         25,
@@ -134,6 +130,7 @@ LIFETIME: Final = (
             "tests/flask/test_extension.py::TestInsecureSettings::"
             "test_an_idle_timeout_that_ends_no_session_is_logged",
         ),
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         26,
@@ -146,6 +143,7 @@ LIFETIME: Final = (
             "flask_serversession/testing/contract.py::StoreContract::"
             "test_an_expired_record_is_not_served",
         ),
+        in_cookies=NEEDS_STORE,
         by_store=True,
     ),
     Statement(

@@ -9,6 +9,7 @@ from ..sessions.life import logger as life
 from .statement import Answer
 from .statement import fix
 from .statement import met
+from .statement import NEEDS_STORE
 from .statement import Running
 from .statement import Statement
 
@@ -55,7 +56,7 @@ MONITORING: Final = (
             "tests/flask/test_signals.py::TestLogins::test_another_browser_with_the_same_id",
             "tests/flask/test_with_flask_login.py::test_strong_protection_ends_the_login",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         48,
@@ -76,12 +77,13 @@ MONITORING: Final = (
         ("OWASP", "ASVS 16.2.5", "ASVS 16.3.1"),
         "application",
         _logged,
-        page="howto/watch",
+        page="howto/log-of-sessions",
         tests=(
             "tests/flask/test_life_log.py::test_a_visit",
+            "tests/flask/test_life_log.py::test_an_end_says_by_what",
             "tests/flask/test_life_log.py::test_a_line_has_no_id_no_user_and_no_address",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         50,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..stores.abilities import is_split
 from .statement import Answer
 from .statement import fix
 from .statement import met
+from .statement import NEEDS_STORE
+from .statement import NO_STORE
 from .statement import Running
 from .statement import span
 from .statement import Statement
 
 _OUTAGE: Final = "tests/flask/test_outage.py::"
 _FAULTS: Final = "tests/faults/test_outages.py::"
+_FIRST_LIFETIME: Final = "SESSION_FIRST_LIFETIME = timedelta(minutes=10)"
+#: An hour, in milliseconds.
+_SHORT: Final = 3_600_000
 
 
 def _closed(running: Running) -> Answer:
@@ -22,7 +28,7 @@ def _closed(running: Running) -> Answer:
 
 
 def _waiting(running: Running) -> Answer:
-    if getattr(running.store, "is_split", False):
+    if is_split(running.store):
         return fix(
             "If one server of several hangs, each request for its sessions waits.",
             "SESSION_STORE = one server, or Redis with Sentinel",
@@ -37,15 +43,15 @@ def _waiting(running: Running) -> Answer:
 
 
 def _first_life(running: Running) -> Answer:
-    lifetime = running.config.first_lifetime
-    if running.is_in_cookies:
-        return met("The server stores nothing of a visitor.")
-    if lifetime is None:
+    config = running.config
+    if config.first_lifetime is None:
         return fix(
             "A visitor's session that is never used again lasts as long as any other.",
-            "SESSION_FIRST_LIFETIME = timedelta(minutes=10)",
+            _FIRST_LIFETIME,
         )
-    return met(f"A visitor's session lasts {span(lifetime)} until it is used again.")
+    lifetime = min(config.first_lifetime, config.idle_timeout)
+    now = f"A visitor's session lasts {span(lifetime)} until it is used again."
+    return met(now) if lifetime <= _SHORT else fix(now, _FIRST_LIFETIME)
 
 
 ROBUSTNESS: Final = (
@@ -61,6 +67,7 @@ ROBUSTNESS: Final = (
             f"{_OUTAGE}test_the_browser_keeps_its_cookie",
             f"{_FAULTS}test_a_session_that_cannot_be_created_sets_no_cookie",
         ),
+        in_cookies=NO_STORE,
     ),
     Statement(
         62,
@@ -73,6 +80,7 @@ ROBUSTNESS: Final = (
             f"{_OUTAGE}test_reading_the_session_raises_in_the_view",
             f"{_OUTAGE}TestNull::test_a_session_reads_as_empty",
         ),
+        in_cookies=NO_STORE,
     ),
     Statement(
         63,
@@ -86,6 +94,7 @@ ROBUSTNESS: Final = (
             f"{_FAULTS}test_every_request_under_traffic_ends_in_time_and_leaves_the_cookie_alone",
             "tests/faults/test_breaker.py::test_of_many_requests_a_few_wait_for_a_server_that_hangs",
         ),
+        in_cookies=NO_STORE,
     ),
     Statement(
         64,
@@ -100,6 +109,7 @@ ROBUSTNESS: Final = (
             "tests/attacks/test_verification.py::"
             "test_a_crawler_that_stores_nothing_costs_no_trip_and_gets_no_cookie",
         ),
+        in_cookies=met("The server stores nothing of a visitor."),
     ),
     Statement(
         65,
@@ -116,7 +126,7 @@ ROBUSTNESS: Final = (
             "tests/flask/test_session_lock.py::test_the_requests_that_wait_for_one_session_are_few",
             "tests/flask/test_session_lock.py::test_a_lost_lock_raises_and_stores_nothing",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         66,

@@ -4,7 +4,40 @@ from __future__ import annotations
 
 from typing import Final
 
+from .statement import Answer
+from .statement import fix
+from .statement import met
+from .statement import NEEDS_STORE
+from .statement import NO_IDS
+from .statement import Running
+from .statement import span
 from .statement import Statement
+
+#: A minute, in milliseconds.
+_SHORT: Final = 60_000
+
+
+def _before_the_login(running: Running) -> Answer:
+    grace = running.config.regenerate_grace
+    if not grace:
+        return met("It ends at once.")
+    return met(
+        f"For {span(grace)} it reads the data from before the login, and can end the session."
+    )
+
+
+def _renewed(running: Running) -> Answer:
+    grace = running.config.regenerate_grace
+    if grace > _SHORT:
+        return fix(
+            f"The old id reads the session for {span(grace)}.", "SESSION_REGENERATE_GRACE = 5"
+        )
+    return Answer(
+        "app",
+        "regenerate() gives a new id. The page shows a function that calls it every hour.",
+        "session.regenerate(keep_data=True)",
+    )
+
 
 ROTATION: Final = (
     Statement(
@@ -19,13 +52,14 @@ ROTATION: Final = (
             "tests/flask/test_logins.py::test_a_login_takes_a_new_id_and_three_trips",
             "tests/flask/test_with_flask_login.py::test_a_login_takes_a_new_id_and_names_the_user",
         ),
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         30,
         "The id from before the login never leads to the session of the user.",
         ("ASVS 7.2.4",),
         "package",
-        "For a few seconds it reads the data from before the login, and can end the session.",
+        _before_the_login,
         page="explanation/security-model",
         tests=(
             "tests/flask/test_regenerate_grace.py::"
@@ -35,6 +69,7 @@ ROTATION: Final = (
             "tests/attacks/test_replay.py::TestAnIdFromBeforeALogin::"
             "test_does_not_show_the_login_within_the_grace_or_after_it",
         ),
+        in_cookies=NO_IDS,
     ),
     Statement(
         31,
@@ -42,8 +77,7 @@ ROTATION: Final = (
         " and a signal reports its later use.",
         ("OWASP",),
         "application",
-        "regenerate() gives a new id. The page shows a function that calls it every hour.",
-        line="session.regenerate(keep_data=True)",
+        _renewed,
         page="howto/end-sessions-in-time",
         tests=(
             "tests/docs/test_code_blocks.py::test_the_code_of_a_page_runs",
@@ -51,7 +85,7 @@ ROTATION: Final = (
             "test_is_worth_nothing_after_the_grace",
             "tests/flask/test_rejected_cookies.py::test_an_id_that_the_store_does_not_have_is_unknown",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         32,
@@ -72,5 +106,6 @@ ROTATION: Final = (
         tests=(
             "tests/concurrency/test_login_races.py::test_four_regenerations_at_once_leave_one_session",
         ),
+        in_cookies=NO_IDS,
     ),
 )

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from ..config import Config
 from ..manager import SessionManager
+from ..stores.abilities import is_shared
 from ..stores.base import Store
+from ..stores.memory import MemoryStore
 from ..stores.moving.store import MovingStore
 from ..stores.protected.store import ProtectedStore
 
@@ -52,6 +54,15 @@ def fix(now: str, line: str) -> Answer:
     return Answer("fix", now, line)
 
 
+#: What is so of sessions that are kept in their cookies.
+NEEDS_STORE: Final = fix(
+    "The browsers keep the sessions, so the server cannot end or change one.",
+    'SESSION_STORE = "redis://…", or another store on the server',
+)
+NO_IDS: Final = met("The browsers keep the sessions, which have no ids.")
+NO_STORE: Final = met("The browsers keep the sessions, so there is no store.")
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """The configuration that answers, and its store. Nothing connects."""
@@ -67,7 +78,7 @@ class Running:
     @property
     def is_in_cookies(self) -> bool:
         """Whether the browsers keep the sessions themselves."""
-        return bool(self.config.store == "cookie")
+        return self.config.is_in_cookies
 
     def hashes(self) -> str:
         """Return the line that hashes ids."""
@@ -82,8 +93,8 @@ class Running:
     def _without_express(self, line: str) -> str:
         if self.has_plain_former:
             line = f"{line}; SESSION_STORE_BEFORE = None after flask sessions migrate"
-        is_shared = getattr(self.store, "is_shared", False) and not self.is_in_cookies
-        if self.config.profile == "express" or is_shared:
+        has_node_layout = is_shared(self.store) and not self.is_in_cookies
+        if self.config.profile == "express" or has_node_layout:
             return f"{line}, on a store without Express"
         return line
 
@@ -91,6 +102,11 @@ class Running:
     def backend(self) -> str:
         """The class of the store that gets new sessions."""
         return type(self.backends[0]).__name__
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether each process has sessions of its own."""
+        return any(isinstance(store, MemoryStore) for store in self.backends)
 
     @property
     def backends(self) -> tuple[object, ...]:
@@ -134,19 +150,16 @@ class Statement:
     page: str = ""
     #: The tests that show it.
     tests: tuple[str, ...] = ()
-    #: A session that is kept in its cookie cannot fulfil it.
-    needs_store: bool = False
+    #: The answer of sessions that are kept in their cookies, if it is another one.
+    in_cookies: Answer | None = None
     #: The store fulfils it. The tests of the store contract show that of one of our own.
     by_store: bool = False
 
     def answer(self, running: Running) -> Answer:
         """Return what a configuration does about this statement."""
-        if self.needs_store and running.is_in_cookies:
-            return fix(
-                "The browsers keep the sessions, so the server cannot end or change one.",
-                'SESSION_STORE = "redis://…", or another store on the server',
-            )
-        if self.by_store and not running.is_ours and not running.is_in_cookies:
+        if self.in_cookies is not None and running.is_in_cookies:
+            return self.in_cookies
+        if self.by_store and not running.is_ours:
             return Answer(
                 "app",
                 "SESSION_STORE is not a store of this package.",

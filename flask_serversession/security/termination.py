@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..sessions.users import can_tag
-from ..sessions.users import why_not_found
+from ..stores.abilities import can_tag
+from ..stores.abilities import why_not_found
 from ..stores.base import SupportsKeys
 from .statement import Answer
 from .statement import fix
 from .statement import met
+from .statement import NEEDS_STORE
 from .statement import Running
 from .statement import Statement
 
@@ -21,9 +22,10 @@ _ANOTHER: Final = 'SESSION_STORE = "redis://…", or SQL, MongoDB or files'
 def _end_all(running: Running) -> Answer:
     if not can_tag(running.store):
         return fix(f"{running.backend} does not know whose a session is.", _ANOTHER)
+    where = "of this process" if running.is_in_memory else "on all servers"
     return Answer(
         "app",
-        "end_all() ends them at once, on all servers, and those that begin meanwhile.",
+        f"end_all() ends them at once, {where}, and those that begin meanwhile.",
         "manager_of(app).end_all(user_id)",
     )
 
@@ -51,6 +53,8 @@ def _listed(running: Running, now: str, line: str) -> Answer:
 
 
 def _administrators(running: Running) -> Answer:
+    if running.is_in_memory:
+        return fix("The sessions are in a process's memory, which no command reaches.", _ANOTHER)
     if not can_tag(running.store):
         return fix(f"{running.backend} does not know whose a session is.", _ANOTHER)
     if not isinstance(running.store, SupportsKeys):
@@ -67,6 +71,8 @@ def _shown(running: Running) -> Answer:
 
 
 def _limit(running: Running) -> Answer:
+    if why_not_found(running.store) is not None:
+        return fix(f"{running.backend} cannot list the sessions of a user.", _ANOTHER)
     if running.config.limit_per_user is None:
         return met("No limit is set: a user may have any number of sessions.")
     return met(f"Logins of a user take turns. SESSION_ON_LIMIT is {running.config.on_limit!r}.")
@@ -98,7 +104,7 @@ TERMINATION: Final = (
             "test_a_copied_cookie_is_worth_nothing_after_the_session_ended",
             "tests/flask/test_logout_under_any_id.py::TestOneAfterAnother::test_a_logout_under_either_id_ends_both",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         35,
@@ -113,7 +119,7 @@ TERMINATION: Final = (
             "flask_serversession/testing/contract.py::StoreContract::"
             "test_a_delete_is_never_undone_by_saves_and_touches",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
         by_store=True,
     ),
     Statement(
@@ -123,8 +129,10 @@ TERMINATION: Final = (
         "package",
         "There is none: each request that uses its session asks the store.",
         page="explanation/life-of-a-session",
-        tests=("tests/flask/test_round_trips.py::test_reading_costs_one_call",),
-        needs_store=True,
+        tests=(
+            "tests/flask/test_round_trips.py::test_reading_costs_one_call_and_sends_no_cookie",
+        ),
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         37,
@@ -139,7 +147,7 @@ TERMINATION: Final = (
             "tests/concurrency/test_sessions_of_users.py::"
             "test_no_session_that_was_ended_with_the_others_of_its_user_comes_back",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         38,
@@ -149,7 +157,7 @@ TERMINATION: Final = (
         _end_others,
         page=_PAGE,
         tests=(f"{_OF_A_USER}TestEnd::test_all_others_end_and_this_one_stays",),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         39,
@@ -163,7 +171,7 @@ TERMINATION: Final = (
             "test_all_sessions_of_a_user_end_once_confirmed",
             "tests/flask/test_cli.py::TestClear::test_clear_ends_all_sessions_once_confirmed",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         40,
@@ -177,7 +185,7 @@ TERMINATION: Final = (
             "tests/flask/test_example_app.py::"
             "test_a_user_sees_the_own_devices_and_which_is_this_one",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         41,
@@ -192,7 +200,7 @@ TERMINATION: Final = (
             f"{_OF_A_USER}TestList::test_it_marks_the_session_of_the_request",
             f"{_OF_A_USER}TestList::test_it_shows_no_secret",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         42,
@@ -207,7 +215,7 @@ TERMINATION: Final = (
             "test_logins_at_once_leave_as_many_sessions_as_are_allowed",
             "tests/flask/test_session_limit.py::test_a_login_is_refused_if_that_is_configured",
         ),
-        needs_store=True,
+        in_cookies=NEEDS_STORE,
     ),
     Statement(
         43,

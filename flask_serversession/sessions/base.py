@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Literal
 from typing import NamedTuple
 
 from ..cookies.cookie import SessionCookie
-from ..log import QuietLog
 from .login import check_user_id
 from .login import Client
 from .login import Login
 from .mapping import SessionMapping
+from .settings import CommonSettings
+from .settings import RequestInfo
 
 
 class ExpiresIn(NamedTuple):
@@ -33,6 +33,8 @@ class Session(SessionMapping):
     :attr:`cookie`.
     """
 
+    _settings: CommonSettings
+    _request: RequestInfo
     #: Whether ``permanent`` was assigned True.
     _made_permanent = False
     #: Whether ``log_out()`` was called.
@@ -270,11 +272,6 @@ class Session(SessionMapping):
             then.
         """
 
-    @property
-    @abstractmethod
-    def _client(self) -> Client:
-        """What is noted of the browser that logs in."""
-
     @abstractmethod
     def _begin_login(self, login: Login, *, keep_data: bool) -> None:
         """Note a login under a new id."""
@@ -288,31 +285,32 @@ class Session(SessionMapping):
     def _is_of_a_user(self) -> bool:
         """Whether a user is logged in, or may have been until this request ended the session."""
 
-    @property
-    @abstractmethod
-    def _permanent_lifetime(self) -> float:
-        """``PERMANENT_SESSION_LIFETIME`` in seconds."""
-
-    @abstractmethod
-    def _now(self) -> int:
-        """Return the time in ms since 1970."""
-
     @abstractmethod
     def _fail(self) -> None:
         """Leave the store and the browser's cookie alone for the rest of the request."""
 
     @property
-    @abstractmethod
-    def _log(self) -> QuietLog:
-        """The application's log."""
+    def _client(self) -> Client:
+        """What is noted of the browser that logs in."""
+        return Client()
 
-    def _may_travel(self, cookie: SessionCookie, is_secure: Callable[[], bool]) -> bool:
+    @property
+    def _permanent_lifetime(self) -> float:
+        """``PERMANENT_SESSION_LIFETIME`` in seconds."""
+        return self._settings.config.permanent_lifetime / 1000
+
+    def _now(self) -> int:
+        """Return the time in ms since 1970."""
+        return self._settings.clock()
+
+    def _may_travel(self, cookie: SessionCookie) -> bool:
         """Return whether the connection may carry the cookie; log a warning if it may not."""
-        if not cookie.secure or is_secure():
+        if not cookie.secure or self._request.is_secure():
             return True
-        self._log.warn(
+        self._settings.log.warn(
             "A session cookie was withheld: it is Secure and the request came over plain http."
             " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True;"
-            " on a machine without https, SESSION_COOKIE_SECURE='auto'."
+            " on a machine without https, SESSION_COOKIE_SECURE='auto', and no prefix such as"
+            " __Host- in SESSION_COOKIE_NAME."
         )
         return False

@@ -12,12 +12,10 @@ from typing import NamedTuple
 
 from ..cookies.cookie import SessionCookie
 from ..cookies.options import CookieOptions
-from ..errors import PayloadError
 from ..format.merge import merge
 from ..format.serializer import EMPTY
 from ..format.serializer import ends_with
 from ..format.tags import MAX_DEPTH
-from ..stores.base import ENDED
 from ..stores.base import EPOCH
 from ..stores.base import from_epoch_milliseconds
 from ..stores.base import MILLISECOND
@@ -28,15 +26,9 @@ from .login import is_moment
 from .login import Login
 from .settings import Settings
 from .size import check_size
+from .superseded import Superseded
+from .superseded import UNTIL
 
-#: The member of a stored cookie that makes a record read-only: its session has another id.
-_SUPERSEDED = "retiredUntil"
-#: The member of such a cookie that has the key of the session's new id.
-_SUCCESSOR = "successor"
-#: The member of such a cookie that says why others ended the session.
-_REASON = "endedReason"
-#: How long that can be read, in ms.
-_A_DAY = 86_400_000
 #: The member of a cookie that says when the session began, if that limits it.
 _BEGAN = "began"
 #: The member of a cookie that tells which session of another kind this one was.
@@ -76,23 +68,23 @@ class Draft:
     cookie_stored: tuple[object, ...] | None
     #: The payload that was read; None for a new session.
     found: bytes | None = field(default=None, repr=False)
+    #: The request that began the session is still using it.
+    is_first: bool = False
     #: How many members the data had then.
     size: int = 0
     #: When the session began, in ms since 1970.
     began: int = 0
-    #: When a read-only record ends, in ms since 1970; None for any other.
-    superseded_until: int | None = None
+    #: What the record tells if it was left under an old id: the session can only be read then.
+    superseded: Superseded | None = field(default=None, repr=False)
     #: The newest key of a superseded session, as far as it is known.
     successor: StoredKey | None = field(default=None, repr=False)
     #: The session of another kind that it was taken over from.
     origin: Origin | None = None
-    #: Why others ended the session, which is superseded and has no successor.
-    ended_reason: str | None = None
     #: A key was assigned or deleted.
     assigned: bool = False
     #: ``session.modified = True``.
     forced: bool = False
-    #: ``session.clear()`` was called, which ends the session as found.
+    #: ``session.clear()`` ended the session as found, as it does where no empty one is kept.
     cleared: bool = False
     #: The data that ``session.save()`` stored; None if it was not called.
     saved: bytes | None = field(default=None, repr=False)
@@ -104,7 +96,8 @@ class Draft:
         """Return the empty draft of a session that is not stored yet."""
         cookie = SessionCookie(options, settings.clock)
         attributes = cookie.settings
-        return cls(settings, {}, cookie, attributes, attributes, began=settings.clock())
+        began = settings.clock()
+        return cls(settings, {}, cookie, attributes, attributes, is_first=True, began=began)
 
     @classmethod
     def of(cls, settings: Settings, record: Record) -> Draft:
@@ -122,6 +115,7 @@ class Draft:
         attributes = cookie.settings
         is_limited = settings.config.absolute_timeout is not None
         is_undated = is_limited and _BEGAN not in document
+        superseded = Superseded.of(document) if UNTIL in document else None
         return cls(
             settings,
             data,
@@ -131,23 +125,15 @@ class Draft:
             found=record.payload,
             size=len(data),
             began=_began(document, data, settings) if is_limited else 0,
-            superseded_until=_superseded_until(document) if _SUPERSEDED in document else None,
-            successor=_successor(document) if _SUPERSEDED in document else None,
-            ended_reason=_text(document, _REASON) if _SUPERSEDED in document else None,
+            superseded=superseded,
+            successor=superseded and superseded.successor,
             origin=Origin.of(document) if _ORIGIN in document else None,
         )
 
     @property
-    def is_superseded(self) -> bool:
-        """Whether the session has a new id, so that it can only be read under this one."""
-        return self.superseded_until is not None
-
-    @property
     def is_over(self) -> bool:
         """Whether the time to read a superseded session is over, or the absolute timeout is."""
-        end = self.superseded_until
-        if end is None and self.settings.config.absolute_timeout is not None:
-            end = self.absolute_end
+        end = self.superseded.until if self.superseded else self.absolute_end
         return end is not None and end <= self.settings.clock()
 
     @property
@@ -161,11 +147,6 @@ class Draft:
             return None
         login = Login.of(self.data)
         return timeout + (self.began if login is None or login.at is None else login.at)
-
-    @property
-    def is_cleared_for_good(self) -> bool:
-        """Whether ``clear()`` ended the session, as it does where no empty session is kept."""
-        return self.cleared and self.settings.config.policy.destroy_empty
 
     @property
     def is_modified(self) -> bool:
@@ -209,6 +190,7 @@ class Draft:
 
     def follow(self, earlier: Draft) -> None:
         """Take the place of a draft that was read earlier in the same request."""
+        self.is_first = earlier.is_first
         self.had_changed = earlier.had_changed or (
             earlier.saved is not None and earlier.differs(earlier.saved)
         )
@@ -251,8 +233,7 @@ class Draft:
     @property
     def _may_never_return(self) -> bool:
         """Whether the session is new, of a visitor who is not logged in, and not taken over."""
-        is_new = self.found is None and self.origin is None
-        return is_new and Login.of(self.data) is None
+        return self.is_first and self.origin is None and Login.of(self.data) is None
 
     def is_stale(self, base: Record | None) -> bool:
         """Return whether enough of the session's lifetime has passed to extend it.
@@ -300,58 +281,13 @@ class Draft:
         if there.found is not None and there.found != base and not self.cleared:
             self.rebase(base, there.found)
         self.found, self.size = there.found, there.size
-        self.superseded_until = there.superseded_until
+        self.superseded = there.superseded
         if self.saved is not None:
             self.saved, self.had_changed = None, True
-
-    def is_read_only(self, payload: bytes) -> bool:
-        """Return whether a payload is what :func:`leave_behind` left under an old id."""
-        cookie, _ = self.settings.serializer.decompose(payload)
-        return _superseded_until(cookie) is not None
 
     def _are_stored_alike(self, one: Any, other: Any) -> bool:
         dumps = self.settings.serializer.dumps
         return same_json(dumps({"": one}), dumps({"": other}))
-
-
-def successor_of(record: Record, settings: Settings) -> StoredKey | None:
-    """Return the new key that a read-only record names; None for any other record."""
-    key = _text_in(record, settings, _SUCCESSOR)
-    return None if key is None else StoredKey(key)
-
-
-def is_tombstone(record: Record, settings: Settings) -> bool:
-    """Return whether a record is what :func:`tombstone` left of a session."""
-    return _text_in(record, settings, _REASON) is not None
-
-
-def tombstone(settings: Settings, record: Record, reason: str) -> Record:
-    """Return what to leave of a session that others end: nothing but the reason.
-
-    It counts as absent, and cannot be written to. ``ENDED`` with SESSION_CONCURRENCY
-    "overwrite", where a slow request would replace it.
-    """
-    if settings.config.concurrency == "overwrite":
-        return ENDED
-    cookie = {"originalMaxAge": None, _SUPERSEDED: 0, _REASON: reason}
-    until = from_epoch_milliseconds(settings.clock() + _A_DAY)
-    ends_at = until if record.expires_at is None else min(record.expires_at, until)
-    return Record(settings.serializer.compose(cookie, EMPTY), ends_at)
-
-
-def leave_behind(settings: Settings, successor: str, record: Record) -> Record:
-    """Return what to leave under the old id of a session: a read-only record, or ``ENDED``.
-
-    :param successor: the new id, whose key is left. What ends the session under one id ends it
-        under both.
-    """
-    grace = settings.config.regenerate_grace
-    if not grace:
-        return ENDED
-    until = settings.clock() + grace
-    members = {_SUPERSEDED: until, _SUCCESSOR: settings.left_key_of(successor)}
-    payload = settings.serializer.add_to_cookie(record.payload, members)
-    return Record(payload, from_epoch_milliseconds(until))
 
 
 def _began(cookie: Mapping[str, Any], data: Mapping[str, Any], settings: Settings) -> int:
@@ -362,28 +298,3 @@ def _began(cookie: Mapping[str, Any], data: Mapping[str, Any], settings: Setting
         return login.at
     began = cookie.get(_BEGAN)
     return began if is_moment(began) else settings.clock()
-
-
-def _successor(cookie: Mapping[str, Any]) -> StoredKey | None:
-    key = _text(cookie, _SUCCESSOR)
-    return None if key is None else StoredKey(key)
-
-
-def _superseded_until(cookie: Mapping[str, Any]) -> int | None:
-    until = cookie.get(_SUPERSEDED)
-    return until if type(until) is int else None
-
-
-def _text_in(record: Record, settings: Settings, member: str) -> str | None:
-    if f'"{member}"'.encode() not in record.payload:
-        return None
-    try:
-        cookie, _ = settings.serializer.decompose(record.payload)
-    except PayloadError:
-        return None
-    return _text(cookie, member)
-
-
-def _text(cookie: Mapping[str, Any], member: str) -> str | None:
-    value = cookie.get(member)
-    return value if type(value) is str else None

@@ -15,9 +15,7 @@ from ..cookies.cookie import SessionCookie
 from ..cookies.signing import cookie_values
 from ..errors import PayloadError
 from ..errors import StoreError
-from ..log import QuietLog
-from ..stores.base import EPOCH
-from ..stores.base import MILLISECOND
+from ..stores.base import epoch_milliseconds
 from ..stores.base import Record
 from ..stores.forking import notice_a_fork
 from ..stores.forking import process
@@ -27,6 +25,7 @@ from .adoption import find_former
 from .base import ExpiresIn
 from .base import Session
 from .draft import Draft
+from .ending import newest_key
 from .login import Client
 from .login import Login
 from .login import MEMBER
@@ -35,7 +34,6 @@ from .request_store import RequestStore
 from .sent import SentIds
 from .settings import RequestInfo
 from .settings import Settings
-from .working_copy import newest_key
 from .working_copy import WorkingCopy
 
 _NOTED_BY_FLASK_LOGIN = "_remember"
@@ -50,7 +48,7 @@ class LazySession(Session):
     :param sid: the id of the session; None for the one that the request's cookie names.
     """
 
-    accessed: bool
+    _settings: Settings
     #: None until the session is used.
     _store: RequestStore | None = None
     #: The ids in the request's cookies. The first use looks for them.
@@ -118,7 +116,7 @@ class LazySession(Session):
             draft.restart()  # as the end of the request will
         if ends is None or is_due or copy.touched:
             ends = draft.ends()
-        left = (ends - EPOCH) // MILLISECOND - now
+        left = epoch_milliseconds(ends) - now
         limit = draft.absolute_end
         is_absolute = limit is not None and left >= limit - now
         return ExpiresIn(max(left, 0) / 1000, "absolute" if is_absolute else "idle")
@@ -145,17 +143,6 @@ class LazySession(Session):
         keeps_it = self._settings.config.record_client
         return self._request.client() if keeps_it else Client()
 
-    @property
-    def _permanent_lifetime(self) -> float:
-        return self._settings.config.permanent_lifetime / 1000
-
-    def _now(self) -> int:
-        return self._settings.clock()
-
-    @property
-    def _log(self) -> QuietLog:
-        return self._settings.log
-
     def _checked_out(self) -> WorkingCopy:
         """Return the working copy. The first call loads what a cookie names, or begins anew."""
         if self._copy is not None:
@@ -167,13 +154,17 @@ class LazySession(Session):
                 self._sent.reasons[sid] = "unknown" if record is None else "expired"
                 found = self._found(sid, record) or found
             except PayloadError as error:
-                self._log.error(_UNREADABLE, error)
+                self._settings.log.error(_UNREADABLE, error)
                 self._sent.unreadable = sid
                 self._sent.reasons[sid] = "unreadable"
-            if found is not None and found.draft.superseded_until is None:
+            if found is not None and not found.draft.superseded:
                 break  # a superseded session is used only if there is no other
         if found is None and self._settings.formers and not self._sent.secrets:
             found = self._adopted()
+        return self._use(found)
+
+    def _use(self, found: WorkingCopy | None) -> WorkingCopy:
+        """Use the session that was found, or begin one; say what is odd about the cookies."""
         if found is None:
             copy = self._begin()
             if self._request.cookie_header:
@@ -211,10 +202,10 @@ class LazySession(Session):
         if record is None:
             return None
         draft = Draft.of(self._settings, record)
-        if draft.superseded_until is not None:
-            draft.successor = newest_key(self._enter(), draft)
+        if draft.superseded:
+            draft.successor = newest_key(self._enter(), draft.superseded)
             if draft.successor is None:
-                self._sent.ended_reason = draft.ended_reason
+                self._sent.ended_reason = draft.superseded.reason
                 return None
         elif self._settings.config.absolute_timeout is not None and draft.is_over:
             return None
@@ -222,20 +213,27 @@ class LazySession(Session):
             return None  # it would not end with the others of its user
         return self._working_copy(sid, draft, record)
 
+    def _found_again(self, sid: str) -> WorkingCopy | None:
+        """Return what is stored now; None if it is no session any more."""
+        try:
+            return self._found(sid, self._enter().load(sid))
+        except PayloadError:
+            return None
+
     def _adopted(self) -> WorkingCopy | None:
         """Return the session that the browser had before, under a new id; None without one."""
         if not self._request.is_answered():
             self._sent.may_be_former = True
             return None  # no response would carry its cookie
-        settings, request, store = self._settings, self._request, self._enter()
-        former = find_former(settings, request.cookie_header)
+        request, store = self._request, self._enter()
+        former = find_former(self._settings, request.cookie_header)
         if former is None:
             return None
         self._sent.may_be_former = True
         try:
-            copy = adopt(settings, request, store, former)
+            copy = adopt(request, store, former)
         except PayloadError as error:
-            self._log.error(_UNREADABLE, error)
+            self._settings.log.error(_UNREADABLE, error)
             return None
         if copy is not None and copy.draft.found is None:
             self._copy = copy
@@ -253,7 +251,7 @@ class LazySession(Session):
     def _reject(self, reason: str, sid: str | None) -> None:
         rate = self._settings.rates[reason].count()
         if rate >= _MANY:
-            self._log.warn(
+            self._settings.log.warn(
                 f"Session cookies were rejected as {reason} %d times in the last minute. Somebody"
                 " may be guessing ids, or the application has lost its store or its secret.",
                 rate,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from functools import cache
 from logging import INFO
 from typing import Any
 from typing import Protocol
@@ -14,13 +15,19 @@ from typing import Protocol
 from blinker import Signal
 
 from ..config import Config
+from ..config import Secrets
 from ..cookies.cookie import Clock
 from ..cookies.cookie import system_clock
+from ..cookies.ids import generate_id
 from ..cookies.ids import SessionId
 from ..cookies.options import CookieOptions
 from ..cookies.signing import CookieSigner
+from ..format.seals import Seal
 from ..format.serializer import TypedJSON
 from ..log import QuietLog
+from ..stores.abilities import can_tag
+from ..stores.abilities import is_shared
+from ..stores.abilities import is_split
 from ..stores.base import Store
 from ..stores.base import user_of
 from . import life
@@ -67,6 +74,29 @@ class RequestInfo(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class NoRequest:
+    """Stands in for a request when a session is opened by id."""
+
+    options: CookieOptions
+    cookie_header: str = ""
+
+    def is_secure(self) -> bool:
+        return False
+
+    def is_answered(self) -> bool:
+        return True
+
+    def client(self) -> Client:
+        return Client()
+
+    def cookie_options(self) -> CookieOptions:
+        return self.options.resolved(is_secure=False)
+
+    def generate_id(self) -> str:
+        return generate_id()
+
+
+@dataclass(frozen=True, slots=True)
 class Former:
     """A session of another kind, as its browser's cookie names it."""
 
@@ -95,40 +125,70 @@ class FindFormer(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Settings:
-    """What all sessions of one application share."""
+class CommonSettings:
+    """What all sessions of one application share, wherever they are kept."""
 
-    #: Replaced when a key of Flask's changes, as the signer is.
+    #: Replaced when a key of Flask's changes.
     config: Config
+    serializer: TypedJSON
+    clock: Clock = system_clock
+    log: QuietLog = field(default_factory=QuietLog)
+
+
+@dataclass(slots=True, kw_only=True)
+class Settings(CommonSettings):
+    """What all sessions of one application share that are kept in a store."""
+
     store: Store
-    #: Returns the signer of ids; raises MissingSecret if there is no secret.
-    signer: Callable[[], CookieSigner]
+    #: Called when a cookie is first signed or verified, and again once the config was replaced.
+    secrets: Callable[[], Secrets]
     #: The application: the sender of every signal.
-    sender: Any
-    serializer: TypedJSON = field(default_factory=TypedJSON)
+    sender: Any = None
     #: Look for a session of another kind, in this order, if a browser brings none of ours.
     formers: tuple[FindFormer, ...] = ()
+    serializer: TypedJSON = field(init=False)
+    #: Returns the signer of ids; raises MissingSecret if there is no secret.
+    signer: Callable[[], CookieSigner] = field(init=False)
     #: Whether the ids of logged-in sessions begin with the tag of their user.
-    tags_users: bool = False
+    tags_users: bool = field(init=False)
     #: Make the tags of users. The first one makes those of new ids.
-    tag_keys: tuple[bytes | None, ...] = field(default=(None,), repr=False)
+    tag_keys: tuple[bytes | None, ...] = field(init=False, repr=False)
     #: Returns the key under which the store has the session with an id.
-    key_of: Callable[[str], str] = SessionId
+    key_of: Callable[[str], str] = field(init=False)
     #: Returns the key by which a record names the session with an id.
-    left_key_of: Callable[[str], str] = SessionId
-    clock: Clock = system_clock
+    left_key_of: Callable[[str], str] = field(init=False)
     locks: LockQueue = field(init=False)
     #: None without SESSION_BREAKER, and where one of several servers may fail alone.
     breaker: Breaker | None = field(init=False)
-    log: QuietLog = field(default_factory=QuietLog)
     #: How often cookies were rejected, for each reason, and ambiguous.
     rates: defaultdict[str, Rate] = field(default_factory=lambda: defaultdict(Rate))
 
     def __post_init__(self) -> None:
-        most, pause = self.config.breaker, self.config.breaker_pause
-        self.locks = LockQueue(self.config.max_waiters)
-        is_split = getattr(self.store, "is_split", False)
-        self.breaker = None if most is None or is_split else Breaker(most, pause / 1000)
+        config, store = self.config, self.store
+        is_express = config.profile == "express"
+        self.serializer = self.serializer_for(is_shared=is_express or is_shared(store))
+        self.tags_users = can_tag(store)
+        self.tag_keys = getattr(store, "tag_keys", (None,))
+        self.key_of = getattr(store, "key_of", SessionId)
+        self.left_key_of = getattr(store, "left_key_of", self.key_of)
+        self.locks = LockQueue(config.max_waiters)
+        most, pause = config.breaker, config.breaker_pause / 1000
+        self.breaker = None if most is None or is_split(store) else Breaker(most, pause)
+        self.replace_config(config)
+
+    def replace_config(self, config: Config) -> None:
+        """Use other options, and ask for the secrets again, from the next request on."""
+        self.config = config
+        # Not cleared: a request that is making a signer now would fill it with the old one.
+        self.signer = cache(lambda: CookieSigner(self.secrets()))
+
+    def serializer_for(self, *, is_shared: bool) -> TypedJSON:
+        """Return what reads and writes the records of a store, which Express may write too."""
+        seal = Seal(
+            sign=lambda text: self.signer().signature(text),
+            verify=lambda text, signature: self.signer().is_signature(text, signature),
+        )
+        return TypedJSON(seal if is_shared else None, self.config.types)
 
     def notify(self, signal: Signal, /, **values: Any) -> None:
         """Send a signal, and log it if it tells of a session's life.

@@ -42,8 +42,9 @@ def settle(session: StoredSession) -> CookieAction:
         policy = session._settings.config.policy
         if session._peeks:
             policy = policy._replace(resave=False, rolling=False, touch="accessed")
+            copy.keeps_end = True
         store, cookie = decide(_facts(session, copy, body), policy)
-        if store is not StoreAction.NONE or cookie is CookieAction.SET:
+        if (store is not StoreAction.NONE or cookie is CookieAction.SET) and not copy.keeps_end:
             copy.draft.restart()
         if store is not StoreAction.NONE and not _carry_out(session, copy, store, body):
             cookie = CookieAction.NONE
@@ -96,7 +97,7 @@ def _facts(session: StoredSession, copy: WorkingCopy, body: bytes | None) -> Fac
         unset=session._fate is Fate.UNSET,
         stored=copy.base is not None,
         cleared=draft.cleared,
-        superseded=draft.superseded_until is not None,
+        superseded=draft.superseded is not None,
         outdated=draft.cookie.is_renewed or session._sent.secrets.get(copy.id, 0) > 0,
     )
 
@@ -113,7 +114,7 @@ def _carry_out(
         return _end_unless_changed(session, copy)
     elif action is StoreAction.WRITE:
         if copy.base is None and not session._request.is_answered():
-            session._log.warn(UNANSWERED)
+            session._settings.log.warn(UNANSWERED)
             if copy.draft.cleared:
                 session._discard("clear")  # the old session ends all the same
             session._fail()
@@ -186,5 +187,5 @@ def _leave_alone(session: StoredSession) -> CookieAction:
 
 
 def _send_cookie(session: StoredSession, copy: WorkingCopy) -> CookieAction:
-    may_travel = session._may_travel(copy.draft.cookie, session._request.is_secure)
+    may_travel = session._may_travel(copy.draft.cookie)
     return CookieAction.SET if may_travel else CookieAction.NONE

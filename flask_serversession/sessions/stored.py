@@ -13,6 +13,7 @@ from weakref import finalize
 
 from .. import signals
 from ..cookies.cookie import SessionCookie
+from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
 from ..errors import SessionGone
@@ -24,12 +25,12 @@ from ..format.serializer import EMPTY
 from ..log import logger
 from .adoption import forbid
 from .adoption import forbid_of
+from .ending import end
 from .lazy import LazySession
 from .limit import room_for_one
 from .login import Login
 from .login import MEMBER
 from .users import end_all
-from .working_copy import end
 from .working_copy import WorkingCopy
 
 #: Why a session with a new id is not stored at the end of a WebSocket's event.
@@ -92,8 +93,8 @@ class StoredSession(LazySession):
 
     def reload(self) -> None:
         copy = self._checked_out()
-        found = self._found(copy.id, copy.store.load(copy.id)) if copy.base else None
-        if found is None or found.draft.is_superseded:
+        found = self._found_again(copy.id) if copy.base else None
+        if found is None or found.draft.superseded:
             raise SessionGone("The session is not in the store any more, so it was not reloaded.")
         copy.become(found)
         self._told = False
@@ -107,7 +108,7 @@ class StoredSession(LazySession):
             with self._telling():
                 self._save(copy)
         except SessionSuperseded:
-            if not copy.draft.is_cleared_for_good:
+            if not copy.draft.cleared:
                 self._fail()  # its record is gone, and must not be made again
                 raise
             self.destroy()
@@ -231,6 +232,8 @@ class StoredSession(LazySession):
         is_new = copy.stored_id is None
         if is_new and body == EMPTY and self._fate is Fate.DESTROYED:
             return  # nothing is left to store, and its cookie is removed
+        if self._peeks:
+            copy.keeps_end = True
         copy.write(body, self._notify)
         copy.draft.note_saved()
 
@@ -255,9 +258,8 @@ class StoredSession(LazySession):
         copy.draft.record(copy.draft.dump())
         if copy.stored is None:
             return True
-        sid = copy.stored.id
-        found = self._found(sid, copy.store.load(sid))
-        return found is not None and not found.draft.is_superseded
+        found = self._found_again(copy.stored.id)
+        return found is not None and not found.draft.superseded
 
     def _id_to_lock(self) -> str | None:
         self._enter()
@@ -274,7 +276,10 @@ class StoredSession(LazySession):
         if copy is None or copy.stored_id is None:
             return
         seen = copy.draft
-        is_there = copy.refresh(self._notify)
+        try:
+            is_there = copy.refresh(self._notify)
+        except PayloadError:
+            is_there = False
         if is_there and copy.draft is seen:
             return
         if seen.is_modified:
@@ -291,7 +296,7 @@ class StoredSession(LazySession):
             is_changed = copy.draft.is_modified or copy.regenerated
         if not is_changed or self._fate in (Fate.UNSET, Fate.FAILED):
             return
-        if copy.draft.is_superseded:
+        if copy.draft.superseded:
             return  # what is written under an old id is dropped when the request ends
         if not renew():
             self._fail()
@@ -327,10 +332,10 @@ class StoredSession(LazySession):
         copy = self._checked_out()
         draft = copy.draft
         draft.assigned = True
-        if draft.cleared and draft.data and draft.is_cleared_for_good:
-            draft.superseded_until = None  # the new session is not superseded
+        if draft.cleared and draft.data:
+            draft.superseded = None  # the new session is not superseded
             if copy.base is not None:
                 self._notify(signals.session_regenerated, old_id=copy.change_id())
         if self._is_settled and self._loss is None:
             # A stream may still save it. Without its session nothing can.
-            self._loss = finalize(self, self._log.warn, _LOST)
+            self._loss = finalize(self, self._settings.log.warn, _LOST)

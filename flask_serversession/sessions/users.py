@@ -10,38 +10,33 @@ from datetime import datetime
 from functools import partial
 from itertools import starmap
 from typing import cast
-from typing import Final
 
 from .. import signals
 from ..cookies.ids import hidden
 from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
+from ..stores.abilities import has_epochs
+from ..stores.abilities import why_not_found
 from ..stores.base import ENDED
-from ..stores.base import EPOCH
+from ..stores.base import epoch_milliseconds
 from ..stores.base import from_epoch_milliseconds
-from ..stores.base import MILLISECOND
 from ..stores.base import Record
-from ..stores.base import Store
-from ..stores.base import SupportsEpochs
-from ..stores.base import SupportsUsers
 from ..stores.base import user_of
 from .adoption import forbid
 from .adoption import forbid_all
 from .draft import Draft
-from .draft import tombstone
+from .ending import end
 from .life import OTHERS
 from .login import is_handle
 from .login import Login
 from .request_store import RequestStore
 from .settings import Settings
-from .working_copy import end
+from .superseded import tombstone
 
 #: How often the sessions of a user are looked for again. One that takes a new id meanwhile adds
 #: one.
 _ROUNDS = 64
-#: Characters of an id with a tag, and what is to spare for an epoch and for a longer id.
-_ROOM_FOR_AN_ID: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +96,7 @@ class Found:
     @property
     def is_live(self) -> bool:
         """Whether this is its newest id."""
-        return not self.draft.is_superseded
+        return not self.draft.superseded
 
     @property
     def since(self) -> int:
@@ -117,7 +112,7 @@ class Found:
         """
         if self.record.expires_at is None:
             return self.since
-        ends = (self.record.expires_at - EPOCH) // MILLISECOND
+        ends = epoch_milliseconds(self.record.expires_at)
         lifetime = self.draft.cookie.lifetime(self.settings.config.idle_timeout)
         # SESSION_IDLE_TIMEOUT may have been longer when it was used.
         return max(min(ends - lifetime, self.settings.clock()), self.since)
@@ -152,29 +147,6 @@ class Found:
         values = {"user_id": self.login.user_id, "handle": handle, "reason": reason}
         notify(signals.session_ended, session=None, **values)
         return True
-
-
-def why_not_found(store: Store) -> str | None:
-    """Return why the sessions of a user cannot be found in a store; None if they can."""
-    if isinstance(store, SupportsUsers) and can_tag(store):
-        return None
-    return f"{type(store).__name__} cannot find the sessions of a user:" + (
-        " its backend has no way to list them."
-        if not isinstance(store, SupportsUsers)
-        else " the ids of this layout are too short to tell whose they are."
-    )
-
-
-def can_tag(store: Store) -> bool:
-    """Return whether ids in this store can begin with the tag of a user."""
-    is_able = isinstance(store, SupportsUsers) or has_epochs(store)
-    return is_able and getattr(store, "longest_key", _ROOM_FOR_AN_ID) >= _ROOM_FOR_AN_ID
-
-
-def has_epochs(store: Store) -> bool:
-    """Return whether a store can end all sessions of a user without listing them."""
-    # Express would still load them.
-    return isinstance(store, SupportsEpochs) and not getattr(store, "is_shared", False)
 
 
 def find_tagged(store: RequestStore, *tags: str) -> Iterator[Found]:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from .. import signals
 from ..cookies.ids import SessionId
-from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
 from ..errors import SessionGone
@@ -20,19 +19,18 @@ from ..errors import SessionSuperseded
 from ..stores.base import ENDED
 from ..stores.base import Record
 from ..stores.base import same_json
-from ..stores.base import StoredKey
 from ..stores.base import SupportsEpochs
 from ..stores.base import user_of
 from .draft import Draft
-from .draft import is_tombstone
-from .draft import leave_behind
-from .draft import successor_of
+from .ending import end
 from .life import ROTATION
 from .login import Login
 from .login import MEMBER
 from .request_store import RequestStore
 from .settings import Notify
 from .settings import Settings
+from .superseded import leave_behind
+from .superseded import Superseded
 
 #: How many generated ids may be taken before SESSION_GENID is called faulty.
 CREATE_ATTEMPTS = 3
@@ -65,7 +63,7 @@ class WorkingCopy:
     regenerated: bool = False
     #: ``session.touch()`` was called.
     touched: bool = False
-    #: A write does not move the session's end, because nobody uses the session.
+    #: Only ``session.touch()`` moves the session's end: its user is not there.
     keeps_end: bool = False
 
     @property
@@ -78,7 +76,8 @@ class WorkingCopy:
     @property
     def stored_id(self) -> str | None:
         """The id under which the session is stored now; None if it is not."""
-        return self.stored.id if self.stored else None
+        stored = self.stored
+        return stored.id if stored else None
 
     def change_id(self) -> str | None:
         """Take a new id and return the stored one, whose record stays until the next write."""
@@ -108,13 +107,13 @@ class WorkingCopy:
         :raises SessionGone: if another request ended the session.
         :raises SessionConflict: if another request changed it, and the two are not merged.
         """
-        if self.draft.is_superseded:
+        if self.draft.superseded:
             raise SessionSuperseded("The session has a new id, so it was not saved.")
         record = self.draft.record(body)
         if self.base is None:
             self._create(record, notify)
             return
-        if self.keeps_end and self.base.expires_at is not None:
+        if self.keeps_end and not self.touched and self.base.expires_at is not None:
             record = replace(record, expires_at=self.base.expires_at)
         rebase = partial(self._rebase, notify)
         self.base = self.store.replace(self.id, self.base, record, rebase)
@@ -167,7 +166,7 @@ class WorkingCopy:
         there = Draft.of(self.settings, record)
         if there.is_over:
             return False
-        if there.is_superseded and not self.draft.cleared:
+        if there.superseded and not self.draft.cleared:
             self.draft = there
         else:
             is_merged = record.payload != known.payload and not self.draft.cleared
@@ -229,7 +228,8 @@ class WorkingCopy:
         raise SessionSuperseded("The session was ended elsewhere, so it was not saved.")
 
     def _rebase(self, notify: Notify, base: bytes, theirs: Record) -> Record:
-        if self.draft.is_read_only(theirs.payload):
+        cookie, _ = self.settings.serializer.decompose(theirs.payload)
+        if Superseded.of(cookie):
             raise SessionSuperseded("The session has a new id, so it was not saved.")
         if self.draft.cleared:
             return self.draft.record(self.draft.dump())
@@ -250,76 +250,3 @@ class WorkingCopy:
             "The session was changed by another request, and SESSION_CONCURRENCY is"
             " 'reject': this request's changes were not stored."
         )
-
-
-def end(
-    store: RequestStore, sid: str, known: Record | None = None, *, leaving: Record = ENDED
-) -> str | None:
-    """End a session under any of its ids; return the newest or its key, None if it had ended.
-
-    Only the newest record is deleted. Without it, those under older ids cannot be read.
-
-    :param known: what the store is known to hold under the id.
-    :param leaving: what to leave under the newest id.
-    """
-    if not store.settings.config.regenerate_grace:
-        with store as its_store:
-            is_deletion = leaving is ENDED
-            done = its_store.delete(sid) if is_deletion else not its_store.save(sid, leaving)
-        return sid if done else None
-    seen = set[str]()
-    while sid not in seen:
-        seen.add(sid)
-        ended = _end_or_find_successor(store, sid, known, leaving)
-        if ended is None or ended == sid:
-            return ended
-        sid, known = ended, None
-    return None
-
-
-def newest_key(store: RequestStore, superseded: Draft) -> StoredKey | None:
-    """Return the newest key of a superseded session; None if it cannot be read any more."""
-    if superseded.is_over:
-        return None
-    newest, successor, seen = None, superseded.successor, set[StoredKey]()
-    while successor is not None and successor not in seen:
-        record = store.load(successor)
-        if record is None or is_tombstone(record, store.settings):
-            return None
-        seen.add(successor)
-        newest, successor = successor, successor_of(record, store.settings)
-    return newest if successor is None else None
-
-
-def _end_or_find_successor(
-    store: RequestStore, sid: str, known: Record | None, leaving: Record
-) -> str | None:
-    """Return this id if the session ended, its successor's key if it has one, None if gone.
-
-    Another request may be giving the session a new id. The record is therefore deleted only
-    as it was read.
-    """
-    successors: list[StoredKey] = []
-
-    def end_unless_superseded(base: bytes, theirs: Record) -> Record:
-        if is_tombstone(theirs, store.settings):
-            raise SessionGone("Others have ended the session.")
-        successor = successor_of(theirs, store.settings)
-        if successor is None:
-            return leaving
-        successors.append(successor)
-        raise SessionSuperseded("The session has a new id.")
-
-    try:
-        record = known or store.load(sid)
-        if record is None or is_tombstone(record, store.settings):
-            return None
-        successor = successor_of(record, store.settings)
-        if successor is not None:
-            return successor
-        store.replace(sid, record, leaving, end_unless_superseded)
-    except PayloadError:
-        return sid if store.delete(sid) else None
-    except SessionGone:
-        return successors[0] if successors else None
-    return sid

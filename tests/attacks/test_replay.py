@@ -14,8 +14,8 @@ from flask import Flask
 from flask_serversession import ServerSession
 from flask_serversession import Store
 from flask_serversession.interface import manager_of
-from flask_serversession.sessions.users import has_epochs
-from flask_serversession.sessions.users import why_not_found
+from flask_serversession.stores.abilities import has_epochs
+from flask_serversession.stores.abilities import why_not_found
 from flask_serversession.stores.base import utc_now
 
 from ..flask.browser import Browser

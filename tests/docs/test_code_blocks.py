@@ -161,10 +161,14 @@ def test_each_block_of_python_on_a_page_is_found(page: Path) -> None:
     assert len(list(blocks_of(page))) == len(marks)
 
 
-# watch.rst changes the process that runs it, so test_watch_page.py runs it in others.
+# These two pages change the process that runs them, so test_watch_page.py runs them in others.
 @pytest.mark.parametrize(
     "page",
-    [page for page in pages_with(re.compile("")) if page.name != "watch.rst"],
+    [
+        page
+        for page in pages_with(re.compile(""))
+        if page.name not in ("watch.rst", "log-of-sessions.rst")
+    ],
     ids=name_of,
 )
 def test_the_code_of_a_page_runs(page: Path) -> None:

@@ -9,17 +9,14 @@ import pty
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
 from flask import Flask
 from flask.cli import ScriptInfo
 
@@ -34,9 +31,10 @@ from flask_serversession.stores.memory import MemoryStore
 from ..servers.base import free_port
 from .browser import browser_of
 from .browser import session
+from .commands import Run
+from .commands import runner_of
 from .conftest import MakeApp
 
-Run = Callable[..., Result]
 COMMANDS = [
     "check",
     "clear",
@@ -56,17 +54,6 @@ PAYLOAD = (
     b'{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},'
     b'"user":"confidential","cart":[]}'
 )
-
-
-def runner_of(app: Flask) -> Run:
-    """Return a function that runs ``flask sessions`` with the given arguments."""
-
-    def run(*words: str, **options: Any) -> Result:
-        result = app.test_cli_runner().invoke(args=["sessions", *words], **options)
-        assert isinstance(result, Result)
-        return result
-
-    return run
 
 
 class InterruptedStore(MemoryStore):
@@ -432,7 +419,7 @@ class TestShow:
         result = run("show", "aaaa")
 
         assert result.exit_code == 1
-        assert result.output == "Error: Several ids start like this; give more of it.\n"
+        assert result.output == "Error: Several ids begin with this: give more characters.\n"
 
     def test_a_whole_id_is_not_taken_as_a_prefix_of_another(
         self, run: Run, memory: MemoryStore
@@ -541,7 +528,7 @@ class TestClear:
     def test_clear_ends_all_sessions_once_confirmed(self, run: Run, memory: MemoryStore) -> None:
         result = run("clear", input="y\n")
 
-        assert result.output.endswith("3 sessions have ended.\n")
+        assert result.output.endswith("Sessions ended: 3\n")
         assert memory.count() == 0
 
     def test_clear_with_yes_asks_nothing(self, run: Run, memory: MemoryStore) -> None:
@@ -574,7 +561,7 @@ class TestPrune:
         result = run("prune")
 
         # The test runner of click 8.1 shows stderr in stdout, too.
-        assert result.stdout.splitlines()[-1] == "1 expired sessions removed."
+        assert result.stdout.splitlines()[-1] == "Expired sessions removed: 1"
         assert memory.prune() == 0
         assert memory.count() == 2
 
@@ -583,7 +570,7 @@ class TestPrune:
     ) -> None:
         result = run("prune", "--dry-run")
 
-        assert result.output == "1 expired sessions would be removed.\n"
+        assert result.output == "Expired sessions: 1\n"
         assert memory.prune() == 1
 
     def test_a_store_without_steps_is_pruned_and_cleared_at_once(
@@ -591,8 +578,8 @@ class TestPrune:
     ) -> None:
         run = runner_of(make_app(SESSION_STORE=SteplessStore(memory)))
 
-        assert "1 expired sessions removed." in run("prune").output
-        assert run("clear", "--yes").output == "2 sessions have ended.\n"
+        assert "Expired sessions removed: 1" in run("prune").output
+        assert run("clear", "--yes").output == "Sessions ended: 2\n"
 
     def test_a_store_that_cannot_count_expired_sessions_has_no_dry_run(
         self, make_app: MakeApp, memory: MemoryStore
@@ -611,9 +598,9 @@ class TestPrune:
 @pytest.mark.parametrize(
     ("words", "done"),
     [
-        (["list"], "1 sessions listed"),
-        (["clear", "--yes"], "1 sessions have ended"),
-        (["prune"], "1 expired sessions removed"),
+        (["list"], "Sessions listed: 1"),
+        (["clear", "--yes"], "Sessions ended: 1"),
+        (["prune"], "Expired sessions removed: 1"),
     ],
 )
 class TestLongCommands:
@@ -627,7 +614,7 @@ class TestLongCommands:
         result = runner_of(make_app(SESSION_STORE=store))(*words)
 
         assert result.exit_code == 130
-        assert f"Interrupted: {done}, or some more.\n" in result.output
+        assert f"Interrupted. {done}, or a few more.\n" in result.output
 
     def test_a_terminal_shows_progress(
         self,
@@ -658,7 +645,7 @@ def test_a_store_that_cannot_list_fails_with_one_line(run_unlisted: Run, words: 
 
     assert result.exit_code == 1
     assert result.output == (
-        "Error: CountingStore cannot list its sessions: its backend has no way to.\n"
+        "Error: CountingStore cannot list its sessions, because its backend cannot.\n"
     )
 
 

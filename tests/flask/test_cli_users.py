@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import sys
-from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import datetime
 from datetime import timezone
@@ -14,7 +13,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from click.testing import Result
 from flask import Flask
 from flask.cli import ScriptInfo
 
@@ -26,10 +24,12 @@ from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import browser_of
+from .browser import is_logged_in
 from .browser import session
+from .commands import Run
+from .commands import runner_of
 from .conftest import MakeApp
 
-Run = Callable[..., Result]
 NOW = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)
 LYNX = {"User-Agent": "Lynx\x1b[31m"}
 AT_HOME = {"REMOTE_ADDR": "192.0.2.7"}
@@ -59,15 +59,6 @@ class InterruptedStore(MemoryStore):
         raise KeyboardInterrupt
 
 
-def runner_of(app: Flask) -> Run:
-    def run(*words: str, **options: Any) -> Result:
-        result = app.test_cli_runner().invoke(args=["sessions", *words], **options)
-        assert isinstance(result, Result)
-        return result
-
-    return run
-
-
 @pytest.fixture
 def app(make_app: MakeApp, memory: MemoryStore) -> Flask:
     return make_app(SESSION_STORE=memory)
@@ -94,10 +85,6 @@ def id_of(browser: Browser) -> str:
 
 def handle_of(browser: Browser) -> str:
     return browser.see(lambda: session.handle)
-
-
-def is_logged_in(browser: Browser) -> bool:
-    return browser.see(lambda: session.user_id) is not None
 
 
 class TestList:
@@ -227,7 +214,7 @@ class TestShow:
 
         for beginning in (f"{tag}", f"{tag}.", f"{tag}…"):
             assert run("show", beginning).output == (
-                "Error: Several ids start like this; give more of it."
+                "Error: Several ids begin with this: give more characters."
                 " The first 16 characters are the same in all ids of a user.\n"
             )
 
@@ -281,7 +268,7 @@ class TestEnd:
         result = run("end", "--user", "ada", input="y\n")
 
         assert "This logs ada out everywhere. Continue? [y/N]" in result.output
-        assert result.output.endswith("2 sessions of the user have ended.\n")
+        assert result.output.endswith("Sessions ended: 2\n")
         assert not any(map(is_logged_in, browsers))
         assert is_logged_in(bob)
 
@@ -307,7 +294,7 @@ class TestEnd:
         with session_ended.connected_to(lambda sender, user_id, **extra: seen.append(user_id)):
             result = runner_of(make_app(SESSION_STORE=store))("end", "--user", "ada", "--yes")
 
-        assert result.output == "All sessions of the user have ended.\n"
+        assert result.output == "Sessions ended: all\n"
         assert len(store.ended) == 1
         assert seen == ["ada"]
 
@@ -371,7 +358,7 @@ class TestOnline:
         result = runner_of(app)("online")
 
         assert result.exit_code == 130
-        assert "Interrupted: 1 sessions found, or some more.\n" in result.output
+        assert "Interrupted. Sessions found: 1, or a few more.\n" in result.output
 
     def test_a_terminal_shows_progress(
         self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
@@ -388,7 +375,7 @@ class TestOnline:
             while "Interrupted" not in shown:
                 shown += os.read(ours, 10_000).decode()
 
-        assert "\r\x1b[K1 sessions found …" in shown
+        assert "\r\x1b[KSessions found: 1 …" in shown
 
 
 class TestStoresThatCannot:
@@ -405,7 +392,7 @@ class TestStoresThatCannot:
         assert result.exit_code == 1
         assert result.output == (
             "Error: CountingStore cannot find the sessions of a user:"
-            " its backend has no way to list them.\n"
+            " its backend cannot list them.\n"
         )
 
     def test_a_handle_there_is_no_way_to_find_is_an_error(self, make_app: MakeApp) -> None:

@@ -6,6 +6,7 @@ import logging
 import re
 import socket
 import warnings
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -81,8 +82,8 @@ class TestInitApp:
         with pytest.raises(ConfigError, match="already"):
             ServerSession(app)
 
-    def test_what_is_no_application_of_flasks_is_refused(self) -> None:
-        with pytest.raises(ConfigError, match=r"this one is a builtins\.dict\."):
+    def test_what_is_not_a_flask_application_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"not an object of type builtins\.dict\."):
             ServerSession({"config": {}})  # type: ignore[arg-type]
 
     def test_a_key_of_this_extension_is_read_once(self, app: Flask, store: CountingStore) -> None:
@@ -417,8 +418,20 @@ class TestInsecureSettings:
     ) -> None:
         [line] = warnings_of(caplog, SESSION_ENCRYPTION_KEYS=[token_hex(), None, key])
 
-        assert line.startswith("Key 3 of SESSION_ENCRYPTION_KEYS is no random one.")
+        assert line.startswith("Key 3 of SESSION_ENCRYPTION_KEYS is not random.")
         assert key not in line
+
+    @pytest.mark.parametrize("spelled", [str, str.upper, bytes.fromhex])
+    def test_a_secret_that_is_an_encryption_key_too_is_logged_and_not_shown(
+        self, caplog: pytest.LogCaptureFixture, spelled: Callable[[str], str | bytes]
+    ) -> None:
+        key = token_hex()
+        [line] = warnings_of(
+            caplog, SECRET_KEY=spelled(key), SESSION_ENCRYPTION_KEYS=[token_hex(), None, key]
+        )
+
+        assert line.startswith("SECRET_KEY has a secret that is one of SESSION_ENCRYPTION_KEYS")
+        assert key not in line.lower()
 
     def test_a_weak_fallback_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         assert len(warnings_of(caplog, SECRET_KEY_FALLBACKS=["weak"])) == 1
@@ -431,6 +444,11 @@ class TestInsecureSettings:
             ("SESSION_COOKIE_MAX_AGE", 1_800_000),
             ("PERMANENT_SESSION_LIFETIME", timedelta(days=500)),
             ("SESSION_IDLE_TIMEOUT", 3_600_000),
+            ("SESSION_IDLE_TIMEOUT", 30),
+            ("SESSION_ABSOLUTE_TIMEOUT", 43_200_000),
+            ("SESSION_FIRST_LIFETIME", 10),
+            ("SESSION_REGENERATE_GRACE", 5000),
+            ("SESSION_BREAKER_PAUSE", 1000),
             ("SESSION_TOUCH_INTERVAL", timedelta(hours=13)),
         ],
     )

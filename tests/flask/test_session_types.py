@@ -84,7 +84,9 @@ class TestSessionTypes:
     ) -> None:
         browser = make_browser(**kind)
 
-        with pytest.raises(SessionSerializationError, match=r"session\['theme'\] is a .*\.Theme"):
+        with pytest.raises(
+            SessionSerializationError, match=r"session\['theme'\] is of type .*\.Theme"
+        ):
             browser.run(fill)
 
     def test_a_version_without_the_type_reads_and_writes_the_rest(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from typing import Any
 
 import pytest
-import time_machine
 from flask import abort
 
 from flask_serversession import ConfigError
@@ -28,21 +26,13 @@ from .browser import Browser
 from .browser import browser_of
 from .browser import cookie_lines
 from .browser import session
+from .conftest import Go
 from .conftest import MakeApp
 from .conftest import MakeBrowser
 from .counting import CountingStore
 
 HOUR = timedelta(hours=1)
 ABSOLUTE = {"SESSION_ABSOLUTE_TIMEOUT": 12 * HOUR, "SESSION_IDLE_TIMEOUT": HOUR}
-Go = Callable[[timedelta], Any]
-
-
-@pytest.fixture
-def go() -> Any:
-    """Return a function that moves the clock to so long after the beginning."""
-    start = datetime.now(timezone.utc)
-    with time_machine.travel(start, tick=False) as clock:
-        yield lambda time: clock.move_to(start + time, tick=False)
 
 
 def use() -> str:
@@ -219,6 +209,36 @@ class TestExpiresIn:
         assert 1799 <= seconds <= 1800  # the cookie counts in whole seconds
         assert limit == "idle"
 
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({"SESSION_ROLLING": True}, {"SESSION_ROLLING": True}),
+            (
+                {"SESSION_ENCRYPTION_KEYS": ["5e" * 32]},
+                {"SESSION_ENCRYPTION_KEYS": ["7a" * 32, "5e" * 32]},
+            ),
+        ],
+        ids=["rolling", "an older key"],
+    )
+    def test_a_cookie_that_is_sent_again_has_all_of_it(
+        self,
+        make_browser: MakeBrowser,
+        go: Go,
+        before: dict[str, Any],
+        after: dict[str, Any],
+    ) -> None:
+        config = {"SESSION_STORE": "cookie", "PERMANENT_SESSION_LIFETIME": HOUR}
+        browser, later = make_browser(**config, **before), make_browser(**config, **after)
+        browser.run(lambda: session.update(user="ada"))
+        for name in ("session", "session.sig"):
+            cookie = browser.get_cookie(name)
+            assert cookie is not None
+            later.set_cookie(name, cookie.value)
+        go(HOUR / 2)
+
+        assert later.see(session_peek(lambda: session.expires_in.seconds < 1801)) is True
+        assert later.see(lambda: session.expires_in) == (3600, "idle")
+
     def test_of_a_permanent_session_it_is_the_extended_one(
         self, make_browser: MakeBrowser, go: Go
     ) -> None:
@@ -272,11 +292,60 @@ class TestPeeking:
         assert cookie_lines(browser.run(session_peek(use))) == []
         assert cookie_lines(browser.run(use)) != []
 
-    def test_its_changes_are_stored(self, make_member: MakeBrowser) -> None:
-        browser = make_member()
-        browser.run(session_peek(lambda: session.update(theme="dark")))
+    def test_its_changes_are_stored_and_extend_nothing(
+        self, make_member: MakeBrowser, memory: MemoryStore, go: Go
+    ) -> None:
+        browser = make_member(SESSION_COOKIE_MAX_AGE=HOUR)
+        before = memory.load(browser.sid or "")
+        go(HOUR / 2)
 
-        assert browser.data() == {"user": "ada", "theme": "dark"}
+        def change() -> None:
+            session["theme"] = "dark"
+            session.save()
+            session["theme"] = "light"
+
+        [line] = cookie_lines(browser.run(session_peek(change)))
+
+        after = memory.load(browser.sid or "")
+        assert before
+        assert after
+        assert after.expires_at == before.expires_at
+        assert f"Expires={before.expires_at:%a, %d %b %Y %H:%M:%S} GMT" in line
+        assert browser.data() == {"user": "ada", "theme": "light"}
+
+    def test_a_session_that_is_encrypted_again_is_not_extended(
+        self, make_member: MakeBrowser, make_app: MakeApp, memory: MemoryStore, go: Go
+    ) -> None:
+        member = make_member(SESSION_ENCRYPTION_KEYS=["ab" * 32])
+        browser = browser_of(make_app(SESSION_ENCRYPTION_KEYS=["cd" * 32, "ab" * 32]))
+        browser.hold(member.sid or "")
+        before = memory.load(member.sid or "")
+        go(HOUR)
+
+        browser.run(session_peek(use))
+
+        after = memory.load(member.sid or "")
+        assert before
+        assert after
+        assert after.payload != before.payload
+        assert after.expires_at == before.expires_at
+
+    def test_a_touch_extends_it(
+        self, make_member: MakeBrowser, memory: MemoryStore, go: Go
+    ) -> None:
+        browser = make_member(SESSION_IDLE_TIMEOUT=HOUR)
+        go(HOUR / 2)
+
+        def change_and_touch() -> None:
+            session["theme"] = "dark"
+            session.touch()
+
+        browser.run(session_peek(change_and_touch))
+
+        record = memory.load(browser.sid or "")
+        assert record
+        assert record.expires_at
+        assert abs(record.expires_at - datetime.now(timezone.utc) - HOUR) < timedelta(seconds=1)
 
     def test_a_coroutine_can_peek(self, make_member: MakeBrowser, store: CountingStore) -> None:
         @session_peek

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from flask_serversession.config import Config
-from flask_serversession.cookies.signing import CookieSigner
 from flask_serversession.sessions.settings import Settings
 from flask_serversession.stores.memory import MemoryStore
 
@@ -35,7 +34,7 @@ def make_settings(clock: Clock) -> MakeSettings:
         return Settings(
             config=config,
             store=MemoryStore() if store is None else store,
-            signer=lambda: CookieSigner(("keyboard cat",)),
+            secrets=lambda: ("keyboard cat",),
             sender="the application",
             clock=clock,
         )

@@ -226,7 +226,7 @@ class Odd:
         ("SESSION_IDLE_TIMEOUT", 1e300, "1e+300"),
         ("SESSION_TOUCH", True, "True"),
         ("SESSION_TOUCH_INTERVAL", -1, "-1"),
-        ("SESSION_TOUCH_INTERVAL", [], "list"),
+        ("SESSION_TOUCH_INTERVAL", [], "[]"),
         ("SESSION_ADOPT", ["flask_session"], "['flask_session']"),
         ("SESSION_CONCURRENCY", None, " None"),
         ("SESSION_MERGE", Odd(), "Odd"),
@@ -312,6 +312,7 @@ def warning_about(key: str) -> str:
         ("SESSION_COOKIE_SAME_SITE", "SESSION_COOKIE_SAMESITE"),
         ("SESSION_SAVE_UNINITIALISED", "SESSION_SAVE_UNINITIALIZED"),
         ("SESSION_MAX_AGE", "SESSION_COOKIE_MAX_AGE"),
+        ("session_profile", "SESSION_PROFILE"),
     ],
 )
 def test_a_misspelt_key_warns_and_suggests_the_nearest_one(key: str, near: str) -> None:

@@ -11,10 +11,7 @@ from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import PayloadError
 from flask_serversession.errors import SessionSerializationError
 from flask_serversession.sessions.draft import Draft
-from flask_serversession.sessions.draft import leave_behind
-from flask_serversession.sessions.draft import successor_of
 from flask_serversession.sessions.settings import Settings
-from flask_serversession.stores.base import ENDED
 from flask_serversession.stores.base import epoch_milliseconds
 from flask_serversession.stores.base import from_epoch_milliseconds
 from flask_serversession.stores.base import Record
@@ -367,76 +364,6 @@ class TestFollow:
 
         assert not later.had_changed
         assert later.saved is None
-
-
-class TestReadOnlyRecord:
-    """What a regenerated session leaves under its old id for a grace period."""
-
-    def test_it_can_be_read_until_its_end(self, settings: Settings, clock: Clock) -> None:
-        left = leave_behind(settings, "new", record(document('"user":"ada"')))
-        draft = Draft.of(settings, left)
-
-        assert end_of(left) == START + 5000
-        assert draft.data == {"user": "ada"}
-        assert draft.is_superseded
-        assert not draft.is_over
-
-        clock.tick(5000)
-
-        assert draft.is_over
-
-    def test_any_other_record_is_not_superseded(self, settings: Settings) -> None:
-        draft = Draft.of(settings, record(document()))
-
-        assert not draft.is_superseded
-        assert not draft.is_over
-
-    @pytest.mark.parametrize("until", ["true", "null", '"soon"', "1.5"])
-    def test_a_malformed_end_is_ignored(self, settings: Settings, until: str) -> None:
-        cookie = '{"retiredUntil":' + until + "," + COOKIE[1:]
-        payload = document(cookie=cookie)
-        draft = Draft.of(settings, record(payload))
-
-        assert not draft.is_superseded
-        assert not draft.is_read_only(payload)
-
-    def test_a_draft_recognizes_it_among_payloads(self, settings: Settings) -> None:
-        draft = Draft.of(settings, record(document()))
-        left = leave_behind(settings, "new", record(document()))
-
-        assert draft.is_read_only(left.payload)
-        assert not draft.is_read_only(document())
-
-    @pytest.mark.parametrize(
-        "payload",
-        [
-            document('"user":"ada"'),
-            document('"user":"ada"', cookie="{}"),
-            b'{ "user": "ada", "cookie": ' + COOKIE.encode() + b" }",
-        ],
-        ids=["ours", "without attributes", "another program's"],
-    )
-    def test_it_names_the_new_id_and_keeps_the_data(
-        self, settings: Settings, payload: bytes
-    ) -> None:
-        left = leave_behind(settings, "new", record(payload))
-        draft = Draft.of(settings, left)
-
-        assert draft.is_superseded
-        assert draft.successor == successor_of(left, settings) == "new"
-        assert draft.data == {"user": "ada"}
-        assert draft.cookie.settings == Draft.of(settings, record(payload)).cookie.settings
-
-    def test_without_a_grace_nothing_is_left(self, make_settings: MakeSettings) -> None:
-        settings = make_settings(regenerate_grace=0)
-
-        assert leave_behind(settings, "new", record(document())) is ENDED
-
-    @pytest.mark.parametrize(
-        "payload", [document(), document('"successor":"new"'), b'{"successor":"new"}']
-    )
-    def test_any_other_record_has_no_successor(self, settings: Settings, payload: bytes) -> None:
-        assert successor_of(record(payload), settings) is None
 
 
 # Whether it is old enough to be touched

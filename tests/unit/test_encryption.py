@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
@@ -48,6 +50,17 @@ def test_a_sealed_text_is_ascii_without_what_a_cookie_cannot_have() -> None:
 
 def test_the_same_text_is_sealed_differently_each_time() -> None:
     assert sealed(NEW) != sealed(NEW)
+
+
+def test_a_nonce_that_comes_twice_does_not_show_that_the_texts_are_equal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = iter([b"one salt....", b"another salt"])
+    monkeypatch.setattr(os, "urandom", lambda length: next(drawn).ljust(length, b"n"))
+    one, other = (urlsafe_b64decode(sealed(NEW).split(b".")[2] + b"==") for _ in range(2))
+
+    assert one[12:24] == other[12:24] == b"n" * 12
+    assert one[24:] != other[24:]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +134,20 @@ def test_an_error_does_not_show_the_text() -> None:
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
     assert text[-20:].decode() not in str(raised.value)
+
+
+@pytest.mark.parametrize("its", [{}, {"name": "h1-other"}], ids=["changed", "moved"])
+def test_no_variable_of_its_traceback_shows_a_key(its: dict[str, str]) -> None:
+    encryption = Encryption((NEW,))
+    text = sealed(NEW) + (b"" if its else b"A")
+    with pytest.raises(PayloadError) as raised:
+        encryption.decrypt(text, **{**ITS, **its})
+
+    frames = [entry.frame.f_locals for entry in raised.traceback]
+    shown = repr([name for name in frames if name.get("self") is encryption])
+    assert "'purpose'" in shown
+    for key in (NEW, _extracted(NEW), *encryption._masters.values()):
+        assert repr(key)[2:-1] not in shown
 
 
 def test_keys_are_derived_as_hkdf_does() -> None:

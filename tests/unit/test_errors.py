@@ -16,8 +16,8 @@ from flask_serversession import fresh_login_required
 from flask_serversession import ServerSession
 from flask_serversession.config import Config
 from flask_serversession.config import secrets_from
-from flask_serversession.cookie_session.session import ClientSettings
 from flask_serversession.cookie_session.session import CookieSession
+from flask_serversession.cookie_session.settings import ClientSettings
 from flask_serversession.cookie_session.settle import settle
 from flask_serversession.cookies.cookie import SessionCookie
 from flask_serversession.cookies.options import CookieOptions

@@ -19,11 +19,11 @@ from flask_serversession.errors import ConfigError
 from flask_serversession.errors import SessionError
 from flask_serversession.errors import StoreUnavailable
 from flask_serversession.manager import SessionManager
-from flask_serversession.sessions.draft import leave_behind
 from flask_serversession.sessions.login import handle_of
 from flask_serversession.sessions.policy import CookieAction
 from flask_serversession.sessions.settle import settle
 from flask_serversession.sessions.stored import StoredSession
+from flask_serversession.sessions.superseded import leave_behind
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.base import Store
 from flask_serversession.stores.base import utc_now

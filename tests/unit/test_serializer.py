@@ -240,7 +240,7 @@ def test_a_value_that_would_come_back_as_another_is_refused_by_path_and_type(
     with pytest.raises(SessionSerializationError) as caught:
         dumps({"a": [value]})
 
-    assert re.match(rf"session\['a'\]\[0\](\[.*\]| key)? is a {kind}, ", str(caught.value))
+    assert re.match(rf"session\['a'\]\[0\](\[.*\]| key)? is of type {kind}, ", str(caught.value))
 
 
 def test_two_keys_of_the_session_with_one_text_are_refused() -> None:
@@ -397,7 +397,7 @@ def test_a_value_without_a_stored_form_is_named_by_its_path(
     with pytest.raises(SessionSerializationError) as caught:
         dumps(data)
 
-    assert str(caught.value).startswith(f"{path} is a {kind}, which a session cannot hold.")
+    assert str(caught.value).startswith(f"{path} is of type {kind}, which a session cannot hold.")
 
 
 CONTAINERS: list[Callable[[Any], Any]] = [

@@ -139,31 +139,35 @@ def failing(value: object) -> Any:
 @pytest.mark.parametrize(
     ("own", "value", "why"),
     [
-        (TYPES[2], Euros(Decimal(1)), f"a {HERE}.Euros, a subclass of a type in SESSION_TYPES"),
+        (
+            TYPES[2],
+            Euros(Decimal(1)),
+            f"of type {HERE}.Euros, a subclass of a type in SESSION_TYPES",
+        ),
         (
             SessionType("own", Thing, lambda thing: 1, lambda one: Thing()),
             Thing(),
-            f"a {HERE}.Thing, which does not equal what from_json returns for it.",
+            f"of type {HERE}.Thing, which does not equal what from_json returns for it.",
         ),
         (
             SessionType("own", Money, lambda money: 1, lambda one: Euros(Decimal(1))),
             Money(Decimal(1)),
-            f"a {HERE}.Money, which does not equal what from_json returns for it.",
+            f"of type {HERE}.Money, which does not equal what from_json returns for it.",
         ),
         (
             SessionType("own", Thing, failing, failing),
             Thing(),
-            f"a {HERE}.Thing, whose SessionType raised LookupError.",
+            f"of type {HERE}.Thing, whose SessionType raised LookupError.",
         ),
         (
             SessionType("own", Thing, lambda thing: 1, failing),
             Thing(),
-            f"a {HERE}.Thing, whose SessionType raised LookupError.",
+            f"of type {HERE}.Thing, whose SessionType raised LookupError.",
         ),
         (
             SessionType("own", Thing, lambda thing: object(), failing),
             Thing(),
-            "a object, which a session cannot hold.",
+            "of type object, which a session cannot hold.",
         ),
         (
             SessionType("own", Thing, lambda thing: [thing], failing),

@@ -9,6 +9,7 @@ from contextlib import suppress
 from ...errors import PayloadError
 from ...errors import StoreError
 from ...errors import StoreUnavailable
+from ..abilities import has_epochs
 from ..base import ENDED
 from ..base import GONE
 from ..base import Rebase
@@ -26,7 +27,6 @@ from ..record_lock import is_lock
 from .mark import Mark
 from .overlap import refuse_overlap
 from .store import ATTEMPTS
-from .store import has_epochs
 from .store import LOST
 from .store import MovingStore
 from .store import too_busy

@@ -8,9 +8,9 @@ from typing import Any
 from typing import NamedTuple
 
 from ...errors import ConfigError
+from ..abilities import has_epochs
 from ..base import Store
 from ..base import SupportsUsers
-from .store import has_epochs
 
 #: The user's tag, a dot and a random id.
 _LENGTH_OF_A_TAGGED_ID = 49

@@ -11,6 +11,8 @@ from typing import Final
 
 from ...errors import PayloadError
 from ...errors import StoreError
+from ..abilities import has_epochs
+from ..abilities import is_shared
 from ..base import ENDED
 from ..base import GONE
 from ..base import Lock
@@ -20,7 +22,6 @@ from ..base import Store
 from ..base import StoredKey
 from ..base import SupportsCheck
 from ..base import SupportsClose
-from ..base import SupportsEpochs
 from ..base import SupportsLock
 from ..base import SupportsPing
 from ..record_lock import RecordLock
@@ -217,16 +218,6 @@ def peek(store: Store, key: str) -> Record | None:
     """Return what a store would load, and move no session to do so."""
     found: Record | None = getattr(store, "peek", store.load)(key)
     return found
-
-
-def is_shared(store: Store) -> bool:
-    """Tell whether Express may write the records of a store."""
-    return bool(getattr(store, "is_shared", False))
-
-
-def has_epochs(store: Store) -> bool:
-    """Tell whether the keys of a store have epochs."""
-    return isinstance(store, SupportsEpochs) and not is_shared(store)
 
 
 def _as_it_is(payload: bytes) -> bytes:

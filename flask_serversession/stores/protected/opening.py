@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from ...encryption import Encryption
+from ..abilities import is_shared
 from ..base import Store
 from ..moving.abilities import moving_store
-from ..moving.store import is_shared
 from .abilities import protected
 from .preparing import PreparingStore
 

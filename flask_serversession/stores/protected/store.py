@@ -8,6 +8,7 @@ from typing import Any
 from ...encryption import Encryption
 from ...encryption import Keys
 from ...errors import ConfigError
+from ..abilities import is_shared
 from ..base import ENDED
 from ..base import GONE
 from ..base import is_expired
@@ -183,7 +184,7 @@ def _secret(name: str) -> str | None:
 
 def _refuse_unfit(store: Store, hash_ids: bool) -> None:
     name = type(store).__name__
-    if getattr(store, "is_shared", False):
+    if is_shared(store):
         raise ConfigError(
             f"SESSION_HASH_IDS and SESSION_ENCRYPTION_KEYS cannot be used with this layout of"
             f" {name}, which Express reads: it would find no session, or could not read it. Use"
