@@ -56,7 +56,7 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     if config.cookie_flaw:
         yield _warning(f"No browser keeps the session cookie: {config.cookie_flaw}.")
     yield from map(_warning, flaws_of(config))
-    if config.store == "cookie":
+    if config.is_in_cookies:
         yield "The browsers keep the sessions: SESSION_STORE is 'cookie'."
         return
     yield from _findings_of(manager.store)

@@ -30,7 +30,6 @@ from .config import secrets_from
 from .config.flaws import flaws_of
 from .config.flaws import flaws_of_secrets
 from .cookie_session.interface import ClientSessionInterface
-from .cookie_session.interface import IN_THE_COOKIE
 from .cookie_session.interface import NoStore
 from .errors import ConfigError
 from .errors import LoginTooOld
@@ -45,6 +44,7 @@ from .interface import let_error_pages_read
 from .interface import load_session
 from .interface import ServerSessionInterface
 from .manager import SessionManager
+from .sessions.settings import FindFormer
 from .stores import open_store
 from .stores.abilities import why_not_found
 from .stores.base import Store
@@ -89,38 +89,18 @@ class ServerSession:
         :raises ConfigError: if a ``SESSION_…`` key has a value that cannot work; the message
             says what can. Also if the application was initialized before.
         """
-        if not isinstance(cast(object, app), Flask):
-            kind = type(app)
-            raise ConfigError(
-                "ServerSession needs a Flask application, not an object of type"
-                f" {kind.__module__}.{kind.__qualname__}."
-            )
-        if EXTENSION in app.extensions:
-            raise ConfigError("ServerSession has already been initialized with this application.")
-        config = _read(app.config)
-        formers = tuple(open_former(kind, app) for kind in config.adopt)
-        if app.config.get("SESSION_STORE", config.store) is not config.store:
-            config = _read(app.config)  # Flask-Session's keys gave it a store
+        _refuse_another_application(app)
+        config, formers = _configured(app)
         secrets = _secrets_of(app, config)
-        in_the_cookie = config.store == IN_THE_COOKIE
-        if in_the_cookie:
-            _refuse_former_sessions(config)
-        else:
-            _refuse_a_cookie_that_browsers_drop(app, config)
-        manager = SessionManager(
-            config,
-            NoStore() if in_the_cookie else _open_store(config, app),
-            secrets=secrets,
-            sender=app,
-            formers=formers,
-        )
+        store = _no_store(config) if config.is_in_cookies else _open_store(config, app)
+        manager = SessionManager(config, store, secrets=secrets, sender=app, formers=formers)
         if config.limit_per_user is not None:
-            _refuse_an_impossible_limit(manager.store)
+            _refuse_an_impossible_limit(store)
         for flaw in flaws_of(config):
             _warn(app, flaw)
         if config.secret or app.secret_key:
             secrets()
-        if in_the_cookie:
+        if config.is_in_cookies:
             app.session_interface = ClientSessionInterface(app, manager, _read, secrets)
         else:
             _keep_on_the_server(app, manager)
@@ -133,6 +113,25 @@ class ServerSession:
         app.cli.add_command(sessions)
 
 
+def _refuse_another_application(app: Flask) -> None:
+    if not isinstance(cast(object, app), Flask):
+        kind = type(app)
+        raise ConfigError(
+            "ServerSession needs a Flask application, not an object of type"
+            f" {kind.__module__}.{kind.__qualname__}."
+        )
+    if EXTENSION in app.extensions:
+        raise ConfigError("ServerSession has already been initialized with this application.")
+
+
+def _configured(app: Flask) -> tuple[Config, tuple[FindFormer, ...]]:
+    config = _read(app.config)
+    formers = tuple(open_former(kind, app) for kind in config.adopt)
+    if app.config.get("SESSION_STORE", config.store) is not config.store:
+        config = _read(app.config)  # Flask-Session's keys gave it a store
+    return config, formers
+
+
 def _refuse_a_cookie_that_browsers_drop(app: Flask, config: Config) -> None:
     """Refuse it in production. The express profile allows it, as express-session does."""
     is_development = (app.debug or app.testing) and config.profile != "strict"
@@ -141,7 +140,7 @@ def _refuse_a_cookie_that_browsers_drop(app: Flask, config: Config) -> None:
         raise ConfigError(f"No browser keeps this application's session cookie: {flaw}.")
 
 
-def _refuse_former_sessions(config: Config) -> None:
+def _no_store(config: Config) -> NoStore:
     given = {
         "SESSION_STORE_BEFORE": config.store_before is not None,
         "SESSION_ADOPT": bool(config.adopt),
@@ -152,9 +151,11 @@ def _refuse_former_sessions(config: Config) -> None:
                 f"{key} cannot be used with SESSION_STORE 'cookie': only a store can take other"
                 " sessions over."
             )
+    return NoStore()
 
 
 def _open_store(config: Config, app: Flask) -> Store:
+    _refuse_a_cookie_that_browsers_drop(app, config)
     shared, context = config.profile == "express", partial(_context_of, app)
     open_one = partial(open_store, shared=shared, context=context)
     place = Place(config.store, config.store_options)
@@ -185,7 +186,7 @@ def _keep_on_the_server(app: Flask, manager: SessionManager) -> None:
 
 def _read(given: Mapping[str, Any]) -> Config:
     config = Config.from_mapping(given)
-    if config.store != IN_THE_COOKIE or config.profile != "express":
+    if not config.is_in_cookies or config.profile != "express":
         return config
     # cookie-session's own default is Flask's.
     return replace(config, cookie_name=given["SESSION_COOKIE_NAME"])

@@ -41,6 +41,7 @@ from .sessions.users import find_by_handle
 from .sessions.users import find_tagged
 from .sessions.users import Found
 from .sessions.users import UserSession
+from .stores.abilities import opens_by_key
 from .stores.base import Store
 from .stores.base import SupportsClose
 from .stores.base import SupportsKeys
@@ -219,7 +220,7 @@ class SessionManager:
             ``SESSION_ENCRYPTION_KEYS`` are set.
         :raises StoreError: if the store failed.
         """
-        if not getattr(self.store, "opens_by_key", True):
+        if not opens_by_key(self.store):
             raise SessionError(_OPENED_BY_ID)
         count = 0
         for found in list(find(self._calls(), user_id)):

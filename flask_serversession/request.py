@@ -17,6 +17,7 @@ from .cookies.ids import SessionId
 from .cookies.options import CookieOptions
 from .errors import ConfigError
 from .sessions.login import Client
+from .stores.base import USER_LENGTH
 
 logger: logging.Logger = logging.getLogger("flask_serversession")
 
@@ -74,7 +75,16 @@ class FlaskRequest:
                 " request is not in, so its browser drops the cookie. Look at"
                 " SESSION_COOKIE_DOMAIN (or SESSION_COOKIE_OPTIONS)."
             )
-        return options if options.is_definite else options.resolved(is_secure=self.is_secure())
+        if options.is_definite:
+            return options
+        resolved = options.resolved(is_secure=self.is_secure())
+        flaw = None if resolved.secure else resolved.flaw(self.config.cookie_name)
+        if flaw:
+            _warn_once(
+                "Over plain http SESSION_COOKIE_SECURE 'auto' makes a cookie that browsers drop:"
+                f" {flaw}."
+            )
+        return resolved
 
     def generate_id(self) -> str:
         sid = self.config.genid(self.request)
@@ -91,7 +101,9 @@ class FlaskRequest:
                 f"SESSION_GENID returned an id of {len(sid)} characters, which cannot have 128"
                 " random bits: others may guess it. Use secrets.token_urlsafe(24)."
             )
-        return SessionId(sid)
+        # A dot there would end the tag of a user, which logs and hashed keys show.
+        front, rest = sid[: USER_LENGTH + 1], sid[USER_LENGTH + 1 :]
+        return SessionId(front.replace(".", "-") + rest)
 
     def _direct_scheme(self) -> str:
         # ProxyFix rewrites the scheme and keeps the original one.

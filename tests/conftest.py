@@ -16,6 +16,8 @@ import pytest
 import flask_serversession
 
 from .servers.base import REPORT
+from .servers.files import files_url as files_url
+from .servers.files import sqlite_url as sqlite_url
 from .servers.mariadb import mysql_url as mysql_url
 from .servers.memcached import memcached_url as memcached_url
 from .servers.mongodb import mongodb_url as mongodb_url

@@ -84,9 +84,8 @@ def _store(
     if not is_sure:
         click.confirm("Move them?", abort=True, err=True)
     store = nested(*pair, hash_ids=config.hash_ids, encryption=config.encryption)
-    return SessionManager(
-        config, store, secrets=manager.settings.secrets
-    ).store  # which converts layouts
+    # A manager lets the store convert between layouts.
+    return SessionManager(config, store, secrets=manager.settings.secrets).store
 
 
 def _is_moving(manager: SessionManager) -> bool:

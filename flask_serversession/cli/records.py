@@ -18,6 +18,7 @@ from ..sessions.request_store import RequestStore
 from ..sessions.users import find_by_handle
 from ..sessions.users import Found
 from ..sessions.users import UserSession
+from ..stores.abilities import opens_by_key
 from ..stores.base import Store
 from ..stores.base import StoredKey
 from ..stores.base import SupportsClearing
@@ -126,7 +127,7 @@ def show(word: str, values: bool, as_json: bool) -> None:
     session = manager.load(sid)
     if session is None:
         raise click.ClickException(_NONE)
-    if isinstance(sid, StoredKey) and not getattr(manager.store, "opens_by_key", True):
+    if isinstance(sid, StoredKey) and not opens_by_key(manager.store):
         click.echo(_SEALED, err=True)
     found = _logged_in(manager, sid)
     if as_json:

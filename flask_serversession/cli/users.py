@@ -126,7 +126,7 @@ def lines_of(found: UserSession) -> Iterator[str]:
 
 def _manager() -> SessionManager:
     manager = current_manager()
-    if manager.config.store == "cookie":
+    if manager.config.is_in_cookies:
         manager.ping()  # raises, and says that the browsers keep the sessions
     return manager
 

@@ -139,6 +139,11 @@ class Config:
         return self.cookie.flaw(self.cookie_name)
 
     @property
+    def is_in_cookies(self) -> bool:
+        """Whether the browsers keep the sessions, so that there is no store."""
+        return bool(self.store == "cookie")
+
+    @property
     def encryption(self) -> Encryption | None:
         """What seals the sessions; None if they are stored as they are.
 
@@ -164,6 +169,7 @@ class Config:
         demands.check(values, cookie.flaw(values["cookie_name"]) if is_definite else None)
         _check_grace(values, config)
         _check_protection(values)
+        _check_former_store(values)
         is_renewed = profile != "express" and is_definite
         own = {name: value for name, value in values.items() if "." not in name}
         return cls(
@@ -206,6 +212,14 @@ def _check_protection(values: dict[str, Any]) -> None:
         raise ConfigError(
             "SESSION_HASH_IDS cannot be used with SESSION_STORE 'cookie': these sessions have no"
             " ids."
+        )
+
+
+def _check_former_store(values: dict[str, Any]) -> None:
+    if values["store_before_options"] and values["store_before"] is None:
+        raise ConfigError(
+            "SESSION_STORE_BEFORE_OPTIONS needs SESSION_STORE_BEFORE: set it to the former store,"
+            " also if that is the same one with other options. Otherwise remove both."
         )
 
 

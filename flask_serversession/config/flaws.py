@@ -105,14 +105,15 @@ def flaws_of_secrets(config: Config, secrets: Secrets, *, key: str) -> Iterator[
     """
     is_strict = config.profile == "strict" and key not in config.exceptions
     shortest = _SHORTEST_STRICT_SECRET if is_strict else _SHORTEST_SECRET
-    for flaw in _flaws_of_secrets(secrets, key, shortest):
+    for flaw in _flaws_of_secrets(config, secrets, key, shortest):
         if is_strict:
             exceptions = [*config.exceptions, key]
             raise ConfigError(f"{flaw} SESSION_EXCEPTIONS = {exceptions} permits it.")
         yield flaw
 
 
-def _flaws_of_secrets(secrets: Secrets, key: str, shortest: int) -> Iterator[str]:
+def _flaws_of_secrets(config: Config, secrets: Secrets, key: str, shortest: int) -> Iterator[str]:
+    encrypts = [each.hex() for each in config.encryption_keys or () if each]
     for secret in secrets:
         content = secret.encode() if isinstance(secret, str) else secret
         letters = "".join(filter(str.isalnum, content.decode(errors="ignore").lower()))
@@ -125,6 +126,11 @@ def _flaws_of_secrets(secrets: Secrets, key: str, shortest: int) -> Iterator[str
             yield f"{key} is text that looks like a list; give a list to use several secrets."
         elif content in _PUBLISHED or any(word in letters for word in _PLACEHOLDERS):
             yield f"{key} has a secret that looks like a placeholder: {_A_RANDOM_ONE}"
+        elif content.hex() in encrypts or letters in encrypts:
+            yield (
+                f"{key} has a secret that is one of SESSION_ENCRYPTION_KEYS: if one leaks, both"
+                " have. Use another random value."
+            )
 
 
 def _looks_like_milliseconds(age: int) -> bool:

@@ -49,6 +49,7 @@ from .parsers import Parser
 from .parsers import PATH
 from .parsers import PRIORITY
 from .parsers import READ_AS_A_NUMBER
+from .parsers import READ_AS_TEXT
 from .parsers import REFRESHING
 from .parsers import ROOT
 from .parsers import SAMESITE
@@ -119,7 +120,8 @@ class Option:
         shown = f"of type {type(value).__name__}"
         if self.is_private:
             return shown
-        if value is None or isinstance(value, (str, int, float, timedelta)):
+        parts = value if isinstance(value, (list, tuple)) else (value,)
+        if all(part is None or isinstance(part, (str, int, float, timedelta)) for part in parts):
             with suppress(ValueError):  # an int of more digits than Python prints
                 shown = repr(value)
         return shown
@@ -133,7 +135,7 @@ class Option:
         if self.key == "SESSION_SECRET" and isinstance(value, int):
             return READ_AS_A_NUMBER
         if isinstance(value, str) and self._allows_what_is_written_in(value):
-            return " It is text, as a value from an environment variable is: convert it."
+            return READ_AS_TEXT
         return ""
 
     def _allows_what_is_written_in(self, text: str) -> bool:

@@ -26,6 +26,11 @@ READ_AS_A_NUMBER = (
     " one; put quotes inside it."
 )
 
+READ_AS_TEXT = (
+    " It is text, as a value from an environment variable is: convert it, or write JSON for"
+    " app.config.from_prefixed_env()."
+)
+
 #: The kinds of sessions that can be taken over.
 _KINDS = ("flask", "flask-session", "flask-session-pickle")
 #: What Clear-Site-Data can name.

@@ -27,9 +27,6 @@ from .session import CookieSession
 from .settings import ClientSettings
 from .settle import settle
 
-#: The ``SESSION_STORE`` that keeps sessions in cookies.
-IN_THE_COOKIE = "cookie"
-
 
 class NoStore:
     """Stands in for the store; every method raises an error that says why there is none."""

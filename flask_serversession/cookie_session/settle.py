@@ -45,9 +45,7 @@ def _value_to_send(session: CookieSession) -> str | None:
         return "" if session._destroyed else None
     settings, config = session._settings, session._settings.config
     body = settings.dump(session._values)
-    is_renewed = config.policy.rolling or session._is_outdated
-    is_due = session._forced or session._touched or (is_renewed and not session._peeks)
-    if not is_due and not session._differs(body):
+    if not session._is_due and not session._differs(body):
         return None
     if config.policy.destroy_empty and not session._values:
         return ""

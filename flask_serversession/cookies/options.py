@@ -67,7 +67,7 @@ class CookieOptions:
         }
         for what, demands in demanding.items():
             if demands:
-                return f"{what} needs SESSION_COOKIE_SECURE = True or 'auto'"
+                return f"{what} needs SESSION_COOKIE_SECURE = True"
         return None
 
     @property

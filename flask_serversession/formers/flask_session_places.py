@@ -54,13 +54,13 @@ def place_of(config: Mapping[str, Any], *, unpickles: bool) -> Place:
 
     :raises ConfigError: if they name none, or one whose records cannot be read.
     """
-    kind = str(config.get("SESSION_TYPE") or "null").lower()
+    kind = str(config.get("SESSION_TYPE") or "").lower()
     if kind not in (*_CLIENTS, "filesystem"):
         raise ConfigError(
-            f"SESSION_TYPE is {kind!r}, and the sessions of Flask-Session can be taken over from"
-            f" {', '.join(map(repr, (*_CLIENTS, 'filesystem')))}. Keep Flask-Session's keys in"
-            " the config while SESSION_ADOPT names it. For any other type remove it from"
-            " SESSION_ADOPT and set SESSION_STORE: everybody logs in once more."
+            f"SESSION_TYPE is {kind or None!r}, and the sessions of Flask-Session can be taken"
+            f" over from {', '.join(map(repr, (*_CLIENTS, 'filesystem')))}. Keep its keys in the"
+            " config while SESSION_ADOPT names it. If none of its sessions is left, remove it from"
+            " SESSION_ADOPT. Do so with any other type, too: everybody logs in once more."
         )
     if kind in _PICKLED and not unpickles:
         raise ConfigError(
@@ -77,6 +77,10 @@ def place_of(config: Mapping[str, Any], *, unpickles: bool) -> Place:
         raise ConfigError(
             f"SESSION_TYPE is {kind!r} and {key} is not set. Set it to the client that"
             f" Flask-Session used, which without this key was {default}."
+        )
+    if isinstance(client, str):
+        raise ConfigError(
+            f"{key} is text. Set it to the client that Flask-Session used, not to its URL."
         )
     return _FIND[kind](client, config)
 

@@ -173,6 +173,8 @@ AT_REST: Final = (
         _files,
         page="howto/files",
         tests=(
+            "tests/flask/test_protected_sessions.py::TestHashedIds::"
+            "test_neither_an_id_nor_that_of_a_successor_is_in_the_store",
             "tests/stores/test_filesystem.py::TestLayout::"
             "test_directory_and_files_are_private_under_any_umask",
             "tests/stores/test_filesystem.py::TestSymbolicLinks::"

@@ -207,7 +207,13 @@ COOKIE: Final = (
         "configuration",
         _opaque,
         page="explanation/security-model",
-        tests=("tests/unit/test_ids.py::test_each_of_the_192_bits_of_an_id_varies",),
+        tests=(
+            "tests/flask/test_strict_profile.py::TestTheCookie::test_its_line_is_this",
+            "tests/flask/test_sessions_of_a_user.py::TestIds::"
+            "test_the_id_of_a_logged_in_session_begins_with_the_tag_of_its_user",
+            "tests/flask/test_at_rest.py::TestTheCookie::"
+            "test_its_value_shows_nothing_and_is_not_sent_again",
+        ),
     ),
     Statement(
         16,
@@ -286,6 +292,7 @@ COOKIE: Final = (
         page="explanation/life-of-a-session",
         tests=(
             "tests/flask/test_round_trips.py::test_a_static_file_costs_nothing",
+            "tests/flask/test_round_trips.py::test_reading_costs_one_call_and_sends_no_cookie",
             "tests/flask/test_permanent.py::test_a_request_that_ignores_its_session_sends_no_cookie",
         ),
     ),

@@ -13,6 +13,8 @@ from .statement import NO_IDS
 from .statement import Running
 from .statement import Statement
 
+_REJECTED: Final = "tests/flask/test_rejected_cookies.py::"
+
 
 def _generator(running: Running) -> Answer:
     if running.config.genid is generate_id_for:
@@ -76,7 +78,7 @@ IDENTIFIER: Final = (
         "Only SESSION_GENID replaces it, and the log warns of ids that are too short.",
         page="reference/config",
         tests=(
-            "tests/unit/test_ids.py::test_a_million_ids_are_different",
+            "tests/unit/test_ids.py::test_many_ids_are_all_different",
             "tests/flask/test_interface.py::TestGenid::"
             "test_an_id_that_others_could_guess_is_logged_once",
         ),
@@ -193,8 +195,10 @@ IDENTIFIER: Final = (
         " address.",
         page="howto/watch",
         tests=(
-            "tests/flask/test_rejected_cookies.py::test_an_id_that_the_store_does_not_have_is_unknown",
-            "tests/flask/test_rejected_cookies.py::TestRate::test_it_counts_the_last_minute",
+            f"{_REJECTED}test_an_id_that_the_store_does_not_have_is_unknown",
+            f"{_REJECTED}test_what_no_secret_signed_is_unsigned",
+            f"{_REJECTED}test_a_receiver_sees_the_request_with_its_address",
+            f"{_REJECTED}TestRate::test_it_counts_the_last_minute",
         ),
         in_cookies=NEEDS_STORE,
     ),

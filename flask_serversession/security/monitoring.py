@@ -80,6 +80,7 @@ MONITORING: Final = (
         page="howto/log-of-sessions",
         tests=(
             "tests/flask/test_life_log.py::test_a_visit",
+            "tests/flask/test_life_log.py::test_an_end_says_by_what",
             "tests/flask/test_life_log.py::test_a_line_has_no_id_no_user_and_no_address",
         ),
         in_cookies=NEEDS_STORE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..stores.abilities import is_split
 from .statement import Answer
 from .statement import fix
 from .statement import met
@@ -27,7 +28,7 @@ def _closed(running: Running) -> Answer:
 
 
 def _waiting(running: Running) -> Answer:
-    if getattr(running.store, "is_split", False):
+    if is_split(running.store):
         return fix(
             "If one server of several hangs, each request for its sessions waits.",
             "SESSION_STORE = one server, or Redis with Sentinel",

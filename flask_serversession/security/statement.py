@@ -78,7 +78,7 @@ class Running:
     @property
     def is_in_cookies(self) -> bool:
         """Whether the browsers keep the sessions themselves."""
-        return bool(self.config.store == "cookie")
+        return self.config.is_in_cookies
 
     def hashes(self) -> str:
         """Return the line that hashes ids."""

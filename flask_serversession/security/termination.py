@@ -129,7 +129,9 @@ TERMINATION: Final = (
         "package",
         "There is none: each request that uses its session asks the store.",
         page="explanation/life-of-a-session",
-        tests=("tests/flask/test_round_trips.py::test_reading_costs_one_call",),
+        tests=(
+            "tests/flask/test_round_trips.py::test_reading_costs_one_call_and_sends_no_cookie",
+        ),
         in_cookies=NEEDS_STORE,
     ),
     Statement(

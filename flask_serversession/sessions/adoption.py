@@ -74,43 +74,27 @@ def standing_of(store: RequestStore, former: Former) -> Standing:
     return Standing.ADOPTED if _HEIR in data else Standing.FORBIDDEN
 
 
-def adopt(
-    settings: Settings, request: RequestInfo, store: RequestStore, former: Former
-) -> WorkingCopy | None:
+def adopt(request: RequestInfo, store: RequestStore, former: Former) -> WorkingCopy | None:
     """Return a stored session with the data of a former one; None if that may not be used.
 
     Sends no signal: a receiver may use the session, which is not ready before this returns.
 
     :raises PayloadError: if what was noted about it cannot be read. It may not be used then.
     """
-    name = _name_of(former)
+    settings, name = store.settings, _name_of(former)
     note = store.load(name)
     if note is not None:
-        return _heir(settings, request, store, former, note)
-    if former.data is None:
+        return _heir(request, store, former, note)
+    copy = _stored_anew(request, store, former)
+    if copy is None:
         return None
-    data = _with_login(settings, former.data)
-    if _is_forbidden(store, former, Login.of(data)):
-        return None
-    draft = Draft.new(settings, request.cookie_options())
-    draft.data, draft.origin = data, Origin(name, former.ends)
-    if former.permanent:
-        draft.cookie.max_age = settings.config.permanent_lifetime / 1000
-    copy = WorkingCopy(settings, store, request.generate_id, "", draft)
-    copy.change_id()
-    try:
-        copy.write(draft.dump(), _tell_nobody)
-    except SessionSerializationError as error:
-        logger.error("A former session was not taken over: %s", error)
-        return None
-    draft.note_saved()
     if former.is_unique:
         heir = _masked(former, copy.id.encode()).hex()
         note = _note(settings, settings.clock() + _A_MINUTE, {_HEIR: heir})
         if not store.create(name, note):
             end(store, copy.id, copy.base)
             first = store.load(name)
-            return None if first is None else _heir(settings, request, store, former, first)
+            return None if first is None else _heir(request, store, former, first)
     former.end()
     handle = settings.handle_of(copy.id)
     logger.info("Session %s was taken over from another kind of session.", handle)
@@ -168,14 +152,32 @@ def forbid_all(store: RequestStore, user_id: str) -> None:
     _put(store, _names_of(settings, user_id)[0], _note(settings, until))
 
 
+def _stored_anew(request: RequestInfo, store: RequestStore, former: Former) -> WorkingCopy | None:
+    """Store the data of a former session under a new id; None if they may not or cannot be."""
+    settings = store.settings
+    data = None if former.data is None else _with_login(settings, former.data)
+    if data is None or _is_forbidden(store, former, Login.of(data)):
+        return None
+    draft = Draft.new(settings, request.cookie_options())
+    draft.data, draft.origin = data, Origin(_name_of(former), former.ends)
+    if former.permanent:
+        draft.cookie.max_age = settings.config.permanent_lifetime / 1000
+    copy = WorkingCopy(settings, store, request.generate_id, "", draft)
+    copy.change_id()
+    try:
+        copy.write(draft.dump(), _tell_nobody)
+    except SessionSerializationError as error:
+        logger.error("A former session was not taken over: %s", error)
+        return None
+    draft.note_saved()
+    return copy
+
+
 def _heir(
-    settings: Settings,
-    request: RequestInfo,
-    store: RequestStore,
-    former: Former,
-    note: Record,
+    request: RequestInfo, store: RequestStore, former: Former, note: Record
 ) -> WorkingCopy | None:
     """Return the session that another request has made of a former one; None if it ended."""
+    settings = store.settings
     _, data = settings.serializer.decompose(note.payload)
     try:
         sid = _masked(former, bytes.fromhex(data[_HEIR])).decode()

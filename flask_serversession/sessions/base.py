@@ -316,6 +316,7 @@ class Session(SessionMapping):
         self._settings.log.warn(
             "A session cookie was withheld: it is Secure and the request came over plain http."
             " Behind a proxy that speaks https, use werkzeug's ProxyFix or SESSION_PROXY=True;"
-            " on a machine without https, SESSION_COOKIE_SECURE='auto'."
+            " on a machine without https, SESSION_COOKIE_SECURE='auto', and no prefix such as"
+            " __Host- in SESSION_COOKIE_NAME."
         )
         return False

@@ -84,7 +84,7 @@ class Draft:
     assigned: bool = False
     #: ``session.modified = True``.
     forced: bool = False
-    #: ``session.clear()`` was called, which ends the session as found.
+    #: ``session.clear()`` ended the session as found, as it does where no empty one is kept.
     cleared: bool = False
     #: The data that ``session.save()`` stored; None if it was not called.
     saved: bytes | None = field(default=None, repr=False)
@@ -147,11 +147,6 @@ class Draft:
             return None
         login = Login.of(self.data)
         return timeout + (self.began if login is None or login.at is None else login.at)
-
-    @property
-    def is_cleared_for_good(self) -> bool:
-        """Whether ``clear()`` ended the session, as it does where no empty session is kept."""
-        return self.cleared and self.settings.config.policy.destroy_empty
 
     @property
     def is_modified(self) -> bool:

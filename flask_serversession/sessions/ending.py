@@ -44,7 +44,7 @@ def newest_key(store: RequestStore, superseded: Superseded) -> StoredKey | None:
     newest, successor, seen = None, superseded.successor, set[StoredKey]()
     while successor is not None and successor not in seen:
         record = store.load(successor)
-        left = Superseded.read(record, store.settings) if record else None
+        left = Superseded.read(store.settings, record) if record else None
         if record is None or (left and left.reason is not None):
             return None
         seen.add(successor)
@@ -64,7 +64,7 @@ def _end_or_find_successor(
 
     def end_unless_superseded(base: bytes, theirs: Record) -> Record:
         nonlocal successor
-        left = Superseded.read(theirs, store.settings)
+        left = Superseded.read(store.settings, theirs)
         if left is None or not left.is_explained:
             return leaving
         successor = left.successor

@@ -15,8 +15,7 @@ from ..cookies.cookie import SessionCookie
 from ..cookies.signing import cookie_values
 from ..errors import PayloadError
 from ..errors import StoreError
-from ..stores.base import EPOCH
-from ..stores.base import MILLISECOND
+from ..stores.base import epoch_milliseconds
 from ..stores.base import Record
 from ..stores.forking import notice_a_fork
 from ..stores.forking import process
@@ -117,7 +116,7 @@ class LazySession(Session):
             draft.restart()  # as the end of the request will
         if ends is None or is_due or copy.touched:
             ends = draft.ends()
-        left = (ends - EPOCH) // MILLISECOND - now
+        left = epoch_milliseconds(ends) - now
         limit = draft.absolute_end
         is_absolute = limit is not None and left >= limit - now
         return ExpiresIn(max(left, 0) / 1000, "absolute" if is_absolute else "idle")
@@ -162,6 +161,10 @@ class LazySession(Session):
                 break  # a superseded session is used only if there is no other
         if found is None and self._settings.formers and not self._sent.secrets:
             found = self._adopted()
+        return self._use(found)
+
+    def _use(self, found: WorkingCopy | None) -> WorkingCopy:
+        """Use the session that was found, or begin one; say what is odd about the cookies."""
         if found is None:
             copy = self._begin()
             if self._request.cookie_header:
@@ -210,18 +213,25 @@ class LazySession(Session):
             return None  # it would not end with the others of its user
         return self._working_copy(sid, draft, record)
 
+    def _found_again(self, sid: str) -> WorkingCopy | None:
+        """Return what is stored now; None if it is no session any more."""
+        try:
+            return self._found(sid, self._enter().load(sid))
+        except PayloadError:
+            return None
+
     def _adopted(self) -> WorkingCopy | None:
         """Return the session that the browser had before, under a new id; None without one."""
         if not self._request.is_answered():
             self._sent.may_be_former = True
             return None  # no response would carry its cookie
-        settings, request, store = self._settings, self._request, self._enter()
-        former = find_former(settings, request.cookie_header)
+        request, store = self._request, self._enter()
+        former = find_former(self._settings, request.cookie_header)
         if former is None:
             return None
         self._sent.may_be_former = True
         try:
-            copy = adopt(settings, request, store, former)
+            copy = adopt(request, store, former)
         except PayloadError as error:
             self._settings.log.error(_UNREADABLE, error)
             return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..stores.base import Lock
 from ..stores.forking import leave_in_child
-from ..stores.memory import MemoryLock
-from ..stores.memory import Places
+from ..stores.memory_lock import MemoryLock
+from ..stores.memory_lock import Places
 
 
 class LockQueue:

@@ -62,7 +62,7 @@ def handle_of(key: str) -> str:
     Logs, signals and pages can show it. Neither the key nor the id can be found from it.
     """
     user, mark = user_of(key), _short_hash(f"handle {key}")
-    # SESSION_GENID may return an id that only has a dot in that place.
+    # An id that Express made may only have a dot in that place.
     return f"{user}.{mark}" if user and _TAG.fullmatch(user) else mark
 
 

@@ -27,6 +27,7 @@ from ..format.serializer import TypedJSON
 from ..log import QuietLog
 from ..stores.abilities import can_tag
 from ..stores.abilities import is_shared
+from ..stores.abilities import is_split
 from ..stores.base import Store
 from ..stores.base import user_of
 from . import life
@@ -172,8 +173,7 @@ class Settings(CommonSettings):
         self.left_key_of = getattr(store, "left_key_of", self.key_of)
         self.locks = LockQueue(config.max_waiters)
         most, pause = config.breaker, config.breaker_pause / 1000
-        is_split = getattr(store, "is_split", False)
-        self.breaker = None if most is None or is_split else Breaker(most, pause)
+        self.breaker = None if most is None or is_split(store) else Breaker(most, pause)
         self.replace_config(config)
 
     def replace_config(self, config: Config) -> None:

@@ -13,6 +13,7 @@ from weakref import finalize
 
 from .. import signals
 from ..cookies.cookie import SessionCookie
+from ..errors import PayloadError
 from ..errors import SessionConflict
 from ..errors import SessionError
 from ..errors import SessionGone
@@ -92,7 +93,7 @@ class StoredSession(LazySession):
 
     def reload(self) -> None:
         copy = self._checked_out()
-        found = self._found(copy.id, copy.store.load(copy.id)) if copy.base else None
+        found = self._found_again(copy.id) if copy.base else None
         if found is None or found.draft.superseded:
             raise SessionGone("The session is not in the store any more, so it was not reloaded.")
         copy.become(found)
@@ -107,7 +108,7 @@ class StoredSession(LazySession):
             with self._telling():
                 self._save(copy)
         except SessionSuperseded:
-            if not copy.draft.is_cleared_for_good:
+            if not copy.draft.cleared:
                 self._fail()  # its record is gone, and must not be made again
                 raise
             self.destroy()
@@ -257,8 +258,7 @@ class StoredSession(LazySession):
         copy.draft.record(copy.draft.dump())
         if copy.stored is None:
             return True
-        sid = copy.stored.id
-        found = self._found(sid, copy.store.load(sid))
+        found = self._found_again(copy.stored.id)
         return found is not None and not found.draft.superseded
 
     def _id_to_lock(self) -> str | None:
@@ -276,7 +276,10 @@ class StoredSession(LazySession):
         if copy is None or copy.stored_id is None:
             return
         seen = copy.draft
-        is_there = copy.refresh(self._notify)
+        try:
+            is_there = copy.refresh(self._notify)
+        except PayloadError:
+            is_there = False
         if is_there and copy.draft is seen:
             return
         if seen.is_modified:
@@ -329,7 +332,7 @@ class StoredSession(LazySession):
         copy = self._checked_out()
         draft = copy.draft
         draft.assigned = True
-        if draft.cleared and draft.data and draft.is_cleared_for_good:
+        if draft.cleared and draft.data:
             draft.superseded = None  # the new session is not superseded
             if copy.base is not None:
                 self._notify(signals.session_regenerated, old_id=copy.change_id())

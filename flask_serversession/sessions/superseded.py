@@ -43,7 +43,7 @@ class Superseded(NamedTuple):
         return cls(until, key, _text(cookie, _REASON))
 
     @classmethod
-    def read(cls, record: Record, settings: Settings) -> Superseded | None:
+    def read(cls, settings: Settings, record: Record) -> Superseded | None:
         """Return what a record tells; None for any other, and for one that cannot be read."""
         if f'"{UNTIL}"'.encode() not in record.payload:
             return None

@@ -19,9 +19,8 @@ from ..errors import SessionError
 from ..stores.abilities import has_epochs
 from ..stores.abilities import why_not_found
 from ..stores.base import ENDED
-from ..stores.base import EPOCH
+from ..stores.base import epoch_milliseconds
 from ..stores.base import from_epoch_milliseconds
-from ..stores.base import MILLISECOND
 from ..stores.base import Record
 from ..stores.base import user_of
 from .adoption import forbid
@@ -115,7 +114,7 @@ class Found:
         """
         if self.record.expires_at is None:
             return self.since
-        ends = (self.record.expires_at - EPOCH) // MILLISECOND
+        ends = epoch_milliseconds(self.record.expires_at)
         lifetime = self.draft.cookie.lifetime(self.settings.config.idle_timeout)
         # SESSION_IDLE_TIMEOUT may have been longer when it was used.
         return max(min(ends - lifetime, self.settings.clock()), self.since)

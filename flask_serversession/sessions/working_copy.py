@@ -76,7 +76,8 @@ class WorkingCopy:
     @property
     def stored_id(self) -> str | None:
         """The id under which the session is stored now; None if it is not."""
-        return self.stored.id if self.stored else None
+        stored = self.stored
+        return stored.id if stored else None
 
     def change_id(self) -> str | None:
         """Take a new id and return the stored one, whose record stays until the next write."""

@@ -17,6 +17,16 @@ def is_shared(store: Store) -> bool:
     return bool(getattr(store, "is_shared", False))
 
 
+def is_split(store: Store) -> bool:
+    """Return whether one of several servers of a store may fail alone."""
+    return bool(getattr(store, "is_split", False))
+
+
+def opens_by_key(store: Store) -> bool:
+    """Return whether the data of a session can be read without its browser's id."""
+    return bool(getattr(store, "opens_by_key", True))
+
+
 def has_epochs(store: Store) -> bool:
     """Return whether a store can end all sessions of a user without listing them."""
     # Express would still load them.

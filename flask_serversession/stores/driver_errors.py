@@ -54,7 +54,7 @@ class DriverErrors:
         if isinstance(error, self._unavailable):
             raise StoreUnavailable(
                 f"The session store ({self._backend}) did not answer. Check that it is there"
-                " and running, that SESSION_STORE points to it, and that its password or its"
+                " and running, that the configuration points to it, and that its password or its"
                 " permissions let this application in."
             ) from error
         if isinstance(error, self._failed):

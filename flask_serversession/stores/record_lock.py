@@ -7,6 +7,7 @@ import secrets
 import time
 from datetime import timedelta
 
+from ..errors import PayloadError
 from .base import ENDED
 from .base import Record
 from .base import Store
@@ -54,7 +55,10 @@ class RecordLock:
 
     def renew(self) -> bool:
         mine = self._mine()
-        return self._store.save(self._key, mine, replacing=mine) is None
+        try:
+            return self._store.save(self._key, mine, replacing=mine) is None
+        except PayloadError:  # somebody wrote something else there
+            return False
 
     def release(self) -> None:
         self._store.save(self._key, ENDED, replacing=self._mine())

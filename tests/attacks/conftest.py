@@ -17,6 +17,7 @@ from flask_serversession.stores.base import SupportsClose
 from flask_serversession.stores.base import SupportsKeys
 
 from ..concurrency.places import Place
+from ..concurrency.places import place_of
 from ..concurrency.places import SHARED
 from ..flask.browser import Browser
 from ..flask.browser import browser_of
@@ -33,24 +34,12 @@ STORES = [
 MakeSite = Callable[..., Flask]
 
 
-@pytest.fixture(scope="session")
-def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/sessions.db"
-
-
-@pytest.fixture(scope="session")
-def files_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"file://{tmp_path_factory.mktemp('files')}"
-
-
 @pytest.fixture(scope="session", params=STORES)
 def place(request: pytest.FixtureRequest) -> Place:
     """The store of the sessions. A test that uses this fixture runs once per store."""
     if request.param == "memory":
         return Place("memory", "memory")
-    url, option = SHARED[request.param]
-    options = {option: OURS} if option else {}
-    return Place(request.param, request.getfixturevalue(url), options)
+    return place_of(request.param, request.getfixturevalue, OURS)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from flask_serversession.stores.base import SupportsKeys
 from ..servers.base import running
 from .places import OURS
 from .places import Place
+from .places import place_of
 from .places import SHARED
 from .process import Process
 from .process import Processes
@@ -28,22 +29,10 @@ ROOT = Path(__file__).parents[2]
 StartProcess = Callable[..., Process]
 
 
-@pytest.fixture(scope="session")
-def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/sessions.db"
-
-
-@pytest.fixture(scope="session")
-def files_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"file://{tmp_path_factory.mktemp('files')}"
-
-
 @pytest.fixture(scope="session", params=SHARED)
 def place(request: pytest.FixtureRequest) -> Place:
     """The store of the sessions. A test that uses this fixture runs once per store."""
-    url, option = SHARED[request.param]
-    options = {option: OURS} if option else {}
-    return Place(request.param, request.getfixturevalue(url), options)
+    return place_of(request.param, request.getfixturevalue, OURS)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -34,3 +35,13 @@ class Place:
     #: A URL, so that each process creates its own client; a store object only within one process.
     store: Any
     options: dict[str, str] = field(default_factory=dict)
+
+
+def place_of(name: str, url_of: Callable[[str], Any], apart: str) -> Place:
+    """Return the place of a store that processes can share.
+
+    :param url_of: returns the value of a fixture.
+    :param apart: the prefix, table or collection that only the caller's tests use.
+    """
+    url, option = SHARED[name]
+    return Place(name, url_of(url), {option: apart} if option else {})

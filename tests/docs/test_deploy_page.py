@@ -131,7 +131,7 @@ class Server(NamedTuple):
             if self.process.poll() is not None:
                 raise ChildProcessError
             try:
-                response: HTTPResponse = urlopen(self.url + path, timeout=10)
+                response: HTTPResponse = urlopen(self.url + path, timeout=60)
             except URLError:
                 assert time.monotonic() < deadline, "gunicorn did not start"
                 time.sleep(0.1)
@@ -158,7 +158,7 @@ def script_of_the_page(folder: Path, **environment: str) -> Iterator[Server]:
         yield Server(process, f"http://{address}")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.mark.slow

@@ -78,7 +78,7 @@ def run(script: str, folder: Path, page: Path = PAGE) -> None:
     command = [sys.executable, "-W", "error", "-c", f"{source}\n{script}"]
     env = {"PYTHONPATH": str(ROOT), "HOME": str(folder)}
     done = subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
 

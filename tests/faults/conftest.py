@@ -37,8 +37,14 @@ def server(only_server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def site(server: Server) -> Iterator[Site]:
-    site = Site(server.url, timeout=TIMEOUT)
+def timeout() -> float:
+    """The store's timeout, in seconds."""
+    return TIMEOUT
+
+
+@pytest.fixture
+def site(server: Server, timeout: float) -> Iterator[Site]:
+    site = Site(server.url, timeout=timeout)
     yield site
     server.mend()  # otherwise closing a connection could wait for it
     site.close()

@@ -84,7 +84,7 @@ def memcached_without_eviction() -> Iterator[Narrow]:
     with (
         tempfile.TemporaryDirectory(prefix="memcached-") as folder,
         memcached_server(Path(folder), port, "-m", "2", "-M"),
-        closing(pymemcache.Client(address, timeout=5)) as admin,
+        closing(pymemcache.Client(address, timeout=60)) as admin,
     ):
         yield Narrow(f"memcached://{address}", lambda: admin.cache_memlimit(64))
 

@@ -98,7 +98,7 @@ def killed_writer(store: Store, seed: int, known: dict[str, State | None]) -> li
         told = [ours.recv() for _ in range(2 * moment.randint(1, MOST_WRITES))]
         time.sleep(moment.uniform(0, LAST_MOMENTS))
         writer.kill()
-        writer.join(10)
+        writer.join(60)
         assert writer.exitcode == -SIGKILL
         while ours.poll():
             try:

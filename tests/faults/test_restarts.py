@@ -10,10 +10,17 @@ from .backends import name_of
 from .server import Server
 from .visitor import CROWD
 from .visitor import failures_before_success
+from .visitor import LONGEST
 from .visitor import Site
 from .visitor import traffic
 from .visitor import Visitor
 from .visitor import wait_for_outage
+
+
+@pytest.fixture
+def timeout() -> float:
+    """Longer than for a server that hangs, since one that restarts may be slow at first."""
+    return LONGEST
 
 
 def test_the_app_recovers_without_a_restart_of_its_own(site: Site, server: Server) -> None:

@@ -79,6 +79,17 @@ def browser_of(app: Flask) -> Browser:
     return client
 
 
+def logged_in(app: Flask, user_id: str = "ada", **options: Any) -> Browser:
+    """Return a browser that a user is logged in with; ``log_in()`` gets the options."""
+    browser = browser_of(app)
+    browser.run(lambda: session.log_in(user_id, **options))
+    return browser
+
+
+def is_logged_in(browser: Browser) -> bool:
+    return browser.see(lambda: session.user_id) is not None
+
+
 def serve_browsers(app: Flask) -> None:
     """Make an application answer with the views that browsers bring along."""
     app.test_client_class = Browser

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from datetime import datetime
 from datetime import timedelta
+from datetime import timezone
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 
 from flask_serversession import request
@@ -21,7 +26,9 @@ from .counting import CountingStore
 
 MakeApp = Callable[..., Flask]
 MakeBrowser = Callable[..., Browser]
+ADA = {"user": "ada"}
 LetPass = Callable[[Browser, timedelta], None]
+Go = Callable[[timedelta], object]
 
 
 @pytest.fixture(autouse=True)
@@ -62,9 +69,9 @@ def make_browser(make_app: MakeApp) -> MakeBrowser:
 def make_member(make_browser: MakeBrowser, store: CountingStore) -> MakeBrowser:
     """Like ``make_browser``, but the browser has a session, whose cost is not counted."""
 
-    def make_member(**config: Any) -> Browser:
+    def make_member(data: Mapping[str, Any] = ADA, **config: Any) -> Browser:
         browser = make_browser(**config)
-        browser.run(lambda: session.update(user="ada"))
+        browser.run(lambda: session.update(data))
         store.calls.clear()
         return browser
 
@@ -94,3 +101,11 @@ def let_pass(memory: MemoryStore) -> LetPass:
         memory.touch(sid, record.expires_at - time)
 
     return let_pass
+
+
+@pytest.fixture
+def go() -> Iterator[Go]:
+    """Return a function that moves the clock to so long after the beginning."""
+    start = datetime.now(timezone.utc)
+    with time_machine.travel(start, tick=False) as clock:
+        yield lambda time: clock.move_to(start + time, tick=False)

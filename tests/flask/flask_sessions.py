@@ -64,7 +64,7 @@ def _in_memcached(url: str) -> Records:
     import pymemcache
 
     address = url.removeprefix("memcached://")
-    client = pymemcache.PooledClient(address, timeout=5, connect_timeout=5, no_delay=True)
+    client = pymemcache.PooledClient(address, timeout=60, connect_timeout=60, no_delay=True)
     client.flush_all()
 
     def put(name: str, value: bytes, lasting: timedelta) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from itertools import count
 from itertools import pairwise
+from logging import INFO
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,30 @@ def test_a_stolen_key_of_the_store_is_no_id(place: MemoryStore) -> None:
     assert user(thief) is None
     assert manager_of(app).load(key) is None
     assert only_record(place)[0] == key
+
+
+@pytest.mark.parametrize(
+    "dotted", ["the-tenants-name.", "the.tenants.name.", "the-name-of-a-ten."]
+)
+def test_a_dot_in_a_generated_id_leaves_nothing_of_it_readable(
+    caplog: pytest.LogCaptureFixture, dotted: str
+) -> None:
+    cache = cachelib.SimpleCache(threshold=sys.maxsize)
+    ids = (f"{dotted}{number:024}" for number in count())
+    app = app_on(
+        CacheLibStore(cache), SESSION_HASH_IDS=True, SESSION_GENID=lambda request: next(ids)
+    )
+    browser = browser_of(app)
+
+    with caplog.at_level(INFO):
+        browser.run(write)
+        assert user(browser) == "ada"
+        browser.run(lambda: session.log_in("ada"))
+    assert browser.see(lambda: session.user_id) == "ada"
+
+    handles = [json.loads(line)["handle"] for line in caplog.messages]
+    assert len(cache._cache) == len(handles) == 3
+    assert not any("the" in shown for shown in (*cache._cache, *handles))
 
 
 def test_a_record_that_was_changed_counts_as_absent(

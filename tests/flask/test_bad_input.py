@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from flask_serversession import Record
 from flask_serversession import ServerSession
+from flask_serversession import SessionGone
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.memory import MemoryStore
 
@@ -22,6 +24,7 @@ from .browser import cookie_lines
 from .browser import serve_browsers
 from .browser import session
 from .browser import signed
+from .conftest import MakeApp
 from .counting import CountingStore
 
 SID = "aBcDeFgHiJkLmNoPqRsTuVwXyZ012345"
@@ -220,6 +223,55 @@ def test_destroy_deletes_a_record_found_unreadable(browser: Browser, memory: Mem
     browser.run(read_and_destroy)
 
     assert memory.count() == 0
+
+
+class TestARecordThatOthersOverwriteWhileARequestUsesIt:
+    """It has ended, as if they had deleted it."""
+
+    @pytest.fixture(params=[{}, {"SESSION_ENCRYPTION_KEYS": ["5e" * 32]}], ids=["plain", "sealed"])
+    def visitor(
+        self, make_app: MakeApp, memory: MemoryStore, request: pytest.FixtureRequest
+    ) -> Browser:
+        app = make_app(SESSION_STORE=memory, SESSION_LIMIT_PER_USER=2, **request.param)
+        browser = browser_of(app)
+        browser.run(lambda: session.update(cart="apple"))
+        return browser
+
+    @pytest.fixture
+    def overwrite(self, memory: MemoryStore) -> Callable[[], None]:
+        """Return a function that reads the session, and then overwrites its record."""
+
+        def overwrite() -> None:
+            assert session["cart"] == "apple"
+            memory.save(session.id, Record(b"unreadable", utc_now() + timedelta(hours=1)))
+
+        return overwrite
+
+    def test_is_not_reloaded(self, visitor: Browser, overwrite: Callable[[], None]) -> None:
+        def view() -> None:
+            overwrite()
+            with pytest.raises(SessionGone):
+                session.reload()
+
+        assert visitor.run(view).status_code == 200
+
+    def test_reads_as_empty_under_its_lock(
+        self, visitor: Browser, overwrite: Callable[[], None]
+    ) -> None:
+        def view() -> None:
+            overwrite()
+            with session.lock():
+                assert not session
+
+        assert visitor.run(view).status_code == 200
+
+    def test_takes_no_login(self, visitor: Browser, overwrite: Callable[[], None]) -> None:
+        def view() -> None:
+            overwrite()
+            session.log_in("ada")
+
+        assert visitor.run(view).status_code == 200
+        assert visitor.see(lambda: session.user_id) is None
 
 
 @pytest.mark.parametrize(

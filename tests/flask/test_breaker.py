@@ -291,7 +291,7 @@ def test_a_filter_of_the_log_may_use_the_session(
     # In a thread, so that a lock that is never released fails this test alone.
     thread = threading.Thread(target=strike, args=(moody, member), daemon=True)
     thread.start()
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     caplog.handler.removeFilter(uses_the_session)
 
     assert not thread.is_alive()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -37,16 +38,8 @@ Member = Callable[..., Browser]
 
 
 @pytest.fixture
-def member(make_browser: MakeBrowser, store: CountingStore) -> Member:
-    """Make a browser that has a session, whose cost is not counted."""
-
-    def member(**config: Any) -> Browser:
-        browser = make_browser(**config)
-        browser.run(lambda: session.update(user="ada", cart=["tea"]))
-        store.calls.clear()
-        return browser
-
-    return member
+def member(make_member: MakeBrowser) -> Member:
+    return partial(make_member, {"user": "ada", "cart": ["tea"]})
 
 
 def log_in() -> None:

@@ -9,17 +9,14 @@ import pty
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
 from flask import Flask
 from flask.cli import ScriptInfo
 
@@ -34,9 +31,10 @@ from flask_serversession.stores.memory import MemoryStore
 from ..servers.base import free_port
 from .browser import browser_of
 from .browser import session
+from .commands import Run
+from .commands import runner_of
 from .conftest import MakeApp
 
-Run = Callable[..., Result]
 COMMANDS = [
     "check",
     "clear",
@@ -56,17 +54,6 @@ PAYLOAD = (
     b'{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},'
     b'"user":"confidential","cart":[]}'
 )
-
-
-def runner_of(app: Flask) -> Run:
-    """Return a function that runs ``flask sessions`` with the given arguments."""
-
-    def run(*words: str, **options: Any) -> Result:
-        result = app.test_cli_runner().invoke(args=["sessions", *words], **options)
-        assert isinstance(result, Result)
-        return result
-
-    return run
 
 
 class InterruptedStore(MemoryStore):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from click.testing import Result
 
+from .commands import Run
+from .commands import runner_of
 from .test_protected_sessions import Case
 from .test_protected_sessions import NEW
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -21,10 +17,7 @@ def case() -> Case:
 
 @pytest.fixture
 def run(case: Case) -> Run:
-    def run(*words: str, **options: Any) -> Result:
-        return case.app.test_cli_runner().invoke(args=["sessions", *words], **options)
-
-    return run
+    return runner_of(case.app)
 
 
 def browser_of(case: Case, *paths: str) -> tuple[str, str]:

@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import sys
-from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import datetime
 from datetime import timezone
@@ -14,7 +13,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from click.testing import Result
 from flask import Flask
 from flask.cli import ScriptInfo
 
@@ -26,10 +24,12 @@ from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import browser_of
+from .browser import is_logged_in
 from .browser import session
+from .commands import Run
+from .commands import runner_of
 from .conftest import MakeApp
 
-Run = Callable[..., Result]
 NOW = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)
 LYNX = {"User-Agent": "Lynx\x1b[31m"}
 AT_HOME = {"REMOTE_ADDR": "192.0.2.7"}
@@ -59,15 +59,6 @@ class InterruptedStore(MemoryStore):
         raise KeyboardInterrupt
 
 
-def runner_of(app: Flask) -> Run:
-    def run(*words: str, **options: Any) -> Result:
-        result = app.test_cli_runner().invoke(args=["sessions", *words], **options)
-        assert isinstance(result, Result)
-        return result
-
-    return run
-
-
 @pytest.fixture
 def app(make_app: MakeApp, memory: MemoryStore) -> Flask:
     return make_app(SESSION_STORE=memory)
@@ -94,10 +85,6 @@ def id_of(browser: Browser) -> str:
 
 def handle_of(browser: Browser) -> str:
     return browser.see(lambda: session.handle)
-
-
-def is_logged_in(browser: Browser) -> bool:
-    return browser.see(lambda: session.user_id) is not None
 
 
 class TestList:

@@ -233,6 +233,31 @@ class TestSetCookie:
 
         assert attributes_of(line) == attributes_of(later) == "Path=/; HttpOnly; SameSite=Lax"
 
+    @pytest.mark.parametrize(
+        ("config", "cause"),
+        [
+            ({"SESSION_COOKIE_NAME": "__Host-auto"}, "SESSION_COOKIE_NAME '__Host-auto' needs"),
+            ({"SESSION_COOKIE_SAMESITE": "None"}, "SameSite=None needs"),
+        ],
+    )
+    def test_auto_over_http_is_logged_where_browsers_drop_the_cookie(
+        self,
+        make_browser: MakeBrowser,
+        caplog: pytest.LogCaptureFixture,
+        config: dict[str, str],
+        cause: str,
+    ) -> None:
+        browser = make_browser(SESSION_COOKIE_SECURE="auto", **config)
+
+        browser.run(write, base_url="https://localhost")
+        assert caplog.messages == []
+        for _ in range(2):
+            browser_of(browser.application).run(write)
+
+        [line] = caplog.messages
+        assert line.startswith("Over plain http SESSION_COOKIE_SECURE 'auto' makes")
+        assert cause in line
+
     def test_express_prefers_stored_attributes_to_a_changed_config(
         self, make_app: MakeApp
     ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,8 +18,8 @@ from flask_serversession.stores.cachelib import CacheLibStore
 from flask_serversession.stores.memcached import MemcachedStore
 
 from ..servers.memcached import memcached_url as memcached_url
-from .browser import Browser
-from .browser import browser_of
+from .browser import is_logged_in
+from .browser import logged_in
 from .browser import session
 from .conftest import MakeApp
 
@@ -39,16 +38,6 @@ def epoch_store(request: pytest.FixtureRequest) -> Iterator[Store]:
 @pytest.fixture(params=["merge", "overwrite"])
 def app(make_app: MakeApp, epoch_store: Store, request: pytest.FixtureRequest) -> Flask:
     return make_app(SESSION_STORE=epoch_store, SESSION_CONCURRENCY=request.param)
-
-
-def logged_in(app: Flask, user_id: str = "ada", **options: Any) -> Browser:
-    browser = browser_of(app)
-    browser.run(lambda: session.log_in(user_id, **options))
-    return browser
-
-
-def is_logged_in(browser: Browser) -> bool:
-    return browser.see(lambda: session.user_id) is not None
 
 
 def test_all_sessions_of_a_user_end_and_new_ones_begin(app: Flask) -> None:

@@ -6,6 +6,7 @@ import logging
 import re
 import socket
 import warnings
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -419,6 +420,18 @@ class TestInsecureSettings:
 
         assert line.startswith("Key 3 of SESSION_ENCRYPTION_KEYS is not random.")
         assert key not in line
+
+    @pytest.mark.parametrize("spelled", [str, str.upper, bytes.fromhex])
+    def test_a_secret_that_is_an_encryption_key_too_is_logged_and_not_shown(
+        self, caplog: pytest.LogCaptureFixture, spelled: Callable[[str], str | bytes]
+    ) -> None:
+        key = token_hex()
+        [line] = warnings_of(
+            caplog, SECRET_KEY=spelled(key), SESSION_ENCRYPTION_KEYS=[token_hex(), None, key]
+        )
+
+        assert line.startswith("SECRET_KEY has a secret that is one of SESSION_ENCRYPTION_KEYS")
+        assert key not in line.lower()
 
     def test_a_weak_fallback_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         assert len(warnings_of(caplog, SECRET_KEY_FALLBACKS=["weak"])) == 1

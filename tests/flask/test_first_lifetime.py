@@ -6,10 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
-from typing import Any
 
 import pytest
-import time_machine
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
@@ -19,6 +17,7 @@ from flask_serversession.stores.memory import MemoryStore
 from .browser import Browser
 from .browser import cookie_lines
 from .browser import session
+from .conftest import Go
 from .conftest import MakeBrowser
 from .counting import CountingStore
 
@@ -26,15 +25,6 @@ MINUTE = timedelta(minutes=1)
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 FIRST = 10 * MINUTE
-Go = Callable[[timedelta], Any]
-
-
-@pytest.fixture
-def go() -> Any:
-    """Return a function that moves the clock to so long after the beginning."""
-    start = datetime.now(timezone.utc)
-    with time_machine.travel(start, tick=False) as clock:
-        yield lambda time: clock.move_to(start + time, tick=False)
 
 
 @pytest.fixture

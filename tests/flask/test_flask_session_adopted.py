@@ -543,12 +543,13 @@ def test_text_of_a_redis_client_that_decodes_is_read(redis_url: str, memory: Mem
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"SESSION_TYPE": None}, "SESSION_TYPE is 'null'.*remove it from SESSION_ADOPT"),
+        ({"SESSION_TYPE": None}, "SESSION_TYPE is None.*remove it from SESSION_ADOPT"),
         ({"SESSION_TYPE": "null"}, "SESSION_TYPE is 'null'"),
         ({"SESSION_TYPE": "DynamoDB"}, "SESSION_TYPE is 'dynamodb'.*logs in once more"),
         ({"SESSION_TYPE": "filesystem"}, "'flask-session-pickle'"),
         ({"SESSION_TYPE": "cachelib"}, "'flask-session-pickle'"),
         ({"SESSION_TYPE": "redis"}, r"SESSION_REDIS is not set.*redis\.Redis\(\)"),
+        ({"SESSION_TYPE": "redis", "SESSION_REDIS": "redis://localhost"}, "SESSION_REDIS is text"),
         ({"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": None}, "SESSION_SQLALCHEMY is not"),
         ({"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": object()}, "pymemcache.PooledClient"),
         (

@@ -398,6 +398,10 @@ def test_markup_that_express_stored_is_no_markup_after_the_move(tmp_path: Path) 
         ({"SESSION_STORE_BEFORE": "sqlite:///sessions.db"}, "with the same options"),
         ({"SESSION_STORE_BEFORE": "redsi://localhost"}, "SESSION_STORE_BEFORE is a URL"),
         ({"SESSION_STORE_BEFORE_OPTIONS": {"prefixx": ""}}, "SESSION_STORE_BEFORE_OPTIONS has"),
+        (
+            {"SESSION_STORE_BEFORE": None, "SESSION_STORE_BEFORE_OPTIONS": {"prefix": "a:"}},
+            "SESSION_STORE_BEFORE_OPTIONS needs SESSION_STORE_BEFORE",
+        ),
         ({"SESSION_STORE": "memcached://localhost"}, "moved to MemcachedStore"),
         (
             {"SESSION_STORE_OPTIONS": {"layout": "connect-session-sequelize"}},

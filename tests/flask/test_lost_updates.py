@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,16 +25,8 @@ Member = Callable[..., Browser]
 
 
 @pytest.fixture
-def member(make_browser: MakeBrowser, store: CountingStore) -> Member:
-    """Make a browser that has a session."""
-
-    def member(**config: Any) -> Browser:
-        browser = make_browser(**config)
-        browser.run(lambda: session.update(user="ada", cart=["tea"]))
-        store.calls.clear()
-        return browser
-
-    return member
+def member(make_member: MakeBrowser) -> Member:
+    return partial(make_member, {"user": "ada", "cart": ["tea"]})
 
 
 class TestMerge:

@@ -194,6 +194,18 @@ def test_nothing_is_rejected_if_one_of_several_cookies_gives_a_session(
     assert heard == []
 
 
+def test_a_receiver_sees_the_request_with_its_address(app: Flask) -> None:
+    addresses = []
+
+    def hear(sender: Flask, **values: Any) -> None:
+        addresses.append(flask.request.remote_addr)
+
+    with session_rejected.connected_to(hear):
+        send(app, "session=junk")
+
+    assert addresses == ["127.0.0.1"]
+
+
 def test_a_session_is_rejected_once_a_request(browser: Browser, heard: Heard) -> None:
     browser.hold(SID)
 

@@ -11,6 +11,7 @@ from flask import get_flashed_messages
 
 from .browser import Browser
 from .browser import browser_of
+from .browser import cookie_lines
 from .browser import session
 from .browser import View
 from .conftest import LetPass
@@ -54,6 +55,7 @@ def test_a_request_without_a_cookie_that_reads_its_session_costs_nothing(
 def test_a_static_file_costs_nothing(browser: Browser, store: CountingStore) -> None:
     with browser.get("/static/__init__.py") as response:
         assert (response.status_code, store.calls) == (200, [])
+        assert cookie_lines(response) == []
 
 
 def test_a_missing_page_costs_nothing(browser: Browser, store: CountingStore) -> None:
@@ -68,10 +70,13 @@ def test_an_options_request_costs_nothing(browser: Browser, store: CountingStore
     assert (response.status_code, store.calls) == (200, [])
 
 
-def test_reading_costs_one_call(browser: Browser, store: CountingStore) -> None:
-    browser.run(lambda: session["user"])
+def test_reading_costs_one_call_and_sends_no_cookie(
+    browser: Browser, store: CountingStore
+) -> None:
+    response = browser.run(lambda: session["user"])
 
     assert store.calls == ["load"]
+    assert cookie_lines(response) == []
 
 
 def test_reading_repeatedly_costs_one_call(browser: Browser, store: CountingStore) -> None:

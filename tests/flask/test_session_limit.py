@@ -23,6 +23,7 @@ from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import browser_of
+from .browser import logged_in
 from .browser import session
 from .conftest import MakeApp
 from .counting import CountingStore
@@ -36,12 +37,6 @@ def make_limited(make_app: MakeApp, memory: MemoryStore) -> MakeApp:
         return make_app(SESSION_STORE=memory, SESSION_LIMIT_PER_USER=limit, **config)
 
     return make_limited
-
-
-def logged_in(app: Flask, user_id: str = "ada") -> Browser:
-    browser = browser_of(app)
-    browser.run(lambda: session.log_in(user_id))
-    return browser
 
 
 def see_users(*browsers: Browser) -> list[str | None]:

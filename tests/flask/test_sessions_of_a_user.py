@@ -34,6 +34,8 @@ from flask_serversession.stores.memory import MemoryStore
 
 from .browser import Browser
 from .browser import browser_of
+from .browser import is_logged_in
+from .browser import logged_in
 from .browser import session
 from .conftest import MakeApp
 from .counting import CountingStore
@@ -49,16 +51,6 @@ def app(make_app: MakeApp, memory: MemoryStore) -> Flask:
 @pytest.fixture
 def manager(app: Flask) -> SessionManager:
     return manager_of(app)
-
-
-def logged_in(app: Flask, user_id: str = "ada", **options: Any) -> Browser:
-    browser = browser_of(app)
-    browser.run(lambda: session.log_in(user_id, **options))
-    return browser
-
-
-def is_logged_in(browser: Browser) -> bool:
-    return browser.see(lambda: session.user_id) is not None
 
 
 class StoreOfADirectory(MemoryStore):
@@ -106,6 +98,7 @@ class TestIds:
 
         assert tags[0] == tags[1] is not None
         assert tags[2] not in (None, tags[0])
+        assert "ada" not in str(tags[0])
 
     def test_it_keeps_the_tag_at_a_new_id_and_loses_it_with_the_login(self, app: Flask) -> None:
         browser = logged_in(app)

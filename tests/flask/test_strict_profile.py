@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Iterator
-from datetime import datetime
 from datetime import timedelta
-from datetime import timezone
 from itertools import chain
 from typing import Any
 
 import pytest
-import time_machine
 from flask import Flask
 
 from flask_serversession import ConfigError
@@ -28,6 +23,7 @@ from .browser import serve_browsers
 from .browser import session
 from .browser import sid_of
 from .browser import signed
+from .conftest import Go
 from .conftest import MakeApp
 from .conftest import MakeBrowser
 
@@ -35,15 +31,6 @@ HOUR = timedelta(hours=1)
 SECRET = "f1d2" * 16
 STRICT: dict[str, Any] = {"SESSION_PROFILE": "strict", "SECRET_KEY": SECRET}
 HTTPS = "https://localhost"
-Go = Callable[[timedelta], Any]
-
-
-@pytest.fixture
-def go() -> Iterator[Go]:
-    """Return a function that moves the clock to so long after the beginning."""
-    start = datetime.now(timezone.utc)
-    with time_machine.travel(start, tick=False) as clock:
-        yield lambda time: clock.move_to(start + time, tick=False)
 
 
 @pytest.fixture

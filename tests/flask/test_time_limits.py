@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from typing import Any
 
 import pytest
-import time_machine
 from flask import abort
 
 from flask_serversession import ConfigError
@@ -28,21 +26,13 @@ from .browser import Browser
 from .browser import browser_of
 from .browser import cookie_lines
 from .browser import session
+from .conftest import Go
 from .conftest import MakeApp
 from .conftest import MakeBrowser
 from .counting import CountingStore
 
 HOUR = timedelta(hours=1)
 ABSOLUTE = {"SESSION_ABSOLUTE_TIMEOUT": 12 * HOUR, "SESSION_IDLE_TIMEOUT": HOUR}
-Go = Callable[[timedelta], Any]
-
-
-@pytest.fixture
-def go() -> Any:
-    """Return a function that moves the clock to so long after the beginning."""
-    start = datetime.now(timezone.utc)
-    with time_machine.travel(start, tick=False) as clock:
-        yield lambda time: clock.move_to(start + time, tick=False)
 
 
 def use() -> str:
@@ -218,6 +208,36 @@ class TestExpiresIn:
 
         assert 1799 <= seconds <= 1800  # the cookie counts in whole seconds
         assert limit == "idle"
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({"SESSION_ROLLING": True}, {"SESSION_ROLLING": True}),
+            (
+                {"SESSION_ENCRYPTION_KEYS": ["5e" * 32]},
+                {"SESSION_ENCRYPTION_KEYS": ["7a" * 32, "5e" * 32]},
+            ),
+        ],
+        ids=["rolling", "an older key"],
+    )
+    def test_a_cookie_that_is_sent_again_has_all_of_it(
+        self,
+        make_browser: MakeBrowser,
+        go: Go,
+        before: dict[str, Any],
+        after: dict[str, Any],
+    ) -> None:
+        config = {"SESSION_STORE": "cookie", "PERMANENT_SESSION_LIFETIME": HOUR}
+        browser, later = make_browser(**config, **before), make_browser(**config, **after)
+        browser.run(lambda: session.update(user="ada"))
+        for name in ("session", "session.sig"):
+            cookie = browser.get_cookie(name)
+            assert cookie is not None
+            later.set_cookie(name, cookie.value)
+        go(HOUR / 2)
+
+        assert later.see(session_peek(lambda: session.expires_in.seconds < 1801)) is True
+        assert later.see(lambda: session.expires_in) == (3600, "idle")
 
     def test_of_a_permanent_session_it_is_the_extended_one(
         self, make_browser: MakeBrowser, go: Go

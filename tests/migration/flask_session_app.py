@@ -58,8 +58,8 @@ def keys_of(kind: str, place: str) -> dict[str, Any]:
         address = place.removeprefix("memcached://")
         client = pymemcache.PooledClient(
             address,
-            timeout=5,
-            connect_timeout=5,
+            timeout=60,
+            connect_timeout=60,
             no_delay=True,
             default_noreply=False,  # otherwise another process may read before a write is done
         )

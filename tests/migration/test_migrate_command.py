@@ -68,7 +68,7 @@ def test_a_killed_migrate_goes_on_where_it_was(
     would_be_moved = json.loads(dry.output)["moved"]
     assert SESSIONS - there <= would_be_moved <= SESSIONS - there + 1  # one was on its way
     assert rest.stdout.decode().startswith(f"{would_be_moved} moved, ")
-    assert b"sessions looked at" in os.read(terminal, 10_000)
+    assert b"Sessions looked at" in os.read(terminal, 10_000)
     assert (manager_of(old).count(), manager_of(new).count()) == (0, SESSIONS)
     for end in (terminal, its_side):
         os.close(end)

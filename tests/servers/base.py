@@ -86,13 +86,13 @@ def running(
 
 
 def stop(process: subprocess.Popen[bytes], end: signal.Signals = signal.SIGTERM) -> None:
-    """Send a server the signal ``end``; kill it if it does not end within 10 seconds."""
+    """Send a server the signal ``end``; kill it if it does not end within a minute."""
     process.send_signal(end)
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 @contextmanager

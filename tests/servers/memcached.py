@@ -59,7 +59,7 @@ def memcached_server(folder: Path, port: int, *options: str) -> Iterator[subproc
 
 
 def _version(url: str) -> str:
-    client = pymemcache.Client(url.removeprefix("memcached://").split(",")[0], timeout=5)
+    client = pymemcache.Client(url.removeprefix("memcached://").split(",")[0], timeout=60)
     try:
         version: bytes = client.version()
     finally:

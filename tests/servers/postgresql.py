@@ -121,7 +121,7 @@ def postgresql_log(url: str) -> Iterator[list[str]]:
         admin.exec_driver_sql(f"SELECT '{start}'")
         yield words
         admin.exec_driver_sql(f"SELECT '{end}'")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         log = ""
         while end not in log:
             assert time.monotonic() < deadline, "the server did not write its log"

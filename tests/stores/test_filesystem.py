@@ -710,7 +710,7 @@ class TestConcurrency:
             time.sleep(attempt * 0.0001)
             assert writer.pid is not None
             os.kill(writer.pid, signal.SIGKILL)
-            writer.join(10)
+            writer.join(60)
 
             start = time.monotonic()
             assert_whole(store)
@@ -952,7 +952,7 @@ def child(work: Callable[[], object]) -> Iterator[None]:
         assert process.exitcode == 0
     finally:
         process.kill()
-        process.join(10)
+        process.join(60)
 
 
 def verbs(store: FileSystemStore) -> dict[str, Callable[[], object]]:

@@ -117,7 +117,7 @@ def in_a_cache(value: object) -> Place:
 
 
 def in_memcached(url: str) -> Place:
-    client = pymemcache.PooledClient(url.removeprefix("memcached://"), timeout=5, no_delay=True)
+    client = pymemcache.PooledClient(url.removeprefix("memcached://"), timeout=60, no_delay=True)
     store = MemcachedStore.from_url(url)
     yield store, lambda key: client.set(f"sess:{key}", b"5", noreply=False)
     client.close()

@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from contextlib import contextmanager
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -54,6 +53,8 @@ from ..servers.base import stop
 from ..servers.memcached import memcached_server
 from ..servers.memcached import memcached_url as memcached_url
 from ..servers.memcached import running_memcached
+from .interruptions import Interrupted
+from .interruptions import interrupted_soon
 
 DAY = 24 * 60 * 60
 
@@ -81,7 +82,7 @@ def address(url: str) -> tuple[str, int]:
 
 def ask(url: str, command: str) -> bytes:
     """Return the first line of memcached's reply, without a client."""
-    with socket.create_connection(address(url), timeout=5) as connection:
+    with socket.create_connection(address(url), timeout=60) as connection:
         connection.sendall(f"{command}\r\n".encode())
         return connection.makefile("rb").readline().strip()
 
@@ -545,26 +546,6 @@ def test_a_server_that_hangs_is_unavailable(tmp_path: Path) -> None:
         store.close()
 
 
-class Interrupted(BaseException):
-    pass
-
-
-@contextmanager
-def interrupted_soon() -> Iterator[None]:
-    """Raise Interrupted in the block, like a signal handler of a worker."""
-
-    def interrupt(*_: object) -> None:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @pytest.mark.usefixtures("memcached_url")  # skips without the program
 def test_an_interrupted_verb_frees_its_place_in_the_pool(tmp_path: Path) -> None:
     with running_memcached(tmp_path) as (url, process):
@@ -681,7 +662,7 @@ def test_a_record_saved_as_expired_is_removed(tmp_path: Path) -> None:
 
 
 def items(url: str) -> int:
-    with socket.create_connection(address(url), timeout=5) as connection:
+    with socket.create_connection(address(url), timeout=60) as connection:
         connection.sendall(b"stats\r\n")
         lines = connection.makefile("rb")
         return next(int(line.split()[2]) for line in lines if b" curr_items " in line)

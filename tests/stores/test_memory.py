@@ -20,6 +20,9 @@ from flask_serversession.testing.contract import expired
 from flask_serversession.testing.contract import in_
 from flask_serversession.testing.contract import live
 
+from .interruptions import Interrupted
+from .interruptions import interrupted_soon
+
 
 class TestMemoryStore(
     StoreContract, KeysContract, UsersContract, PruneContract, LockContract, LeaseContract
@@ -166,6 +169,18 @@ def test_a_lock_without_holder_and_waiters_takes_no_memory() -> None:
     lost.release()
     assert not lost.renew()
     next_one.release()
+
+    assert store._places.by_key == {}
+
+
+def test_a_waiter_that_is_interrupted_frees_its_place() -> None:
+    store = MemoryStore()
+    holder = store.lock("key", ttl=60)
+    assert holder.acquire(0)
+
+    with pytest.raises(Interrupted), interrupted_soon():
+        store.lock("key", ttl=60).acquire(30)
+    holder.release()
 
     assert store._places.by_key == {}
 

@@ -245,6 +245,18 @@ def test_the_lock_of_an_id_is_still_known_as_a_lock(store: Any, inside: MemorySt
 
 
 @pytest.mark.parametrize("kind", COMBINATIONS)
+def test_a_lock_that_others_overwrite_is_lost(kind: str, inside: MemoryStore) -> None:
+    lock = RecordLock(protected(inside, **COMBINATIONS[kind]), "the id", ttl=60)
+    assert lock.acquire(0) is True
+    assert lock.renew() is True
+
+    [key] = inside.keys()
+    inside.save(key, live(b"v1.unreadable"))
+
+    assert lock.renew() is False
+
+
+@pytest.mark.parametrize("kind", COMBINATIONS)
 def test_an_id_that_looks_like_a_stored_key_is_absent(kind: str, inside: MemoryStore) -> None:
     protected(inside, **BOTH).create("the id", live(LOGIN))
     store = protected(inside, **COMBINATIONS[kind])

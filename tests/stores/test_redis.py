@@ -726,7 +726,7 @@ def master_of(cluster: Servers, name: str) -> subprocess.Popen[bytes]:
 
 def connections(servers: Servers, name: str, expected: int | None = None) -> int:
     """Count the connections with a name; wait a moment for the expected number."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     ports = {*servers.ports, *map(int, re.findall(r":(\d+)", servers.url))}
     while True:
         with ExitStack() as stack:

@@ -975,7 +975,7 @@ def test_a_save_waits_for_the_write_of_another_thread(tmp_path: Path) -> None:
 
     writer = threading.Thread(target=write)
     writer.start()
-    begun.wait(10)
+    assert begun.wait(60)
     assert store.save("key", live(OTHER_PAYLOAD)) is None
     writer.join()
     engine.dispose()
@@ -1211,7 +1211,7 @@ def _whole_text(error: BaseException) -> str:
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -55,7 +55,8 @@ def test_a_default_is_read_like_the_same_value_set_by_the_application(option: Op
     ("key", "value", "hint"),
     [
         ("SESSION_IDLE_TIMEOUT", "3600", "It is text"),
-        ("SESSION_RESAVE", "True", "It is text"),
+        ("SESSION_RESAVE", "True", "write JSON for app.config.from_prefixed_env()."),
+        ("SESSION_ADOPT", ["Flask"], "SESSION_ADOPT is ['Flask']; it must be"),
         ("SESSION_STORE_OPTIONS", "{'prefix': 'app:'}", "It is text"),
         ("SESSION_RESAVE", None, "Without the key its default applies."),
         ("SESSION_COOKIE_PATH", PurePosixPath("/shop"), "Give str() of the path."),

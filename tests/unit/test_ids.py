@@ -21,5 +21,5 @@ def test_each_of_the_192_bits_of_an_id_varies() -> None:
     assert ever_clear & ever_set == 2**192 - 1
 
 
-def test_a_million_ids_are_different() -> None:
-    assert len({generate_id() for _ in range(1_000_000)}) == 1_000_000
+def test_many_ids_are_all_different() -> None:
+    assert len({generate_id() for _ in range(100_000)}) == 100_000

@@ -62,7 +62,7 @@ def test_it_names_the_new_id_and_keeps_the_data(settings: Settings, payload: byt
     draft = Draft.of(settings, left)
 
     assert draft.superseded is not None
-    assert draft.superseded == Superseded.read(left, settings)
+    assert draft.superseded == Superseded.read(settings, left)
     assert draft.successor == draft.superseded.successor == "new"
     assert draft.data == {"user": "ada"}
     assert draft.cookie.settings == Draft.of(settings, record(payload)).cookie.settings
@@ -78,4 +78,4 @@ def test_without_a_grace_nothing_is_left(make_settings: MakeSettings) -> None:
     "payload", [document(), document('"retiredUntil":1'), b'{"retiredUntil":1}']
 )
 def test_any_other_record_tells_nothing(settings: Settings, payload: bytes) -> None:
-    assert Superseded.read(record(payload), settings) is None
+    assert Superseded.read(settings, record(payload)) is None

@@ -44,8 +44,8 @@ def _refuse_impossible(new: Place, before: Place) -> None:
     for key, place in {"SESSION_STORE": new, "SESSION_STORE_BEFORE": before}.items():
         if place.store == "memory":
             raise ConfigError(
-                f"{key} is 'memory', whose sessions end with the process: none can be moved"
-                " there or from there."
+                f"{key} is 'memory', the default of SESSION_STORE, whose sessions end with the"
+                " process: none can be moved there or from there."
             )
         if place.store == "cookie":
             raise ConfigError(
@@ -56,8 +56,9 @@ def _refuse_impossible(new: Place, before: Place) -> None:
         return
     if dict(new.options) == dict(before.options):
         raise ConfigError(
-            "SESSION_STORE_BEFORE is the store that SESSION_STORE is, with the same options."
-            " Leave the key out once no session is left in the former store."
+            "SESSION_STORE_BEFORE and SESSION_STORE are the same store, with the same options, so"
+            " there is nothing to move. Set the first to the store that the application had"
+            " before, or remove it."
         )
     prefixes = [place.options.get("prefix") for place in (new, before)]
     ours, theirs = (prefix if isinstance(prefix, str) else "sess:" for prefix in prefixes)

@@ -25,7 +25,9 @@ def driver(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ConfigError("RedisStore needs pip install Flask-ServerSession[redis]") from error
+        raise ConfigError(
+            "RedisStore needs redis: pip install Flask-ServerSession[redis]"
+        ) from error
 
 
 def open_clients(url: str, timeout: float, options: dict[str, Any]) -> tuple[Any, list[Any]]:
