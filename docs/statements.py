@@ -93,7 +93,7 @@ def _escaped(text: str) -> str:
 
 def _running(**config: Any) -> security.Running:
     app = Flask("documented")
-    app.config.update(SECRET_KEY="0" * 64, TESTING=True, **config)
+    app.config.update(SECRET_KEY="1" * 64, TESTING=True, **config)
     app.config["SESSION_STORE"] = "sqlite:///sessions.db"
     ServerSession(app)
     return security.Running.of(manager_of(app))
