@@ -112,7 +112,7 @@ def test_the_reference_page_shows_what_it_prints() -> None:
     assert [line for line in lines if line not in printed] == []
 
 
-def test_below_what_is_to_be_set_is_what_is_so_and_the_line() -> None:
+def test_a_statement_to_fix_shows_the_current_value_and_the_line_to_set() -> None:
     output = check().output
 
     assert (
@@ -123,7 +123,7 @@ def test_below_what_is_to_be_set_is_what_is_so_and_the_line() -> None:
     ) in output
 
 
-def test_below_what_is_up_to_the_application_is_its_line_and_the_page() -> None:
+def test_a_statement_for_the_application_shows_its_line_and_the_page() -> None:
     output = check().output
 
     assert (

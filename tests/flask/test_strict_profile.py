@@ -67,7 +67,7 @@ class TestTheCookie:
             f"__Host-session={value}; Path=/; HttpOnly; Secure; SameSite=Lax"
         ]
 
-    def test_over_http_none_is_sent(self, browser: Browser) -> None:
+    def test_over_http_no_cookie_is_sent(self, browser: Browser) -> None:
         assert cookie_lines(browser.run(log_in)) == []
 
     def test_it_is_removed_with_the_same_attributes(self, user: Browser) -> None:

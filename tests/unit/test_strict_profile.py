@@ -177,7 +177,7 @@ class TestExceptions:
                 {"SESSION_PROFILE": "strict", "SESSION_EXCEPTIONS": ["SESSION_IDLE_TIMEOUT"]}
             )
 
-    def test_outside_the_strict_profile_none_is_needed(self) -> None:
+    def test_outside_the_strict_profile_no_exception_is_needed(self) -> None:
         with pytest.warns(UserWarning, match="SESSION_COOKIE_SECURE, whose value needs no"):
             Config.from_mapping({"SESSION_EXCEPTIONS": ["SESSION_COOKIE_SECURE"]})
 
