@@ -236,7 +236,7 @@ class SessionManager:
     def keys(self) -> Iterator[str]:
         """Return an iterator of the ids of live sessions, which are secrets.
 
-        With ``SESSION_HASH_IDS`` these are keys of the store, and no secrets.
+        With ``SESSION_HASH_IDS`` they are keys, which are not secret.
 
         :raises SessionError: if the store cannot list its sessions.
         :raises StoreError: if the store failed.

@@ -132,15 +132,15 @@ def _flaws_of_secrets(config: Config, secrets: Secrets, key: str, shortest: int)
             )
         elif content.startswith(b"[") and content.endswith(b"]"):
             yield f"{name} is text that looks like a list; give a list to use several secrets."
-        elif len(set(content)) < _FEWEST_CHARACTERS:
-            yield f"{name} has a secret that repeats a few characters: {_A_RANDOM_ONE}"
-        elif content in _PUBLISHED or any(word in letters for word in _PLACEHOLDERS):
-            yield f"{name} has a secret that looks like a placeholder: {_A_RANDOM_ONE}"
         elif content.hex() in encrypts or letters in encrypts:
             yield (
                 f"{name} has a secret that is one of SESSION_ENCRYPTION_KEYS: if one leaks, both"
                 " have. Use another random value."
             )
+        elif len(set(content)) < _FEWEST_CHARACTERS:
+            yield f"{name} has a secret that repeats a few characters: {_A_RANDOM_ONE}"
+        elif content in _PUBLISHED or any(word in letters for word in _PLACEHOLDERS):
+            yield f"{name} has a secret that looks like a placeholder: {_A_RANDOM_ONE}"
 
 
 def _looks_like_milliseconds(age: int) -> bool:

@@ -426,7 +426,11 @@ def test_what_a_store_fulfils_is_open_for_one_of_the_application(number: int) ->
         {"SESSION_COOKIE_DOMAIN": "example.com", "SESSION_COOKIE_SAMESITE": "None"},
         {"SESSION_COOKIE_SECURE": "auto", "SESSION_COOKIE_PATH": "/shop"},
         {"SESSION_STORE_ERROR": "null", "SESSION_BREAKER": None, "SESSION_GENID": str},
-        {"SESSION_ABSOLUTE_TIMEOUT": 3600, "SESSION_MAX_BYTES": None},
+        {
+            "SESSION_ABSOLUTE_TIMEOUT": 3600,
+            "SESSION_MAX_BYTES": None,
+            "SESSION_FIRST_LIFETIME": timedelta(hours=2),
+        },
     ],
     ids=" ".join,
 )
