@@ -554,6 +554,20 @@ class TestTheCookie:
         assert user(browser) is None
         assert "belongs to another record" in caplog.text
 
+    def test_a_cookie_that_would_be_too_long_encrypted_stays_until_it_changes(
+        self, app_with: Callable[..., Flask]
+    ) -> None:
+        browser = browser_of(app_with())
+        browser.run(lambda: session.update(user="ada", text="x" * 2980))
+        app = app_with(NEW, None)
+        app.testing = True
+        twin = self.moved(browser, app)
+
+        assert user(twin) == "ada"
+        assert self.value(twin) == self.value(browser)
+        with pytest.raises(SessionTooLarge):
+            twin.run(lambda: session.update(user="eve"))
+
     def test_a_value_that_is_too_long_encrypted_is_refused(
         self, app_with: Callable[..., Flask]
     ) -> None:
