@@ -42,13 +42,13 @@ def migrate(
     application may run meanwhile. If the command is interrupted, run it again. It exits with 1
     if a session could not be moved.
 
-    The running application must be configured with the same two stores, or its users do not find
-    what was moved. A URL that the configuration has, too, gets the options that it has there.
+    Configure the running application with the same two stores: otherwise it does not find the
+    moved sessions. A URL that the configuration also has is opened with the options given there.
     """
     step = getattr(_store(current_manager(), former_url, new_url, dry_run or yes), "migrate", None)
     if step is None:
         raise click.ClickException(
-            "A store cannot list its sessions. Those that are used are moved all the same: leave"
+            "One of the stores cannot list its sessions, so only requests move them: leave"
             " SESSION_STORE_BEFORE or SESSION_HASH_IDS as it is until the others have expired."
         )
     counts = Counter[str]()
