@@ -463,6 +463,12 @@ def test_an_unknown_kind_is_refused(make_after: MakeApp, value: Any) -> None:
         make_after(SESSION_ADOPT=value)
 
 
+def test_check_says_when_to_stop_taking_sessions_over(after: Flask) -> None:
+    result = after.test_cli_runner().invoke(args=["sessions", "check"])
+
+    assert "SESSION_ADOPT takes former sessions over: remove it once" in result.output
+
+
 def test_the_cookie_goes_out_with_the_first_response(after: Flask) -> None:
     [line] = cookie_lines(visitor(after).run(lambda: str(session.get("cart"))))
 

@@ -540,6 +540,7 @@ def test_check_and_list_ask_both_stores_and_move_nothing(
 
     assert (result.exit_code, "Warning: SESSION_STORE_BEFORE" in result.output) == (0, False)
     assert "It can: show, destroy, list, count, clear, prune, setup" in result.output
+    assert "SESSION_STORE_BEFORE can be removed once" in result.output
     assert "ends" in run(args=["sessions", "list"]).output
     assert run(args=["sessions", "clear"], input="n").exit_code == 1
     assert manager_of(old).count() == 1
