@@ -51,7 +51,7 @@ def migrate(
         is_between_stores = former_url is not None or manager.config.store_before is not None
         key = "SESSION_STORE_BEFORE" if is_between_stores else "SESSION_HASH_IDS"
         raise click.ClickException(
-            "One of the stores cannot list its sessions, so only requests move them: leave"
+            "A store cannot list its sessions, so only requests move them: leave"
             f" {key} as it is until the others have expired."
         )
     counts = Counter[str]()
