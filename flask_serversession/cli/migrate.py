@@ -42,8 +42,8 @@ def migrate(
     application may run meanwhile. If the command is interrupted, run it again. It exits with 1
     if a session could not be moved.
 
-    The running application must be configured with the same two stores, or its users do not find
-    what was moved. A URL that the configuration has, too, gets the options that it has there.
+    Configure the running application with the same two stores: otherwise it does not find the
+    moved sessions. A URL that the configuration also has is opened with the options given there.
     """
     manager = current_manager()
     step = getattr(_store(manager, former_url, new_url, is_sure=dry_run or yes), "migrate", None)
@@ -51,7 +51,7 @@ def migrate(
         is_between_stores = former_url is not None or manager.config.store_before is not None
         key = "SESSION_STORE_BEFORE" if is_between_stores else "SESSION_HASH_IDS"
         raise click.ClickException(
-            "A store cannot list its sessions. Those that are used are moved all the same: leave"
+            "A store cannot list its sessions, so only requests move them: leave"
             f" {key} as it is until the others have expired."
         )
     counts = Counter[str]()

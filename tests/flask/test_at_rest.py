@@ -182,7 +182,7 @@ def test_a_session_of_an_older_key_is_read_and_encrypted_with_the_newest(
         ({"SESSION_HASH_IDS": "yes"}, "must be True, False, 'prepare' or 'switch'"),
         ({"SESSION_HASH_IDS": None}, "must be True, False, 'prepare' or 'switch'"),
         ({"SESSION_ENCRYPTION_KEYS": "a password"}, "it must be a list"),
-        ({"SESSION_ENCRYPTION_KEYS": ["a password"]}, "10 characters, and a password is no key"),
+        ({"SESSION_ENCRYPTION_KEYS": ["a password"]}, "10 characters: a password is not a key"),
         ({"SESSION_ENCRYPTION_KEYS": []}, "has no key"),
         (
             {"SESSION_HASH_IDS": True, "SESSION_PROFILE": "express"},
