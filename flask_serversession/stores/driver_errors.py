@@ -54,8 +54,8 @@ class DriverErrors:
         if isinstance(error, self._unavailable):
             raise StoreUnavailable(
                 f"The session store ({self._backend}) did not answer. Check that it is there"
-                " and running, that the configuration points to it, and that its password or its"
-                " permissions let this application in."
+                " and running, that SESSION_STORE, or SESSION_STORE_BEFORE, points to it, and that"
+                " its password or its permissions let this application in."
             ) from error
         if isinstance(error, self._failed):
             raise StoreError(
