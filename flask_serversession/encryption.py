@@ -168,7 +168,7 @@ def _key(value: object, place: int) -> bytes:
             raise _unusable(place, f"has {len(value)} bytes")
         return value
     if len(value) != 2 * KEY_LENGTH:
-        raise _unusable(place, f"has {len(value)} characters, and a password is no key")
+        raise _unusable(place, f"has {len(value)} characters: a password is not a key")
     if not re.fullmatch("[0-9a-fA-F]+", value):
         raise _unusable(place, "has characters that are not hexadecimal digits")
     return bytes.fromhex(value)

@@ -36,7 +36,7 @@ session_regenerated: NamedSignal = _signals.signal("session-regenerated")
 #: This application ended the record of the session that ``handle`` names. ``session`` is None if
 #: that was done without loading it. ``by`` is the method that did: ``"destroy"``, ``"log_out"``,
 #: ``"log_in"`` (of another user), ``"regenerate"``, ``"clear"`` (or the last key was removed),
-#: ``"unset"`` or ``"manager"``; ``"others"`` if ``session_ended`` tells of it too, ``"rotation"``
+#: ``"unset"`` or ``"manager"``; ``"others"`` if ``session_ended`` reports it too, ``"rotation"``
 #: if the session goes on under a new id, and ``"return"`` if it goes on as one of another kind.
 session_destroyed: NamedSignal = _signals.signal("session-destroyed")
 #: Another request changed or ended the session first. ``outcome`` says what became of this

@@ -20,8 +20,8 @@ from .group import Progress
 from .group import sessions
 
 _OTHER_STORES = (
-    "Warning: the configuration has another {}. An application that runs with it does not find all"
-    " of these sessions, and logs their users out."
+    "Warning: these are not the stores of the configuration, which differs in {}. An application"
+    " that runs with it does not find all of these sessions, and logs their users out."
 )
 
 
@@ -42,8 +42,8 @@ def migrate(
     application may run meanwhile. If the command is interrupted, run it again. It exits with 1
     if a session could not be moved.
 
-    The running application must be configured with the same two stores, or its users do not find
-    what was moved. A URL that the configuration has, too, gets the options that it has there.
+    Configure the running application with the same two stores: otherwise it does not find the
+    moved sessions. A URL that the configuration also has is opened with the options given there.
     """
     manager = current_manager()
     step = getattr(_store(manager, former_url, new_url, is_sure=dry_run or yes), "migrate", None)
@@ -51,7 +51,7 @@ def migrate(
         is_between_stores = former_url is not None or manager.config.store_before is not None
         key = "SESSION_STORE_BEFORE" if is_between_stores else "SESSION_HASH_IDS"
         raise click.ClickException(
-            "A store cannot list its sessions. Those that are used are moved all the same: leave"
+            "A store cannot list its sessions, so only requests move them: leave"
             f" {key} as it is until the others have expired."
         )
     counts = Counter[str]()
@@ -73,8 +73,9 @@ def _store(
     theirs = Place(config.store_before, config.store_before_options)
     new, before = _place(new_url, ours, theirs), _place(former_url, theirs, ours)
     others = {"SESSION_STORE": new is not ours, "SESSION_STORE_BEFORE": before is not theirs}
-    other = " and another ".join(key for key, is_other in others.items() if is_other)
-    if before.store is None and (other or not _is_moving(manager)):
+    other = " and ".join(key for key, is_other in others.items() if is_other)
+    can_move = config.hash_ids == "switch" or config.store == "cookie"  # which says why not
+    if before.store is None and (other or not can_move):
         raise click.ClickException(
             "SESSION_STORE_BEFORE names no store to move sessions from, and SESSION_HASH_IDS is"
             " not 'switch'."
@@ -89,10 +90,6 @@ def _store(
     store = nested(*pair, hash_ids=config.hash_ids, encryption=config.encryption)
     # A manager lets the store convert between layouts.
     return SessionManager(config, store, secrets=manager.settings.secrets).store
-
-
-def _is_moving(manager: SessionManager) -> bool:
-    return manager.config.hash_ids == "switch" or manager.config.store == "cookie"
 
 
 def _place(url: str | None, own: Place, other: Place) -> Place:

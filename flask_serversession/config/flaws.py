@@ -48,9 +48,10 @@ _A_RANDOM_ONE = (
 _SECOND, _MINUTE, _DAY = 1000, 60_000, 86_400_000
 #: Browsers cut longer ages (RFC 6265bis §5.5).
 _LONGEST_AGE = 400 * _DAY
-#: From this age on, whole minutes of milliseconds that are no whole days of seconds are odd.
+#: From this age on, a number that is whole minutes in milliseconds, but not whole days in seconds,
+#: is likely to be milliseconds.
 _SUSPICIOUS_AGE = 10 * _DAY
-#: From this on, what lasts a few seconds is odd.
+#: A pause that should last a few seconds is likely to be a mistake from this on.
 _SUSPICIOUS_PAUSE = 1000 * _SECOND
 
 

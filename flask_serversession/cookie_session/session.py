@@ -216,16 +216,16 @@ class CookieSession(Session):
         return f"{origin}, {len(self._values)} keys"
 
     @property
-    def _is_due(self) -> bool:
-        """Whether the response sends the session even if its data are unchanged."""
-        is_renewed = self._settings.config.policy.rolling or self._is_outdated
-        return self._forced or self._touched or (is_renewed and not self._peeks)
+    def _is_renewed(self) -> bool:
+        """Whether the response sends the session although nobody asked for it."""
+        is_due = bool(self._settings.config.policy.rolling) or self._is_outdated
+        return is_due and not self._peeks
 
     @property
     def expires_in(self) -> ExpiresIn:
         self._load()
         lifetime = self.cookie.lifetime(self._settings.config.permanent_lifetime) / 1000
-        is_sent = self._original is None or self._is_due or self.modified
+        is_sent = self._original is None or self._touched or self._is_renewed or self.modified
         is_kept = isinstance(self._end, int) and not is_sent
         left = cast(int, self._end) - self._now() / 1000 if is_kept else lifetime
         return ExpiresIn(max(left, 0.0), "idle")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..cookies.cookie import SessionCookie
 from ..cookies.header import client_cookie_line
 from ..cookies.options import CookieOptions
+from ..errors import SessionTooLarge
 from ..sessions.size import check_size
 from ..sessions.size import largest_member
 from .cookies import LONGEST_COOKIE
@@ -39,19 +40,25 @@ def settle(session: CookieSession) -> list[str]:
 def _value_to_send(session: CookieSession) -> str | None:
     """Return the cookie's new value, empty to remove it, or None to send nothing.
 
-    The rules are cookie-session's, apart from ``is_due``, ``destroy_empty`` and encryption.
+    The rules are cookie-session's, apart from renewal, ``destroy_empty`` and encryption.
     """
     if session._original is None and not session._values:
         return "" if session._destroyed else None
     settings, config = session._settings, session._settings.config
     body = settings.dump(session._values)
-    if not session._is_due and not session._differs(body):
+    is_asked_for = session._forced or session._touched or session._differs(body)
+    if not is_asked_for and not session._is_renewed:
         return None
     if config.policy.destroy_empty and not session._values:
         return ""
     body = session._dump_with_end()
     value = settings.value_of(body)
-    _check_size(session, body, value)
+    try:
+        _check_size(session, body, value)
+    except SessionTooLarge:
+        if is_asked_for:
+            raise
+        return None  # the browser's cookie stays as it is
     return value
 
 

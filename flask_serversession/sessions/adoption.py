@@ -246,7 +246,7 @@ def _names_of(settings: Settings, user_id: str) -> list[str]:
 
 
 def _with_login(settings: Settings, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the data, with the login that Flask-Login's member tells of.
+    """Return the data, with the login that Flask-Login's member names.
 
     When the user proved who they are is not known.
     """

@@ -214,7 +214,7 @@ class LazySession(Session):
         return self._working_copy(sid, draft, record)
 
     def _found_again(self, sid: str) -> WorkingCopy | None:
-        """Return what is stored now; None if it is no session any more."""
+        """Return what is stored now; None if it is not a session any more."""
         try:
             return self._found(sid, self._enter().load(sid))
         except PayloadError:

@@ -15,7 +15,7 @@ from ..stores.base import from_epoch_milliseconds
 
 logger: logging.Logger = logging.getLogger("flask_serversession.life")
 
-#: The ``by`` of ends that other events tell of.
+#: The ``by`` of ends that other events report.
 ROTATION: Final = "rotation"
 OTHERS: Final = "others"
 
@@ -44,7 +44,7 @@ class Event(dict[str, object]):
 
 
 def tell_of(signal: Signal, values: Mapping[str, Any], *, user: str | None, at: int) -> None:
-    """Log the event that a signal tells of, if the log has that event.
+    """Log the event that a signal reports, if the log has that event.
 
     :param user: the tag of the user.
     :param at: the time in ms since 1970.

@@ -72,7 +72,7 @@ def is_handle(word: object) -> bool:
 
 
 class Client(NamedTuple):
-    """What a request tells of the browser that sent it."""
+    """What a request says about the browser that sent it."""
 
     address: str | None = None
     user_agent: str | None = None

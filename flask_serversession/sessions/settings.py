@@ -121,7 +121,7 @@ class FindFormer(Protocol):
     """Looks for a session of another kind."""
 
     def __call__(self, cookie_header: str) -> Former | None:
-        """Return what the cookies name; None if that is no session, or not a valid one."""
+        """Return what the cookies name; None if they name no valid session."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,7 +144,7 @@ class Settings(CommonSettings):
     secrets: Callable[[], Secrets]
     #: The application: the sender of every signal.
     sender: Any = None
-    #: Look for a session of another kind, in this order, if a browser brings none of ours.
+    #: Look for a session of another kind, in this order, if the browser has none in the store.
     formers: tuple[FindFormer, ...] = ()
     serializer: TypedJSON = field(init=False)
     #: Returns the signer of ids; raises MissingSecret if there is no secret.
@@ -191,7 +191,7 @@ class Settings(CommonSettings):
         return TypedJSON(seal if is_shared else None, self.config.types)
 
     def notify(self, signal: Signal, /, **values: Any) -> None:
-        """Send a signal, and log it if it tells of a session's life.
+        """Send a signal, and log it if it is an event of a session's life.
 
         Ids among the values become handles, as :data:`_HANDLES` says.
         """

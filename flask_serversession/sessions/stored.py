@@ -196,7 +196,7 @@ class StoredSession(LazySession):
     def _discard(self, by: str) -> str | None:
         """Delete the record and begin a new session; return the old id, if there was one.
 
-        :param by: what the log and receivers are told of the reason.
+        :param by: the reason, for the log and receivers.
         """
         store, known = self._enter(), None
         if self._settings.formers:

@@ -24,7 +24,7 @@ _A_DAY = 86_400_000
 
 
 class Superseded(NamedTuple):
-    """What a record tells that was left under an old id."""
+    """What a record that was left under an old id says."""
 
     #: When it can be read no longer, in ms since 1970.
     until: int
@@ -75,7 +75,7 @@ def leave_behind(settings: Settings, successor: str, record: Record) -> Record:
 
 
 def tombstone(settings: Settings, record: Record, reason: str) -> Record:
-    """Return what to leave of a session that others end: nothing but the reason.
+    """Return what to leave of a session that others end: only the reason.
 
     It counts as absent, and cannot be written to. ``ENDED`` with SESSION_CONCURRENCY
     "overwrite", where a slow request would replace it.

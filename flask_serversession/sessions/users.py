@@ -162,7 +162,7 @@ def find_tagged(store: RequestStore, *tags: str) -> Iterator[Found]:
 def find(store: RequestStore, user_id: str) -> Iterator[Found]:
     """Yield the live sessions of a user.
 
-    :raises SessionError: if the store cannot find them, or if this is no user's id.
+    :raises SessionError: if the store cannot find them, or if ``user_id`` is not a non-empty str.
     """
     tagged = find_tagged(store, *store.settings.tags_of(user_id))
     return (found for found in tagged if found.login.user_id == user_id)

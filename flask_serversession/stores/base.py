@@ -130,7 +130,7 @@ class Store(Protocol):
         """Move the expiry and leave the payload alone; False if the key is gone."""
 
     def delete(self, key: str) -> bool:
-        """Remove the record; False, quietly, if there was no live one."""
+        """Remove the record; return False if there was no live one."""
 
 
 @runtime_checkable
@@ -310,7 +310,7 @@ utc_now: Callable[[], datetime] = partial(datetime.now, timezone.utc)
 
 
 def check_seconds(name: str, value: float, *, at_most: int = 86_400) -> None:
-    """Refuse a store's option that is no time in seconds, before a driver fails on it.
+    """Refuse an option of a store that is not a number of seconds, before a driver fails on it.
 
     :raises ConfigError: naming the option and what is allowed.
     """

@@ -34,7 +34,7 @@ class MemoryStore:
     """Keeps records until they expire, the process ends or there are too many.
 
     :param max_records: how many records to keep. Each create beyond that removes one: an
-        expired record if one is at hand, or else the oldest that was never used since its
+        expired record if one is found at once, or else the oldest that was never used since its
         creation, or else the least recently used one. The log counts those that had not
         expired, in one line a minute.
     :param clock: returns the current time.

@@ -37,7 +37,7 @@ def lock_of(store: Store, key: str = "key", *, ttl: float = 60) -> Lock:
 
 
 class LockContract:
-    """What a lock promises on every store, be it the store's own or a RecordLock."""
+    """What a lock promises on every store: the store's own lock, or a RecordLock."""
 
     @pytest.fixture
     def held(self, store: Store) -> Iterator[Lock]:

@@ -406,6 +406,23 @@ def test_what_comes_of_an_attempt_is_what_the_page_says(
     assert outcomes == {(each.has, each.does): protection in each.works for each in attempts}
 
 
+@pytest.mark.parametrize("place", ["memory"], indirect=True)
+@pytest.mark.parametrize("protection", ["both"], indirect=True)
+def test_a_session_that_was_hidden_from_end_all_ends_with_the_absolute_timeout(
+    thief: Thief,
+) -> None:
+    sid, key, row = thief.mallory.sid, thief.key_of(thief.mallory), thief.row_of(thief.mallory)
+    assert sid is not None
+    thief.rows.delete(key)
+    assert manager_of(thief.site).end_all("mallory") == 0
+
+    for seconds, user in (0, "mallory"), (LIMIT + 1, None):
+        pass_time(thief.site, seconds)
+        thief.rows.write(key, row)
+        thief.mallory.hold(sid)
+        assert user_of(thief.mallory) == user
+
+
 def test_the_page_has_each_attempt_and_its_outcome() -> None:
     table = PAGE.read_text("utf-8").partition("list-table::")[2].partition("\n\n\n")[0]
     cells = [[*re.findall(r"- (.*)", row)] for row in table.split("   * ")[2:]]

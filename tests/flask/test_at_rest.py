@@ -182,7 +182,7 @@ def test_a_session_of_an_older_key_is_read_and_encrypted_with_the_newest(
         ({"SESSION_HASH_IDS": "yes"}, "must be True, False, 'prepare' or 'switch'"),
         ({"SESSION_HASH_IDS": None}, "must be True, False, 'prepare' or 'switch'"),
         ({"SESSION_ENCRYPTION_KEYS": "a password"}, "it must be a list"),
-        ({"SESSION_ENCRYPTION_KEYS": ["a password"]}, "10 characters, and a password is no key"),
+        ({"SESSION_ENCRYPTION_KEYS": ["a password"]}, "10 characters: a password is not a key"),
         ({"SESSION_ENCRYPTION_KEYS": []}, "has no key"),
         (
             {"SESSION_HASH_IDS": True, "SESSION_PROFILE": "express"},
@@ -553,6 +553,20 @@ class TestTheCookie:
 
         assert user(browser) is None
         assert "belongs to another record" in caplog.text
+
+    def test_a_cookie_that_would_be_too_long_encrypted_stays_until_it_changes(
+        self, app_with: Callable[..., Flask]
+    ) -> None:
+        browser = browser_of(app_with())
+        browser.run(lambda: session.update(user="ada", text="x" * 2980))
+        app = app_with(NEW, None)
+        app.testing = True
+        twin = self.moved(browser, app)
+
+        assert user(twin) == "ada"
+        assert self.value(twin) == self.value(browser)
+        with pytest.raises(SessionTooLarge):
+            twin.run(lambda: session.update(user="eve"))
 
     def test_a_value_that_is_too_long_encrypted_is_refused(
         self, app_with: Callable[..., Flask]

@@ -511,13 +511,13 @@ def test_migrate_asks_before_it_moves_between_stores_that_are_not_configured(
     refused = migrate(old, *stores)
     dry = migrate(old, *stores, "--dry-run")
     assert (refused.exit_code, manager_of(old).count()) == (1, 1)
-    assert "another SESSION_STORE and another SESSION_STORE_BEFORE." in refused.output
+    assert "differs in SESSION_STORE and SESSION_STORE_BEFORE." in refused.output
     assert "1 would be moved" in dry.output
     assert "Move them?" not in dry.output
     # The options of the former store are those in the configuration.
     assert "1 moved" in migrate(old, *stores, "--yes").output
     one = migrate(app_on(store), "--from", before, "--dry-run")
-    assert "has another SESSION_STORE_BEFORE." in one.output
+    assert "differs in SESSION_STORE_BEFORE." in one.output
 
     app = app_on(store, before, SESSION_STORE_BEFORE_OPTIONS=options)
     assert same_browser(browser, app).data()["pair"] == (1, 2)
@@ -540,6 +540,7 @@ def test_check_and_list_ask_both_stores_and_move_nothing(
 
     assert (result.exit_code, "Warning: SESSION_STORE_BEFORE" in result.output) == (0, False)
     assert "It can: show, destroy, list, count, clear, prune, setup" in result.output
+    assert "SQLAlchemyStoreAfter" in result.output
     assert "SESSION_STORE_BEFORE can be removed once" in result.output
     assert "ends" in run(args=["sessions", "list"]).output
     assert run(args=["sessions", "clear"], input="n").exit_code == 1

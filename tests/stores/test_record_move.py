@@ -1,4 +1,4 @@
-"""Gives a record a new key, in two steps of which the second may undo the first."""
+"""Gives a record a new key, in two steps. The second may undo the first."""
 
 from __future__ import annotations
 

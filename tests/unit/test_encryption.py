@@ -182,7 +182,7 @@ def test_keys_are_bytes_or_hexadecimal_digits() -> None:
         ([None], "has no key"),
         ([b"short"], "Key 1 .* has 5 bytes"),
         ([NEW, NEW.hex().encode()], "Key 2 .* has 64 bytes"),
-        (["correct horse battery staple"], "has 28 characters, and a password is no key"),
+        (["correct horse battery staple"], "has 28 characters: a password is not a key"),
         (["x" * 64], "not hexadecimal"),
         (["٣" * 64], "not hexadecimal"),
         ([12], "is of type int"),

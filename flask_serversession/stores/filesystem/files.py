@@ -50,7 +50,7 @@ def is_own_directory(path: str) -> bool:
 
 
 def read_own(path: str) -> tuple[bytes, os.stat_result] | None:
-    """Return the content and the status of a file of this user; None if it is no such file."""
+    """Return the content and the status of a file of this user; None if there is no such file."""
     try:
         file = open_privately(path, os.O_RDONLY)
     except OSError as error:

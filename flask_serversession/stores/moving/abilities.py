@@ -38,7 +38,8 @@ def moving_store(store: Store, before: Store, *changes: type[MovingStore]) -> Mo
     :param changes: classes whose methods replace those of the abilities.
     """
     kinds = tuple(kind for kind, is_possible in _KINDS if is_possible(store, before))
-    made = type("MovingStore", (*changes, *kinds, MovingStore), {})
+    name = f"{type(store).__name__}After{type(before).__name__}"  # for flask sessions check
+    made = type(name, (*changes, *kinds, MovingStore), {})
     return made(store, before)  # type: ignore[no-any-return]
 
 

@@ -16,7 +16,7 @@ _LIFE_OF_THE_PROBE = timedelta(minutes=1)
 
 
 def refuse_overlap(store: Any, before: Any) -> None:
-    """Refuse two stores of which the former lists what the new one keeps.
+    """Refuse two stores if the former lists what the new one keeps.
 
     :raises ConfigError: naming what to change.
     """

@@ -44,8 +44,8 @@ def _refuse_impossible(new: Place, before: Place) -> None:
     for key, place in {"SESSION_STORE": new, "SESSION_STORE_BEFORE": before}.items():
         if place.store == "memory":
             raise ConfigError(
-                f"{key} is 'memory', the default of SESSION_STORE, whose sessions end with the"
-                " process: none can be moved there or from there."
+                f"{key} is 'memory'{', its default' if key == 'SESSION_STORE' else ''}, whose"
+                " sessions end with the process: none can be moved there or from there."
             )
         if place.store == "cookie":
             raise ConfigError(

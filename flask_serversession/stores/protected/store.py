@@ -140,7 +140,7 @@ class ProtectedStore:
         key = self.key_of(name)
         if is_hashed(key) is not self.hash_ids:
             key = hashed(key)
-        # A hash is no secret. An id stays of the class that hides it.
+        # A hash is not secret. An id keeps the class that hides it.
         return str(key) if self.hash_ids else key
 
     def _listed(self, key: str) -> str:

@@ -29,7 +29,7 @@ def answers_of(client: Any) -> tuple[DriverErrors, type[Exception], type[Excepti
     is_valkey = any(kind.__module__.startswith("valkey.") for kind in type(client).__mro__)
     name = "Valkey" if is_valkey else "Redis"
     its = driver(name.lower()).exceptions
-    # "No node can be reached" is no subclass of the driver's other errors.
+    # "No node can be reached" is not a subclass of the driver's other errors.
     no_node = getattr(its, f"{name}ClusterException")
     unavailable = (its.ConnectionError, its.TimeoutError, its.ClusterError, no_node)
     where = f"{name}{place(client)}"

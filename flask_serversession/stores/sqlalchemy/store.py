@@ -131,7 +131,7 @@ class SQLAlchemyStore:
         :param timeout: seconds to wait for a connection, for an answer and for SQLite's lock.
             It applies to psycopg, psycopg2, PyMySQL, mysqlclient and sqlite3; a new connection
             of psycopg takes at least 2. psycopg2 has no limit if a PostgreSQL process hangs
-            and its machine does not. The server is told the timeout too; PgBouncer refuses
+            and its machine does not. The timeout is also sent to the server; PgBouncer refuses
             that, and psycopg then leaves it out. For psycopg2,
             ``connect_args={"options": ""}`` does.
         :param engine_options: further arguments of :func:`sqlalchemy.create_engine`.
