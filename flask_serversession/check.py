@@ -59,6 +59,13 @@ def findings(manager: SessionManager, app_config: Mapping[str, Any]) -> Iterator
     if config.is_in_cookies:
         yield "The browsers keep the sessions: SESSION_STORE is 'cookie'."
         return
+    if config.adopt:
+        yield (
+            "SESSION_ADOPT takes former sessions over: remove it once PERMANENT_SESSION_LIFETIME"
+            " has passed since the move."
+        )
+    if config.store_before is not None:
+        yield "SESSION_STORE_BEFORE can be removed once flask sessions migrate moves nothing more."
     yield from _findings_of(manager.store)
     yield from foreign_records(manager)
     if config.hash_ids == "switch":

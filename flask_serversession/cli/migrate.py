@@ -45,11 +45,14 @@ def migrate(
     The running application must be configured with the same two stores, or its users do not find
     what was moved. A URL that the configuration has, too, gets the options that it has there.
     """
-    step = getattr(_store(current_manager(), former_url, new_url, dry_run or yes), "migrate", None)
+    manager = current_manager()
+    step = getattr(_store(manager, former_url, new_url, is_sure=dry_run or yes), "migrate", None)
     if step is None:
+        is_between_stores = former_url is not None or manager.config.store_before is not None
+        key = "SESSION_STORE_BEFORE" if is_between_stores else "SESSION_HASH_IDS"
         raise click.ClickException(
             "A store cannot list its sessions. Those that are used are moved all the same: leave"
-            " SESSION_STORE_BEFORE or SESSION_HASH_IDS as it is until the others have expired."
+            f" {key} as it is until the others have expired."
         )
     counts = Counter[str]()
     with Progress("Sessions looked at", hidden=as_json) as progress:
@@ -62,7 +65,7 @@ def migrate(
 
 
 def _store(
-    manager: SessionManager, former_url: str | None, new_url: str | None, is_sure: bool
+    manager: SessionManager, former_url: str | None, new_url: str | None, *, is_sure: bool
 ) -> Any:
     """Return the store that moves sessions to the one from the other."""
     config = manager.config
@@ -108,8 +111,8 @@ def _numbers(counts: Counter[str]) -> dict[str, int]:
 
 def _sentence(counts: Counter[str], dry_run: bool) -> str:
     moved, left = ("would be moved", "would be left") if dry_run else ("moved", "left")
+    why = ": unreadable, or refused by the new store" if counts["left"] else ""
     return (
         f"{counts['moved']} {moved}, {counts['already there']} already there,"
-        f" {counts['expired']} expired, {counts['left']} {left}: unreadable, or refused by the new"
-        " store."
+        f" {counts['expired']} expired, {counts['left']} {left}{why}."
     )

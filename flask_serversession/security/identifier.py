@@ -193,7 +193,7 @@ IDENTIFIER: Final = (
         "package",
         "session_rejected has the reason and the rate. It is sent in the request, which has the"
         " address.",
-        page="howto/watch",
+        page="howto/measure",
         tests=(
             f"{_REJECTED}test_an_id_that_the_store_does_not_have_is_unknown",
             f"{_REJECTED}test_what_no_secret_signed_is_unsigned",

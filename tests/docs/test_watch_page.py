@@ -19,6 +19,7 @@ from .test_code_blocks import blocks_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "howto" / "watch.rst"
+MEASURE_PAGE = ROOT / "docs" / "howto" / "measure.rst"
 LOG_PAGE = ROOT / "docs" / "howto" / "log-of-sessions.rst"
 
 _LOGS = re.compile(r"\b(_?log(ger)?\.(info|warn|warning|error)|_warn(_once)?)$")
@@ -72,9 +73,9 @@ def test_the_lines_are_found() -> None:
     assert len(LINES) > 20
 
 
-def run(script: str, folder: Path, page: Path = PAGE) -> None:
-    """Run a page and then this script, in a process whose settings they may change."""
-    source = "\n".join(block.source for block in blocks_of(page))
+def run(script: str, folder: Path, *pages: Path) -> None:
+    """Run pages and then this script, in a process whose settings they may change."""
+    source = "\n".join(block.source for page in pages for block in blocks_of(page))
     command = [sys.executable, "-W", "error", "-c", f"{source}\n{script}"]
     env = {"PYTHONPATH": str(ROOT), "HOME": str(folder)}
     done = subprocess.run(
@@ -179,6 +180,7 @@ assert value("session_store_seconds_count", method="load") == 2
 assert value("session_store_seconds_count", method="touch") is None
 """,
         tmp_path,
+        MEASURE_PAGE,
     )
 
 
@@ -202,6 +204,7 @@ assert names == ["session create", "session load"], names
 assert not any(span.attributes for span in spans.get_finished_spans())
 """,
         tmp_path,
+        MEASURE_PAGE,
     )
 
 
@@ -239,6 +242,8 @@ assert b"The store is down." in Keeping.sent
 assert CARD.encode() not in Keeping.sent
 """,
         tmp_path,
+        MEASURE_PAGE,
+        PAGE,
     )
 
 
@@ -254,4 +259,6 @@ sentry_sdk.flush()
 assert CARD.encode() in Keeping.sent
 """,
         tmp_path,
+        MEASURE_PAGE,
+        PAGE,
     )

@@ -527,7 +527,7 @@ class TestTheCookie:
         assert self.moved(twin, app_with(NEW)).see(lambda: session.get("user")) == "ada"
         assert cookie_lines(twin.run(lambda: session.get("user") and None)) == []
 
-    def test_a_plain_cookie_is_read_only_while_none_is_listed(
+    def test_a_plain_cookie_is_read_only_while_none_is_among_the_keys(
         self, app_with: Callable[..., Flask]
     ) -> None:
         browser = browser_of(app_with())
