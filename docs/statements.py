@@ -31,7 +31,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "By default": {},
     "With the strict profile and encryption": {
         "SESSION_PROFILE": "strict",
-        "SESSION_ENCRYPTION_KEYS": ["0" * 64],
+        "SESSION_ENCRYPTION_KEYS": ["0123456789abcdef" * 4],
     },
 }
 
@@ -93,7 +93,7 @@ def _escaped(text: str) -> str:
 
 def _running(**config: Any) -> security.Running:
     app = Flask("documented")
-    app.config.update(SECRET_KEY="1" * 64, TESTING=True, **config)
+    app.config.update(SECRET_KEY="fedcba9876543210" * 4, TESTING=True, **config)
     app.config["SESSION_STORE"] = "sqlite:///sessions.db"
     ServerSession(app)
     return security.Running.of(manager_of(app))

@@ -35,8 +35,8 @@ def session_lock(
 ) -> View | Callable[[View], View]:
     """Run a view under :meth:`~.sessions.base.Session.lock`.
 
-    For views whose invariant spans several keys, or that compute a value from the previous
-    one: a counter, a balance. Put it below ``@app.route``.
+    For views that compute a value from the previous one, or keep several keys consistent: a
+    counter, a balance. Put it below ``@app.route``.
 
     :param timeout: seconds to wait for other requests, before
         :exc:`~flask_serversession.errors.SessionLocked` is raised.
@@ -60,12 +60,11 @@ def session_peek(view: View, /) -> View:
 
 
 def session_read_only(view: View, /) -> View:
-    """Let a view read its session's data, and not change them.
+    """Make a view fail if it changes its session's data.
 
-    A view that leaves changed data behind raises
-    :exc:`~flask_serversession.errors.SessionError` when it returns, and they are dropped. What
-    it did by a method, such as ``save()`` or ``destroy()``, is done. Reading extends the
-    session as always. Put it below ``@app.route``.
+    When such a view returns, :exc:`~flask_serversession.errors.SessionError` is raised and the
+    changes are dropped. Methods such as ``save()`` and ``destroy()`` take effect as always, and
+    reading extends the session. Put it below ``@app.route``.
     """
     return _within(_reading, view)
 

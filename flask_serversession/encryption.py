@@ -96,7 +96,7 @@ class Encryption:
         drawn = os.urandom(_SALT_LENGTH + _NONCE_LENGTH)
         salt, nonce, _ = _divided(drawn)
         cipher = self._cipher(self._newest, purpose, name, secret, salt)
-        sealed = cipher.encrypt(nonce, plain, _bound(header, name))
+        sealed = cipher.encrypt(nonce, plain, header)
         return header + b"." + _encoded(drawn + sealed)
 
     def decrypt(self, text: bytes, *, purpose: str, name: str, secret: str = "") -> Opened:
@@ -121,7 +121,7 @@ class Encryption:
         try:
             salt, nonce, sealed = _decoded(text[found.end() :])
             cipher = self._cipher(key_id, purpose, name, secret, salt)
-            plain = cipher.decrypt(nonce, sealed, _bound(header, name))
+            plain = cipher.decrypt(nonce, sealed, header)
         except (ValueError, self._invalid):
             # Without the cause, whose traceback would show the text.
             raise PayloadError(
@@ -194,10 +194,6 @@ def _derived(master: bytes, *parts: str) -> bytes:
 
 def _id_of(master: bytes) -> bytes:
     return urlsafe_b64encode(_derived(master, "id"))[:_ID_LENGTH]
-
-
-def _bound(header: bytes, name: str) -> bytes:
-    return header + b"." + name.encode(errors="surrogatepass")
 
 
 def _decoded(body: bytes) -> tuple[bytes, bytes, bytes]:

@@ -29,15 +29,15 @@ class ServerSessionError(Exception):
 
 
 class ConfigError(ServerSessionError, ValueError):
-    """A configuration key has a value that cannot work; the message says what can."""
+    """A configuration key has a value that cannot work. The message says what can."""
 
 
 class MissingSecret(ConfigError, RuntimeError):
-    """A session was written to, and the application has no secret to sign its cookie with."""
+    """A session was changed, but the application has no secret to sign its cookie with."""
 
 
 class SessionError(ServerSessionError):
-    """The base of errors about one session; raised itself for misuse."""
+    """The base of errors about one session. It is raised itself for misuse."""
 
 
 class SessionGone(SessionError):
@@ -60,7 +60,7 @@ class SessionLocked(SessionError):
 
 
 class SessionLimitReached(SessionError):
-    """The user has as many sessions as are allowed, and no other is to end for this one.
+    """The user has as many sessions as ``SESSION_LIMIT_PER_USER`` allows.
 
     An application that does not handle it answers 403.
     """

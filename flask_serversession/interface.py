@@ -129,7 +129,7 @@ class AppInterface(SessionInterface):
         self._given = {key: app.config[key] for key in _KEYS if key in app.config}
         lifetime = getattr_static(app.__class__, "permanent_session_lifetime")
         self._overrides_lifetime = not isinstance(lifetime, ConfigAttribute)
-        self._adopt(manager.config)
+        self._replace_config(manager.config)
 
     def get_cookie_name(self, app: Flask) -> str:
         """Return the name in use, which the profile may have chosen."""
@@ -169,10 +169,10 @@ class AppInterface(SessionInterface):
         config = self._read({**self._given, **flasks})
         self._has_secret = bool(config.secret or secret)
         self._manager.settings.replace_config(config)
-        self._adopt(config)
+        self._replace_config(config)
         self._flasks = flasks
 
-    def _adopt(self, config: Config) -> None:
+    def _replace_config(self, config: Config) -> None:
         self._is_everywhere = config.cookie.path == "/" and config.cookie_per_request is None
 
     def _follow_lifetime(self, app: Flask, session: Session) -> None:
@@ -240,8 +240,8 @@ class ServerSessionInterface(AppInterface):
         """Give a session a new id: ``session.regenerate(keep_data=True)`` for Flask-Session."""
         cast(Session, session).regenerate(keep_data=True)
 
-    def _adopt(self, config: Config) -> None:
-        super()._adopt(config)
+    def _replace_config(self, config: Config) -> None:
+        super()._replace_config(config)
         self._is_eager = config.policy.needs_every_session
         flaw = config.cookie_flaw
         if flaw and flaw != self._flaw:

@@ -111,9 +111,9 @@ class SessionManager:
         return self.settings.signer()
 
     def load(self, sid: str) -> Session | None:
-        """Return a stored session; None if the store has none with this id.
+        """Return a stored session; None if it is absent, expired or unreadable.
 
-        Changes are stored by ``session.save()``, and only by that.
+        Call ``session.save()`` to store changes: no end of a request does.
 
         :raises StoreError: if the store failed.
         """
@@ -137,7 +137,7 @@ class SessionManager:
     def sessions_of(self, user_id: str) -> list[UserSession]:
         """Return the live sessions that a user is logged in to, the newest first.
 
-        In a request, that of the request is marked as ``is_current``.
+        The session of the current request, if there is one, is marked as ``is_current``.
 
         :raises SessionError: if the store cannot find them.
         :raises StoreError: if the store failed.
@@ -147,12 +147,13 @@ class SessionManager:
         return [each.public(current) for each in found]
 
     def online(self, since: timedelta) -> Iterator[UserSession]:
-        """Yield the sessions that were used in this time, of everybody who is logged in.
+        """Yield the sessions of all logged-in users that were used recently.
 
-        Reads all sessions of the store, in batches.
+        Reads all sessions in the store, in batches.
 
-        :param since: how long ago, such as ``timedelta(minutes=15)``.
+        :param since: how long ago at most, such as ``timedelta(minutes=15)``.
         :raises SessionError: if the store cannot find them.
+        :raises StoreError: if the store failed.
         """
         earliest = self.settings.clock() - int(since.total_seconds() * 1000)
         current = self._current_keys()
@@ -161,7 +162,7 @@ class SessionManager:
                 yield found.public(current)
 
     def end(self, handle: str, *, reason: str | None = None) -> bool:
-        """End the session with this handle; return False if none has it any more.
+        """End the session with this handle; return False if no session has it any more.
 
         :param handle: from :meth:`sessions_of` or a signal. Check that it is one of the user who
             asks for it: ``handle in [each.handle for each in manager.sessions_of(user_id)]``.
@@ -177,7 +178,7 @@ class SessionManager:
         return found is not None and found.end(store, reason)
 
     def end_others(self, user_id: str, *, reason: str | None = None) -> int:
-        """End the sessions of a user except that of this request; return how many ended.
+        """End the sessions of a user except that of the current request; return how many ended.
 
         :raises SessionError: if there is no request whose session is one of the user's, or if
             the store cannot find the others.
@@ -194,9 +195,9 @@ class SessionManager:
     def end_all(self, user_id: str, *, reason: str | None = None) -> int | None:
         """End all sessions of a user at once, on all servers; return how many ended.
 
-        None if the store ends them without knowing how many there are. A request that is using
-        one of them cannot store it again. That of the current request ends last, as by
-        :meth:`.Session.destroy`, so that it can log in again.
+        Returns None if the store cannot count them. A request that is using one of them cannot
+        store it again. The current request's session ends last, as by
+        :meth:`.Session.destroy`, so the request can log the user in again.
 
         :raises SessionError: if the store cannot do so.
         :raises StoreError: if the store failed.
@@ -209,14 +210,14 @@ class SessionManager:
         return None if count is None else count + 1
 
     def update_all(self, user_id: str, change: Callable[[Session], None]) -> int:
-        """Change all sessions of a user, and return how many: for a new role, for example.
+        """Change all sessions of a user, for a new role for example; return how many changed.
 
-        Each change is merged with those of requests that use the session, and does not count as
-        a use. The session of the current request is saved with what it holds by then.
+        Each change is merged with those of requests that use the session, and does not extend
+        it. The current request's session is saved with its other changes.
 
-        :param change: called with one session after the other, which is saved afterwards.
-        :raises SessionError: if the store cannot find them, or if only their browsers' ids open
-            them.
+        :param change: called with each session, which is saved afterwards.
+        :raises SessionError: if the store cannot find them, or if both ``SESSION_HASH_IDS`` and
+            ``SESSION_ENCRYPTION_KEYS`` are set.
         :raises StoreError: if the store failed.
         """
         if not opens_by_key(self.store):
@@ -233,9 +234,12 @@ class SessionManager:
         return count
 
     def keys(self) -> Iterator[str]:
-        """Return an iterator of the ids of live sessions. They are secrets.
+        """Return an iterator of the ids of live sessions, which are secrets.
+
+        With ``SESSION_HASH_IDS`` they are keys, which are not secret.
 
         :raises SessionError: if the store cannot list its sessions.
+        :raises StoreError: if the store failed.
         """
         return self._listing().keys()
 
@@ -243,6 +247,7 @@ class SessionManager:
         """Return the number of live sessions.
 
         :raises SessionError: if the store cannot list its sessions.
+        :raises StoreError: if the store failed.
         """
         return self._listing().count()
 
@@ -250,6 +255,7 @@ class SessionManager:
         """End all sessions, and return how many records were removed. Sends no signals.
 
         :raises SessionError: if the store cannot list its sessions.
+        :raises StoreError: if the store failed.
         """
         count = self._listing().clear()
         tell("ended", {"by": "manager"}, user=None, at=self.settings.clock())
@@ -258,17 +264,24 @@ class SessionManager:
     def prune(self) -> int:
         """Remove expired sessions, and return how many.
 
-        0 without a store call if the backend removes them by itself.
+        Returns 0 without a store call if the backend removes them by itself.
+
+        :raises StoreError: if the store failed.
         """
         return self.store.prune() if isinstance(self.store, SupportsPrune) else 0
 
     def setup(self) -> None:
-        """Create the table, index or directory that the store needs, if it needs one."""
+        """Create the table, index or directory that the store needs, if it needs one.
+
+        It is safe to repeat, and to call from several processes at once.
+
+        :raises StoreError: if the store failed.
+        """
         if isinstance(self.store, SupportsSetup):
             self.store.setup()
 
     def ping(self) -> None:
-        """Return if the store answers.
+        """Check that the store answers.
 
         :raises StoreUnavailable: if it does not.
         """

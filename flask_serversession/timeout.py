@@ -11,18 +11,17 @@ from .interface import session
 
 
 def session_timeout(url: str = "/session-timeout") -> Blueprint:
-    """Return a blueprint for "You will be logged out in two minutes".
+    """Return a blueprint that tells a page when its session ends.
 
     ``GET`` answers ``{"expires_in": 1199, "limit": "idle"}`` without extending the session:
-    the seconds that are left, and ``"absolute"`` if only a new login helps. ``POST`` extends
-    the session and answers the same. For a visitor whose session is not stored both members
-    are null.
+    the seconds that are left, and ``"absolute"`` if only a new login extends it. ``POST``
+    extends the session and answers the same. Without a stored session both members are null.
 
     .. code-block:: python
 
         app.register_blueprint(session_timeout())
 
-    :param url: the path of both.
+    :param url: the path of both methods.
     """
     blueprint = Blueprint("session_timeout", __name__)
     blueprint.add_url_rule(url, view_func=session_peek(_tell), methods=["GET"], endpoint="tell")

@@ -38,6 +38,8 @@ _PUBLISHED_KEY: Final = bytes.fromhex(
 )
 #: A random key has at least so many different bytes, but for one in 10^36.
 _FEWEST_BYTES: Final = 8
+#: So many are in sixteen random hexadecimal digits, but for one secret in a million.
+_FEWEST_CHARACTERS: Final = 5
 _A_RANDOM_ONE = (
     "anyone who guesses it can sign cookies. Use the output of"
     " python -c 'import secrets; print(secrets.token_hex(32))'."
@@ -66,11 +68,16 @@ def flaws_of(config: Config) -> Iterator[str]:
             "SESSION_IDLE_TIMEOUT is longer than SESSION_ABSOLUTE_TIMEOUT, so it ends no session."
         )
     for place, secret in enumerate(config.encryption_keys or (), start=1):
-        if secret and (len(set(secret)) < _FEWEST_BYTES or secret == _PUBLISHED_KEY):
+        if secret and is_guessable(secret):
             yield (
                 f"Key {place} of SESSION_ENCRYPTION_KEYS is not random. Use the output of"
                 " python -c 'import secrets; print(secrets.token_hex(32))'."
             )
+
+
+def is_guessable(key: bytes) -> bool:
+    """Return whether an encryption key was not made at random, as far as its bytes show."""
+    return len(set(key)) < _FEWEST_BYTES or key == _PUBLISHED_KEY
 
 
 def _flaws_of_ages(config: Config) -> Iterator[str]:
@@ -114,23 +121,26 @@ def flaws_of_secrets(config: Config, secrets: Secrets, *, key: str) -> Iterator[
 
 def _flaws_of_secrets(config: Config, secrets: Secrets, key: str, shortest: int) -> Iterator[str]:
     encrypts = [each.hex() for each in config.encryption_keys or () if each]
-    for secret in secrets:
+    for place, secret in enumerate(secrets):
+        name = "SECRET_KEY_FALLBACKS" if place and key == "SECRET_KEY" else key
         content = secret.encode() if isinstance(secret, str) else secret
         letters = "".join(filter(str.isalnum, content.decode(errors="ignore").lower()))
         if len(content) < shortest:
             yield (
-                f"{key} has a secret of {len(content)} bytes, fewer than {shortest}:"
+                f"{name} has a secret of {len(content)} bytes, fewer than {shortest}:"
                 f" {_A_RANDOM_ONE}"
             )
         elif content.startswith(b"[") and content.endswith(b"]"):
-            yield f"{key} is text that looks like a list; give a list to use several secrets."
-        elif content in _PUBLISHED or any(word in letters for word in _PLACEHOLDERS):
-            yield f"{key} has a secret that looks like a placeholder: {_A_RANDOM_ONE}"
+            yield f"{name} is text that looks like a list; give a list to use several secrets."
         elif content.hex() in encrypts or letters in encrypts:
             yield (
-                f"{key} has a secret that is one of SESSION_ENCRYPTION_KEYS: if one leaks, both"
+                f"{name} has a secret that is one of SESSION_ENCRYPTION_KEYS: if one leaks, both"
                 " have. Use another random value."
             )
+        elif len(set(content)) < _FEWEST_CHARACTERS:
+            yield f"{name} has a secret that repeats a few characters: {_A_RANDOM_ONE}"
+        elif content in _PUBLISHED or any(word in letters for word in _PLACEHOLDERS):
+            yield f"{name} has a secret that looks like a placeholder: {_A_RANDOM_ONE}"
 
 
 def _looks_like_milliseconds(age: int) -> bool:

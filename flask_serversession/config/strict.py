@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .advice import warn
+from .flaws import is_guessable
 from .options import EXCEPTIONS
 from .options import FLASKS_OPTIONS
 from .options import generate_id_for
@@ -86,7 +87,8 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "SESSION_HASH_IDS": _only(True),
     "SESSION_ENCRYPTION_KEYS": Rule(
-        "no None in the list", lambda keys: keys is None or None not in keys
+        "random keys and no None",
+        lambda keys: keys is None or not any(key is None or is_guessable(key) for key in keys),
     ),
     "SESSION_GENID": Rule("only None", lambda genid: genid is generate_id_for),
     "SESSION_COOKIE_NAME": Rule(

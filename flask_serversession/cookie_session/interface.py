@@ -116,8 +116,8 @@ class ClientSessionInterface(AppInterface):
         if lines or session.accessed:
             response.vary.add("Cookie")
 
-    def _adopt(self, config: Config) -> None:
-        super()._adopt(config)
+    def _replace_config(self, config: Config) -> None:
+        super()._replace_config(config)
         self._settings.config = config
         self._settings.keys = self._make_keys()
 

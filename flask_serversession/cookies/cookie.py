@@ -45,7 +45,7 @@ class SessionCookie:
 
     Changes are stored with the session. In the flask profile the configured Secure,
     HttpOnly, SameSite, Partitioned and Domain replace those that a session was stored with,
-    unless the application chose another value for this session. All else is kept as stored.
+    unless the application chose another value for this session. Everything else is kept as stored.
     """
 
     __slots__ = (

@@ -99,7 +99,7 @@ AT_REST: Final = (
             "test_an_unreadable_record_reads_as_a_new_session",
             "tests/flask/test_rejected_cookies.py::test_a_record_that_is_not_a_session_is_unreadable",
             "tests/flask/test_at_rest.py::test_a_record_that_was_changed_counts_as_absent",
-            "tests/stores/test_protected.py::test_plain_records_are_read_only_while_none_is_listed",
+            "tests/stores/test_protected.py::test_plain_records_are_read_only_while_none_is_among_the_keys",
         ),
         in_cookies=NEEDS_STORE,
     ),

@@ -94,7 +94,7 @@ ROTATION: Final = (
         "package",
         "log_in() drops the data of another user.",
         page="explanation/security-model",
-        tests=("tests/flask/test_logins.py::test_those_of_another_user_are_dropped",),
+        tests=("tests/flask/test_logins.py::test_the_data_of_another_user_are_dropped",),
     ),
     Statement(
         33,

@@ -20,6 +20,7 @@ from .settings import RequestInfo
 class ExpiresIn(NamedTuple):
     """How long a session lasts, and which limit ends it."""
 
+    #: 0 if the session has expired.
     seconds: float
     #: ``"idle"``: use extends the session. ``"absolute"``: only a new login does.
     limit: Literal["idle", "absolute"]
@@ -28,9 +29,10 @@ class ExpiresIn(NamedTuple):
 class Session(SessionMapping):
     """``flask.session``: a mutable mapping that is read from the store on first use.
 
-    Nested changes are noticed: what counts is whether the stored form differs, not
-    which method was called. Keys are strings; ``"cookie"`` is reserved for
-    :attr:`cookie`.
+    Nested changes are noticed, because the session is compared with its stored form.
+    Keys are strings; ``"cookie"`` is reserved for :attr:`cookie`. If the store fails, the first
+    use raises :exc:`~flask_serversession.errors.StoreError`, unless ``SESSION_STORE_ERROR`` is
+    ``"null"``.
     """
 
     _settings: CommonSettings
@@ -78,7 +80,7 @@ class Session(SessionMapping):
 
     @property
     def login_level(self) -> str | None:
-        """The ``level`` that :meth:`log_in` was given."""
+        """The ``level`` that :meth:`log_in` was given; None without one."""
         login = self._login
         return login.level if login else None
 
@@ -96,14 +98,15 @@ class Session(SessionMapping):
         dropped. Call it again when the user proves who they are once more.
 
         With ``SESSION_LIMIT_PER_USER`` the session is stored at once, and others of the user
-        may end. If another request has ended this session or given it a new id, none ends for
-        it, and the login is dropped with the request's other changes.
+        may end. If another request has ended this session or given it a new id, no other session
+        ends, and the login is dropped with the request's other changes.
 
-        :param user_id: stored as text. The user's primary key, for example.
-        :param level: what the application calls the strength of the proof, such as ``"mfa"``.
-        :param remembered: the browser was recognized and the user proved nothing.
-        :param label: what to call this session in a list of the user's sessions. By default the
-            label of the login before it.
+        :param user_id: a non-empty str, such as the user's primary key as text.
+        :param level: the application's name for how the user logged in, such as ``"mfa"``.
+        :param remembered: True if only a cookie recognized the user, which leaves
+            :attr:`authenticated_at` as it was.
+        :param label: the session's name in a list of the user's sessions. By default that of the
+            previous login.
         :raises SessionLimitReached: if the user has as many sessions as are allowed, and
             ``SESSION_ON_LIMIT`` is ``"refuse"``. Nothing has changed.
         :raises SessionLocked: if the user's other logins took too long. Nothing has changed.
@@ -156,10 +159,11 @@ class Session(SessionMapping):
     @property
     @abstractmethod
     def ended_reason(self) -> str | None:
-        """Why the session that the browser's cookie names was ended by others.
+        """Why the session of the browser's cookie was ended: by another device, for example.
 
-        The ``reason`` that :meth:`.SessionManager.end` and its like were given, or ``"limit"``.
-        It can be read for a day. None if the session was not ended in this way.
+        The ``reason`` that :meth:`.SessionManager.end`, ``end_others()`` or ``end_all()`` was
+        given, or ``"limit"``. It can be read for a day. None if no reason was given, or if the
+        session has not ended.
         """
 
     @property
@@ -187,7 +191,7 @@ class Session(SessionMapping):
     def modified(self) -> bool:
         """Whether the data differ from those loaded or last saved.
 
-        Assign True to have the session saved in any case.
+        Assign True to save the session in any case.
         """
 
     @modified.setter
@@ -199,8 +203,8 @@ class Session(SessionMapping):
         """Give the session a new id; nothing is written under the old one any more.
 
         Without ``keep_data`` the old record is deleted now and the session is empty, as in
-        Express. With it the data stay, and the old record ends once the new one is stored,
-        or can be read for ``SESSION_REGENERATE_GRACE`` longer. Use that for every login,
+        Express. With it the data stay, and the old record ends once the new one is stored, or
+        ``SESSION_REGENERATE_GRACE`` later. At a login, call :meth:`log_in` or use ``keep_data``,
         against session fixation (ASVS 7.2.4).
 
         :raises StoreError: without ``keep_data``, if the store failed. Nothing has changed
@@ -209,7 +213,7 @@ class Session(SessionMapping):
 
     @abstractmethod
     def destroy(self) -> None:
-        """Delete the session from the store now, under whichever of its ids.
+        """Delete the session from the store now, under all of its ids.
 
         ``SESSION_CLEAR_COOKIE`` says whether the response removes the cookie. A write
         afterwards starts a new session, so ``flash("Bye")`` works. A session that is not
@@ -226,6 +230,7 @@ class Session(SessionMapping):
         :raises SessionGone: if the store has nothing under this id. The session stays as it
             is.
         :raises PayloadError: if the record is not a session.
+        :raises StoreError: if the store failed.
         """
 
     @abstractmethod
@@ -240,13 +245,14 @@ class Session(SessionMapping):
             ``"reject"`` or this request lost the race too often.
         :raises SessionSerializationError: if a value cannot be stored; the message names it.
         :raises SessionTooLarge: if the session is larger than is allowed.
-        :raises SessionError: if the session is new and no response will carry its cookie: it has
-            been made, or this is a WebSocket or an event of Flask-SocketIO.
+        :raises SessionError: if the session is new and no response can carry its cookie: after
+            the response was made, in a WebSocket and in an event of Flask-SocketIO.
+        :raises StoreError: if the store failed.
         """
 
     @abstractmethod
     def touch(self) -> None:
-        """Start the session's lifetime again, in the store when the request ends."""
+        """Extend the session by its whole lifetime when the request ends."""
 
     @abstractmethod
     def unset(self) -> None:

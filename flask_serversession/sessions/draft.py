@@ -105,15 +105,15 @@ class Draft:
 
         :raises PayloadError: if it is not a session.
         """
+        config = settings.config
         document, data = settings.serializer.decompose(record.payload)
-        renewed = settings.config.renewed_cookie
-        cookie = SessionCookie.from_document(document, settings.clock, renewed)
+        cookie = SessionCookie.from_document(document, settings.clock, config.renewed_cookie)
         if record.expires_at is not None:
+            ends = (record.expires_at - EPOCH) // MILLISECOND
             # In its first lifetime a record ends before its cookie does.
-            is_first = settings.config.first_lifetime is not None
-            cookie.follow((record.expires_at - EPOCH) // MILLISECOND, forward_only=is_first)
+            cookie.follow(ends, forward_only=config.first_lifetime is not None)
         attributes = cookie.settings
-        is_limited = settings.config.absolute_timeout is not None
+        is_limited = config.absolute_timeout is not None
         is_undated = is_limited and _BEGAN not in document
         superseded = Superseded.of(document) if UNTIL in document else None
         return cls(

@@ -90,7 +90,7 @@ class NoRequest:
         return Client()
 
     def cookie_options(self) -> CookieOptions:
-        return self.options.resolved(is_secure=False)
+        return self.options.resolved(is_secure=self.is_secure())
 
     def generate_id(self) -> str:
         return generate_id()

@@ -41,24 +41,26 @@ _ROUNDS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserSession:
-    """A session of a user, for a list of devices. It has no secret."""
+    """A session of a user, for a list of devices. It contains no secret."""
 
-    #: The public name, which ends it: :meth:`.SessionManager.end`.
+    #: The session's public name, for :meth:`.SessionManager.end`.
     handle: str
+    #: What :meth:`.Session.log_in` was given, as are :attr:`label` and :attr:`level`.
     user_id: str
     #: When the user first logged in to it, in UTC; None if that is not known.
     created_at: datetime | None
-    #: When the user last proved who they are; None for one who was remembered.
+    #: When the user last logged in with a proof, in UTC; None for one who was remembered.
     authenticated_at: datetime | None
-    #: When it was last used, as exactly as ``SESSION_TOUCH_INTERVAL`` says. Earlier once
-    #: ``SESSION_ABSOLUTE_TIMEOUT`` is nearer than the idle timeout: use extends it no more then.
+    #: When it was last extended by a use, in UTC: at most ``SESSION_TOUCH_INTERVAL`` before its
+    #: last use. Use no longer extends it once ``SESSION_ABSOLUTE_TIMEOUT`` is nearer than the
+    #: idle timeout.
     last_seen: datetime | None
-    #: None if the store cannot tell.
+    #: When it ends unless it is used, in UTC; None if the store cannot tell.
     expires_at: datetime | None
-    #: The browser's IP address and User-Agent at the last login.
+    #: The browser's IP address at the last login; None without ``SESSION_RECORD_CLIENT``.
     address: str | None
+    #: The browser's User-Agent then.
     user_agent: str | None
-    #: What :meth:`.Session.log_in` was given.
     label: str | None
     level: str | None
     #: Whether it is the session of the current request.

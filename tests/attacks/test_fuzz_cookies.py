@@ -83,7 +83,7 @@ def test_no_header_has_an_id_that_we_did_not_sign(header: str, name: str) -> Non
 
 @fuzzing
 @given(headers)
-def test_what_is_found_again_is_what_was_found(header: str) -> None:
+def test_signing_the_found_ids_again_finds_the_same_ids(header: str) -> None:
     found = signer.find(header, "session")
 
     again = signer.find(

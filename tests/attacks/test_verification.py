@@ -85,7 +85,7 @@ def test_no_signature_is_compared_in_another_way_than_in_constant_time(
     assert done["hmac_digest"] + done["hmac_new"] + done["hmac"] <= 1
 
 
-def test_where_a_forged_signature_differs_does_not_change_what_is_done() -> None:
+def test_a_forged_signature_takes_the_same_steps_wherever_it_differs() -> None:
     signer = CookieSigner(SECRETS)
     good = signer.sign(SID)
     signature = good.rpartition(".")[2]

@@ -398,7 +398,7 @@ def test_where_sessions_cannot_be_listed_check_says_how_long_to_wait() -> None:
         "cannot count the sessions that are still under raw ids" in run(switching, "check").output
     )
     result = run(switching, "migrate")
-    assert (result.exit_code, "leave SESSION_HASH_IDS as it is" in result.output) == (1, True)
+    assert (result.exit_code, "SESSION_HASH_IDS as it is" in result.output) == (1, True)
     assert same_browser(plain, switching).see(lambda: session.user_id) == "ada"
     manager_of(switching).end_all("ada")
     assert same_browser(plain, switching).see(lambda: session.user_id) is None
@@ -527,7 +527,7 @@ class TestTheCookie:
         assert self.moved(twin, app_with(NEW)).see(lambda: session.get("user")) == "ada"
         assert cookie_lines(twin.run(lambda: session.get("user") and None)) == []
 
-    def test_a_plain_cookie_is_read_only_while_none_is_listed(
+    def test_a_plain_cookie_is_read_only_while_none_is_among_the_keys(
         self, app_with: Callable[..., Flask]
     ) -> None:
         browser = browser_of(app_with())

@@ -242,7 +242,7 @@ def test_the_manager_calls_the_store_all_the_same(
     ],
     ids=["memcached", "a cluster", "two stores"],
 )
-def test_there_is_none_where_a_server_may_fail_alone(
+def test_no_breaker_where_one_of_several_servers_may_fail_alone(
     make_app: MakeApp, config: dict[str, str]
 ) -> None:
     """One visitor's requests would keep those of others from servers that answer."""

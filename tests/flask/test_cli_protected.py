@@ -39,7 +39,9 @@ def test_list_prints_whole_keys_and_no_id(case: Case, run: Run) -> None:
 
 @pytest.mark.parametrize("paths", [["/put/one"], ["/log-in/ada"]], ids=["nobody's", "a user's"])
 @pytest.mark.parametrize("give", ["id", "handle", "key", "beginning of the key"])
-def test_destroy_accepts_the(case: Case, run: Run, paths: list[str], give: str) -> None:
+def test_destroy_accepts_an_id_a_handle_and_a_key(
+    case: Case, run: Run, paths: list[str], give: str
+) -> None:
     sid, handle = browser_of(case, *paths)
     (key,) = case.inside.keys()
     word = {"id": sid, "handle": handle, "key": key, "beginning of the key": key[:-30]}[give]

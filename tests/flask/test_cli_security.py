@@ -38,14 +38,14 @@ SQLITE = {"SESSION_STORE": "sqlite:///sessions.db"}
 DEFAULT = [7, 8, 9, 11, 12, 13, 23, 53, 54, 64]
 STRICT = {
     "SESSION_PROFILE": "strict",
-    "SESSION_ENCRYPTION_KEYS": ["0f" * 32],
+    "SESSION_ENCRYPTION_KEYS": ["0123456789abcdef" * 4],
 }
 APPLICATION = [27, 29, 31, 37, 38, 40, 44, 49, 50]
 
 
 def app_with(**config: Any) -> Flask:
     app = Flask(__name__)
-    app.config.update({"SECRET_KEY": "k3y!" * 8, "TESTING": True, **SQLITE, **config})
+    app.config.update({"SECRET_KEY": "s3cr3t k3y!" * 3, "TESTING": True, **SQLITE, **config})
     ServerSession(app)
     return app
 
@@ -112,7 +112,7 @@ def test_the_reference_page_shows_what_it_prints() -> None:
     assert [line for line in lines if line not in printed] == []
 
 
-def test_below_what_is_to_be_set_is_what_is_so_and_the_line() -> None:
+def test_a_statement_to_fix_shows_the_current_value_and_the_line_to_set() -> None:
     output = check().output
 
     assert (
@@ -123,7 +123,7 @@ def test_below_what_is_to_be_set_is_what_is_so_and_the_line() -> None:
     ) in output
 
 
-def test_below_what_is_up_to_the_application_is_its_line_and_the_page() -> None:
+def test_a_statement_for_the_application_shows_its_line_and_the_page() -> None:
     output = check().output
 
     assert (
@@ -426,7 +426,11 @@ def test_what_a_store_fulfils_is_open_for_one_of_the_application(number: int) ->
         {"SESSION_COOKIE_DOMAIN": "example.com", "SESSION_COOKIE_SAMESITE": "None"},
         {"SESSION_COOKIE_SECURE": "auto", "SESSION_COOKIE_PATH": "/shop"},
         {"SESSION_STORE_ERROR": "null", "SESSION_BREAKER": None, "SESSION_GENID": str},
-        {"SESSION_ABSOLUTE_TIMEOUT": 3600, "SESSION_MAX_BYTES": None},
+        {
+            "SESSION_ABSOLUTE_TIMEOUT": 3600,
+            "SESSION_MAX_BYTES": None,
+            "SESSION_FIRST_LIFETIME": timedelta(hours=2),
+        },
     ],
     ids=" ".join,
 )

@@ -120,7 +120,7 @@ class TestList:
             "Lynx\\x1b[31m",
         ]
 
-    def test_what_is_not_known_of_a_session_is_a_dash(
+    def test_unknown_values_of_a_session_are_printed_as_a_dash(
         self, app: Flask, run: Run, memory: MemoryStore
     ) -> None:
         tag = user_of(id_of(logged_in(app)))
@@ -253,7 +253,7 @@ class TestDestroy:
         assert not is_logged_in(one)
         assert is_logged_in(other)
 
-    def test_the_tag_of_a_user_ends_none_of_several(self, app: Flask, run: Run) -> None:
+    def test_the_tag_of_a_user_with_several_sessions_ends_none(self, app: Flask, run: Run) -> None:
         one, other = logged_in(app), logged_in(app)
 
         assert run("destroy", user_of(id_of(one)) or "", "--yes").exit_code == 1

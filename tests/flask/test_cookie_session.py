@@ -211,7 +211,7 @@ class TestLazily:
 
 
 class TestData:
-    def test_what_is_written_is_there_in_the_next_request(self, ada: Browser) -> None:
+    def test_data_written_in_one_request_are_there_in_the_next(self, ada: Browser) -> None:
         assert ada.data() == {"user": "ada"}
 
     def test_a_changed_session_sends_both_cookies_and_tells_caches(

@@ -289,7 +289,7 @@ def test_the_panel_shows_neither_the_whole_id_nor_the_csrf_token(
 
 
 def test_the_panel_shows_how_long_the_session_had_left(visitor: FlaskClient) -> None:
-    assert "It begins with this visit" in visitor.get("/").text
+    assert "Not stored yet" in visitor.get("/").text
     assert "1 h, renewed by this visit" in visitor.get("/").text
 
     assert "30 d, renewed by this visit" in submit(visitor, "/login", name="A", remember="on")

@@ -251,7 +251,9 @@ def test_ids_of_another_shape_never_reach_the_store(
     assert records.has(f"session:{sid}")
 
 
-def test_the_prefix_counts(make_after: MakeApp, visitor: Visitor) -> None:
+def test_only_sessions_with_the_configured_prefix_are_found(
+    make_after: MakeApp, visitor: Visitor
+) -> None:
     app = make_after(SESSION_KEY_PREFIX="shop:")
 
     assert visitor(app, prefix="shop:").data() == SEEN

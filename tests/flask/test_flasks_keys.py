@@ -143,7 +143,7 @@ class TestASecretThatChanges:
 
         assert browser.run(read).text == "None"
 
-    def test_a_new_key_signs_what_is_sent_from_then_on(
+    def test_a_new_key_signs_all_later_cookies(
         self, make_app: MakeApp, kind: dict[str, Any]
     ) -> None:
         app = make_app(**kind)

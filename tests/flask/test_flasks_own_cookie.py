@@ -299,7 +299,7 @@ def test_ending_a_session_that_a_second_cookie_names_forbids_its_cookie(after: F
 
 
 @pytest.mark.parametrize("sid", ["unknown", "unreadable"])
-def test_destroying_what_is_no_session_forbids_nothing(
+def test_destroying_an_unknown_or_unreadable_session_leaves_no_note(
     after: Flask, memory: MemoryStore, sid: str
 ) -> None:
     memory.create("unreadable", Record(b"not JSON", None))
@@ -330,7 +330,7 @@ def test_once_the_cookie_is_too_old_no_note_is_left(
 
 
 @pytest.mark.parametrize("origin", ["null", "7", '["x"]', '["x","y"]'])
-def test_an_origin_that_is_none_is_ignored(after: Flask, memory: MemoryStore, origin: str) -> None:
+def test_a_malformed_origin_is_ignored(after: Flask, memory: MemoryStore, origin: str) -> None:
     browser = browser_of(after)
     browser.run(lambda: session.update(user="ada"))
     sid = browser.sid or ""

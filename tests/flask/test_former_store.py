@@ -105,7 +105,7 @@ def test_a_login_in_the_former_store_lasts(
     assert (list(new.keys()), list(former.keys())) == ([sid], [])
 
 
-def test_what_is_written_to_a_moved_session_stays(member: Browser) -> None:
+def test_changes_to_a_moved_session_are_kept(member: Browser) -> None:
     member.run(lambda: session.update(cart=[1]))
     member.run(lambda: session["cart"].append(2))
 
@@ -446,7 +446,7 @@ def migrate(app: Flask, *options: str) -> Result:
     return result
 
 
-def test_migrate_moves_what_is_left(new: MemoryStore, former: MemoryStore) -> None:
+def test_migrate_moves_the_remaining_sessions(new: MemoryStore, former: MemoryStore) -> None:
     old, app = app_on(former), app_on(new, former)
     browsers = [same_browser(member_of(old), app) for _ in range(3)]
     browsers[0].data()

@@ -43,7 +43,7 @@ def test_the_data_of_a_visitor_stay(make_browser: MakeBrowser, config: dict[str,
 
 
 @STORES
-def test_those_of_another_user_are_dropped(
+def test_the_data_of_another_user_are_dropped(
     make_browser: MakeBrowser, config: dict[str, Any]
 ) -> None:
     browser = make_browser(**config)
@@ -125,7 +125,9 @@ def test_a_user_id_is_text(browser: Browser, user_id: Any) -> None:
 
 
 @pytest.mark.parametrize("member", [None, "ada", [], {}, {"user": 42}, {"user": None, "at": 1}])
-def test_a_malformed_login_is_none(browser: Browser, memory: MemoryStore, member: object) -> None:
+def test_a_malformed_login_logs_nobody_in(
+    browser: Browser, memory: MemoryStore, member: object
+) -> None:
     document = {"cookie": {"path": "/"}, "_login": member}
     memory.create("some-id", Record(json.dumps(document).encode(), None))
     browser.hold("some-id")
@@ -134,7 +136,7 @@ def test_a_malformed_login_is_none(browser: Browser, memory: MemoryStore, member
 
 
 @pytest.mark.parametrize("at", ["now", 10**18, -1, True])
-def test_a_malformed_time_or_level_is_none(
+def test_a_malformed_time_or_level_reads_as_none(
     browser: Browser, memory: MemoryStore, at: object
 ) -> None:
     document = {"cookie": {"path": "/"}, "_login": {"user": "ada", "at": at, "level": 3}}

@@ -333,7 +333,7 @@ class TestWhenTheStoreFails:
         assert browsers[0].run(log_out).status_code == 200
 
     @pytest.mark.parametrize("successor", ["1", "null", '{"a":1}'])
-    def test_a_malformed_successor_is_none(
+    def test_a_malformed_successor_is_ignored(
         self, browser: Browser, memory: MemoryStore, successor: str
     ) -> None:
         [old, new] = log_in_often(browser, times=1)

@@ -242,5 +242,5 @@ def test_no_class_is_changed(read: Read, stored: bytes) -> None:
         b"\xff" * 20,
     ],
 )
-def test_what_is_no_pickle_of_plain_values_is_no_session(read: Read, stored: bytes) -> None:
+def test_anything_but_a_pickle_of_plain_values_is_not_a_session(read: Read, stored: bytes) -> None:
     assert read(stored) == {}

@@ -218,7 +218,9 @@ class TestEncryptedSessions:
         assert manager.end_all("ada") == 1
 
     @pytest.mark.parametrize("hashes", [False, True])
-    def test_one_that_was_plain_is_found_without_none(self, hashes: bool) -> None:
+    def test_a_session_from_before_encryption_is_found_once_plain_text_is_refused(
+        self, hashes: bool
+    ) -> None:
         case = Case(hashes=hashes)
         browser = case.app.test_client()
         browser.get("/log-in/ada")

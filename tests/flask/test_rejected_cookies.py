@@ -113,7 +113,7 @@ def test_a_browser_without_a_cookie_of_this_name_is_not_rejected(
     assert heard == []
 
 
-def test_what_a_script_opens_by_its_id_is_not_rejected(app: Flask, heard: Heard) -> None:
+def test_a_session_that_a_script_opens_by_its_id_is_not_rejected(app: Flask, heard: Heard) -> None:
     assert manager_of(app).load("nothing") is None
 
     assert heard == []

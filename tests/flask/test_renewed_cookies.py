@@ -129,7 +129,7 @@ class TestAttributes:
         [{"SESSION_PROFILE": "express"}, {"SESSION_COOKIE_OPTIONS": lambda request: {}}],
         ids=["in the express profile", "with options per request"],
     )
-    def test_stored_ones_stay(
+    def test_stored_cookie_attributes_stay(
         self,
         make_member: MakeBrowser,
         make_app: MakeApp,
@@ -249,7 +249,9 @@ class TestSignature:
         only_new = move_cookie(browser, make_app(SECRET_KEY="a new secret"))
         assert only_new.run(read).text == "ada"
 
-    def test_express_renews_none(self, make_member: MakeBrowser, make_app: MakeApp) -> None:
+    def test_the_express_profile_renews_no_cookie_attribute(
+        self, make_member: MakeBrowser, make_app: MakeApp
+    ) -> None:
         express = {"SESSION_PROFILE": "express", "SESSION_COOKIE_NAME": "sid"}
         old = make_member(SESSION_SECRET="the old secret", **express)
         app = make_app(SESSION_SECRET=["a new secret", "the old secret"], **express)

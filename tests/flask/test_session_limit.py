@@ -151,7 +151,7 @@ def test_a_function_that_gives_no_limit_is_refused(make_limited: MakeApp, limit:
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "3", True])
-def test_a_limit_that_is_none_is_refused(make_limited: MakeApp, limit: Any) -> None:
+def test_a_limit_that_is_not_a_positive_int_is_refused(make_limited: MakeApp, limit: Any) -> None:
     with pytest.raises(ConfigError, match="SESSION_LIMIT_PER_USER"):
         make_limited(limit)
 
@@ -200,7 +200,7 @@ def test_a_login_that_drops_the_data_of_another_user_needs_room(make_limited: Ma
     assert see_users(ada, bob) == [None, "ada"]
 
 
-def test_a_login_after_clear_needs_room_whatever_became_of_the_old_session(
+def test_a_login_after_clear_counts_even_if_the_old_session_was_ended_elsewhere(
     make_limited: MakeApp,
 ) -> None:
     app = make_limited(1)

@@ -300,7 +300,7 @@ class TestList:
             b'{"cookie":{"originalMaxAge":null},"_login":{"user":""}}',
         ],
     )
-    def test_what_is_no_session_of_the_user_is_left_out(
+    def test_records_that_are_not_sessions_of_the_user_are_left_out(
         self, app: Flask, manager: SessionManager, memory: MemoryStore, payload: bytes
     ) -> None:
         tag = user_of(logged_in(app).sid or "")
@@ -398,7 +398,7 @@ class TestEnd:
         "handle",
         ["", ".", "nobody", "nobody-nobody-00.nothing-nothing0", "\0" * 16 + ".a", None, 7],
     )
-    def test_a_handle_of_no_session_ends_none(
+    def test_an_unknown_handle_ends_no_session(
         self, app: Flask, manager: SessionManager, handle: Any
     ) -> None:
         browser = logged_in(app)
@@ -790,7 +790,9 @@ class TestReason:
         assert browser.see(lambda: session.ended_reason) is None
         assert is_logged_in(browser)
 
-    def test_with_overwrite_none_is_kept(self, make_app: MakeApp, memory: MemoryStore) -> None:
+    def test_with_overwrite_no_reason_is_kept(
+        self, make_app: MakeApp, memory: MemoryStore
+    ) -> None:
         app = make_app(SESSION_STORE=memory, SESSION_CONCURRENCY="overwrite")
         browser = logged_in(app)
 
@@ -799,7 +801,7 @@ class TestReason:
         assert browser.see(lambda: session.ended_reason) is None
         assert memory.count() == 0
 
-    def test_it_is_none_where_the_store_fails(
+    def test_it_is_none_if_the_store_fails(
         self, make_app: MakeApp, memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         browser = logged_in(make_app(SESSION_STORE=memory, SESSION_STORE_ERROR="null"))
@@ -888,7 +890,7 @@ class TestUpdate:
         assert manager.update_all("ada", change) == 0
 
 
-def test_what_is_listed_is_typed(app: Flask, manager: SessionManager) -> None:
+def test_listed_sessions_have_typed_fields(app: Flask, manager: SessionManager) -> None:
     logged_in(app)
 
     assert all(isinstance(each, UserSession) for each in manager.sessions_of("ada"))

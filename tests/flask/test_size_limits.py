@@ -100,7 +100,7 @@ class TestInBothPlaces:
             ("SESSION_MAX_WAITERS", 0),
         ],
     )
-    def test_a_limit_that_is_none_is_refused(
+    def test_a_limit_that_is_not_a_positive_int_is_refused(
         self, make: MakeBrowser, key: str, value: object
     ) -> None:
         with pytest.raises(ConfigError, match=f"{key} is .* must be an int"):
@@ -231,7 +231,7 @@ class TestStoredBeforeTheLimit:
 
         assert memory.count() == 0
 
-    def test_it_cannot_grow(self, browser: Browser) -> None:
+    def test_a_session_above_the_limit_cannot_grow(self, browser: Browser) -> None:
         with pytest.raises(SessionTooLarge):
             browser.run(lambda: session.update(theme="dark"))
 

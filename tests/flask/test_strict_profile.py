@@ -28,7 +28,7 @@ from .conftest import MakeApp
 from .conftest import MakeBrowser
 
 HOUR = timedelta(hours=1)
-SECRET = "f1d2" * 16
+SECRET = "f1d29c04" * 8
 STRICT: dict[str, Any] = {"SESSION_PROFILE": "strict", "SECRET_KEY": SECRET}
 HTTPS = "https://localhost"
 
@@ -67,7 +67,7 @@ class TestTheCookie:
             f"__Host-session={value}; Path=/; HttpOnly; Secure; SameSite=Lax"
         ]
 
-    def test_over_http_none_is_sent(self, browser: Browser) -> None:
+    def test_over_http_no_cookie_is_sent(self, browser: Browser) -> None:
         assert cookie_lines(browser.run(log_in)) == []
 
     def test_it_is_removed_with_the_same_attributes(self, user: Browser) -> None:
@@ -229,7 +229,7 @@ class TestTheSecret:
     def test_a_short_fallback_is_refused_too(
         self, make_strict: MakeBrowser, kind: dict[str, Any]
     ) -> None:
-        with pytest.raises(ConfigError, match="SECRET_KEY has a secret of 5 bytes"):
+        with pytest.raises(ConfigError, match="SECRET_KEY_FALLBACKS has a secret of 5 bytes"):
             make_strict(**kind, SECRET_KEY_FALLBACKS=["short"])
 
     def test_a_short_one_that_is_set_later_is_refused_when_it_is_used(
@@ -289,7 +289,7 @@ def test_no_statement_about_security_is_to_be_fixed_but_those_about_encryption(
         return {each.number for each in statements if each.answer(running).mark == "fix"}
 
     assert to_be_fixed() == {53, 54}
-    assert to_be_fixed(SESSION_ENCRYPTION_KEYS=["ab" * 32]) == set()
+    assert to_be_fixed(SESSION_ENCRYPTION_KEYS=["0123456789abcdef" * 4]) == set()
 
 
 class TestTheCheckCommand:

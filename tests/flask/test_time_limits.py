@@ -166,7 +166,7 @@ class TestAbsoluteTimeout:
 
         assert browser.see(lambda: session.user_id) is None
 
-    def test_the_cookie_store_has_none(self, make_app: MakeApp) -> None:
+    def test_the_cookie_store_has_no_absolute_timeout(self, make_app: MakeApp) -> None:
         with pytest.raises(ConfigError, match="SESSION_ABSOLUTE_TIMEOUT"):
             make_app(SESSION_STORE="cookie", SESSION_ABSOLUTE_TIMEOUT=HOUR)
 
@@ -446,7 +446,7 @@ class TestTheBlueprint:
         assert browser.get("/time-left").json == {"expires_in": 3600, "limit": "idle"}
 
     @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_a_visitor_without_a_session_gets_none(self, browser: Browser, method: str) -> None:
+    def test_asking_for_the_timeout_starts_no_session(self, browser: Browser, method: str) -> None:
         stranger = browser_of(browser.application)
         response = stranger.open("/time-left", method=method)
 

@@ -206,7 +206,7 @@ class TestRepr:
         new = browser_of(browser.application)
         assert new.see(shown_after_reading) == "<CookieSession new, 0 keys>"
 
-    def test_where_there_can_be_none_it_says_why(self, app: Flask) -> None:
+    def test_outside_the_cookies_path_its_repr_says_why(self, app: Flask) -> None:
         app.secret_key = None
 
         assert "Set app.secret_key" in browser_of(app).see(shown)

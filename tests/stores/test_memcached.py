@@ -439,7 +439,7 @@ def compress(key: bytes, value: bytes) -> tuple[bytes, int]:
         {"ignore_exc": True},
     ],
 )
-def test_a_client_that_changes_what_is_stored_is_refused(
+def test_a_client_that_changes_payloads_is_refused(
     memcached_url: str, changes: dict[str, object]
 ) -> None:
     with pytest.raises(ConfigError, match="made without"):
@@ -575,7 +575,7 @@ def test_an_exhausted_pool_says_so(memcached_url: str) -> None:
     client.close()
 
 
-def test_a_dropped_connection_closes_none_that_is_in_use(memcached_url: str) -> None:
+def test_a_dropped_connection_closes_no_connection_in_use(memcached_url: str) -> None:
     store = new_store(memcached_url)
     [client] = store._servers.values()
     pool = client.client_pool

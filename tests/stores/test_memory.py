@@ -78,7 +78,7 @@ def test_at_the_cap_records_that_were_never_used_are_removed_first() -> None:
     assert sorted(store.keys()) == ["crawler99", "loaded", "saved", "touched"]
 
 
-def test_at_the_cap_a_record_that_is_taken_removes_none() -> None:
+def test_a_create_of_a_taken_key_at_the_cap_removes_no_record() -> None:
     store = MemoryStore(max_records=1)
     store.create("key", live())
 

@@ -336,7 +336,7 @@ def test_a_list_ends_a_session_whose_data_changed_and_whose_head_did_not(store: 
     assert store.load("the id") is None
 
 
-def test_a_record_of_this_process_is_compared_by_what_is_stored(store: Any) -> None:
+def test_a_record_of_this_process_is_compared_by_its_stored_bytes(store: Any) -> None:
     written = live()
     store.create("key", written)
     store.save("key", live(OTHER_PAYLOAD))
@@ -496,7 +496,7 @@ def test_a_record_of_an_older_key_is_outdated_until_it_is_written(
 
 
 @pytest.mark.parametrize("hash_ids", [True, False])
-def test_plain_records_are_read_only_while_none_is_listed(
+def test_plain_records_are_read_only_while_none_is_among_the_keys(
     inside: MemoryStore, hash_ids: bool
 ) -> None:
     protected(inside, hash_ids=hash_ids).create("the id", live(LOGIN))
@@ -524,7 +524,7 @@ def test_a_list_shows_only_the_head_of_a_plain_record_too(inside: MemoryStore) -
     assert json.loads(found.payload) == HEAD
 
 
-def test_what_is_no_document_cannot_be_encrypted_with_the_id(store: Any) -> None:
+def test_bytes_that_are_not_a_session_cannot_be_encrypted_with_the_id(store: Any) -> None:
     for payload in (b"[]", b"not JSON", b"[" * 100_000):
         with pytest.raises(PayloadError):
             store.create("the id", live(payload))

@@ -139,7 +139,7 @@ def old_or_new(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve
 
 
 class TestPermissions:
-    def test_those_of_the_documentation_are_enough(self, servers: Servers) -> None:
+    def test_the_permissions_in_the_documentation_are_enough(self, servers: Servers) -> None:
         words = set(HOW_TO.read_text().replace("`", " ").split())
         assert words.issuperset((PERMISSIONS + OF_A_CLUSTER).split())
 
@@ -196,7 +196,7 @@ class TestPermissions:
         assert re.search(warning, found)
 
     @pytest.mark.parametrize("rules", ["~sess:* +@all -@scripting", "~sessions:* +@all"])
-    def test_what_is_missing_is_the_error_of_a_request_too(
+    def test_a_request_without_a_permission_names_it_in_its_error(
         self, old_or_new: Servers, rules: str
     ) -> None:
         with a_user(old_or_new, rules) as url:

@@ -303,7 +303,9 @@ class TestTheIndex:
         store.save(f"{ADA}.long", Record(b"{}", None))
         assert client.pttl(INDEX) > 10**14
 
-    def test_records_without_a_user_have_none(self, servers: Servers, store: RedisStore) -> None:
+    def test_records_without_a_user_are_in_no_index(
+        self, servers: Servers, store: RedisStore
+    ) -> None:
         for key in ("key", ADA, f"x{KEY}"):
             store.create(key, live())
             store.save(key, live(OTHER_PAYLOAD), replacing=store.load(key))

@@ -116,7 +116,7 @@ AGES = (
         *(timedelta.max, timedelta.min, date.max, Decimal(60), 1j),
     ],
 )
-def test_an_age_that_is_none_is_refused_with_its_key_and_what_is_allowed(
+def test_an_age_that_is_not_allowed_is_refused_with_its_key_and_what_is_allowed(
     key: str, value: object
 ) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -441,7 +441,7 @@ def test_a_session_that_is_not_stored_is_stale(settings: Settings) -> None:
         ["former", 5, 5],
     ],
 )
-def test_a_former_session_that_cannot_be_one_is_none(settings: Settings, origin: Any) -> None:
+def test_a_malformed_origin_is_ignored(settings: Settings, origin: Any) -> None:
     cookie = json.dumps({"path": "/", "origin": origin})
 
     assert Draft.of(settings, record(document(cookie=cookie))).origin is None

@@ -35,7 +35,7 @@ def opened(text: bytes, *keys: bytes | None, **its: str) -> tuple[bytes, bool]:
 
 
 @given(st.binary(), st.text(), st.text(), st.text())
-def test_what_is_sealed_opens_for_the_same_purpose_name_and_secret(
+def test_sealed_text_opens_for_the_same_purpose_name_and_secret(
     plain: bytes, purpose: str, name: str, secret: str
 ) -> None:
     its = {"purpose": purpose, "name": name, "secret": secret}
@@ -90,7 +90,7 @@ def test_a_key_that_is_not_listed_opens_nothing() -> None:
         opened(sealed(OLD), None, NEW)
 
 
-def test_plain_text_is_accepted_only_while_none_is_listed() -> None:
+def test_plain_text_is_accepted_only_while_none_is_among_the_keys() -> None:
     assert opened(PLAIN, NEW, None) == (PLAIN, False)
     assert opened(PLAIN, None, NEW) == (PLAIN, True)
     with pytest.raises(PayloadError):
@@ -157,7 +157,7 @@ def test_keys_are_derived_as_hkdf_does() -> None:
     assert _derived(_extracted(NEW), "session", "x", "y") == theirs.derive(NEW)
 
 
-def test_each_key_has_one_for_tags_and_none_is_always_among_them() -> None:
+def test_each_encryption_key_has_a_tag_key_and_untagged_users_are_always_found() -> None:
     first, nothing, third = Encryption((NEW, None, OLD)).tag_keys
 
     assert nothing is None
@@ -191,7 +191,7 @@ def test_keys_are_bytes_or_hexadecimal_digits() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_key_is_refused_with_the_reason(value: Any, why: str) -> None:
+def test_a_malformed_key_is_refused_with_the_reason(value: Any, why: str) -> None:
     with pytest.raises(ConfigError, match=why) as raised:
         keys_from(value)
 

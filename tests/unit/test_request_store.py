@@ -363,7 +363,7 @@ def test_a_lock_that_outlives_its_ttl_is_left_to_the_store(
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_waits_for_none_of_its_parents_requests(
+def test_a_forked_child_does_not_wait_for_its_parents_requests(
     store: MemoryStore, make_request_store: MakeRequestStore
 ) -> None:
     request_store = make_request_store(FiveVerbs(store))

@@ -54,6 +54,6 @@ def test_half_a_surrogate_pair_may_be_spelled_in_two_ways() -> None:
     assert same_json(b'["\\ud800"]', b'["\\uD800"]')
 
 
-def test_what_is_not_json_is_the_same_only_to_the_byte() -> None:
+def test_payloads_that_are_not_json_are_compared_byte_by_byte() -> None:
     assert same_json(b"not JSON", b"not JSON")
     assert not same_json(b"not JSON", b"not  JSON")

@@ -94,7 +94,7 @@ def test_values_keep_their_types_after_node_has_written_them_again() -> None:
     assert dumps(back) != dumps({**back, "views": 1})
 
 
-def test_others_may_change_what_is_beside_a_value() -> None:
+def test_others_may_change_the_neighbours_of_a_sealed_value() -> None:
     document = json.loads(dumps(DATA))
     document["_flashes"].insert(0, ["message", "from Express"])
     document["profile"]["views"] = 1

@@ -264,6 +264,7 @@ class SQLAlchemyStore:
         yield self._rows.run(self._rows.sql.clear).row_count
 
     def prune(self) -> int:
+        """Remove expired rows in batches; return how many."""
         return sum(self.pruning())
 
     def pruning(self, *, dry_run: bool = False) -> Iterator[int]:
@@ -277,7 +278,7 @@ class SQLAlchemyStore:
     def setup(self) -> None:
         """Create the table and its indexes if they are missing.
 
-        A table of Node's gets at most one more index, that of ``records``.
+        A Node store's table gets at most one more index, for the sessions of a user.
         """
         self._rows.setup()
 
