@@ -39,7 +39,7 @@ sessions: _Group = _Group("sessions", help="Inspect, end and clean up sessions."
 
 
 class Progress:
-    """Counts a command's steps. A terminal shows the count, and so does an interrupted command."""
+    """Counts a command's steps. A terminal shows the count, and so does a command that stops."""
 
     def __init__(self, done: str, *, hidden: bool = False) -> None:
         self._done = done
@@ -53,8 +53,11 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._shows:
             click.echo("\r\033[K", err=True, nl=False)
-        if kind is KeyboardInterrupt:
-            click.echo(f"Interrupted. {self._done}: {self._count}, or a few more.", err=True)
+        is_interrupted = kind is KeyboardInterrupt
+        if is_interrupted or (kind is not None and self._count):
+            how = "Interrupted" if is_interrupted else "Stopped"
+            click.echo(f"{how}. {self._done}: {self._count}, or a few more.", err=True)
+        if is_interrupted:
             raise click.exceptions.Exit(_INTERRUPTED)
 
     def add(self, number: int) -> None:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from flask_serversession import ConfigError
 from flask_serversession import manager_of
 from flask_serversession import Record
+from flask_serversession import Refusal
 from flask_serversession import ServerSession
 from flask_serversession import StoreUnavailable
 from flask_serversession.stores.base import SupportsEpochs
@@ -474,6 +475,25 @@ def test_migrate_says_what_it_could_not_move_and_exits_with_1(tmp_path: Path) ->
 
     assert result.exit_code == 1
     assert json.loads(result.output) == {"moved": 1, "already_there": 0, "expired": 0, "left": 1}
+
+
+def test_migrate_says_how_far_it_came_when_the_former_store_fails(new: MemoryStore) -> None:
+    class FailingStore(DownStore):
+        def save(
+            self, key: str, record: Record, *, replacing: Record | None = None
+        ) -> Refusal | None:
+            self.is_down = True
+            return super().save(key, record, replacing=replacing)
+
+    former = FailingStore()
+    old = app_on(former)
+    for _ in range(2):
+        member_of(old)
+
+    result = migrate(app_on(new, former))
+
+    assert result.exit_code == 1
+    assert "Stopped. Sessions looked at: 1, or a few more.\nError: The server" in result.output
 
 
 def test_migrate_needs_a_former_store(new: MemoryStore) -> None:
