@@ -317,6 +317,15 @@ class TestGenid:
         assert browser.sid == "localhost-0"
         assert browser.see(lambda: session["user"]) == "ada"
 
+    def test_the_express_profile_uses_an_id_as_it_was_generated(
+        self, make_browser: MakeBrowser
+    ) -> None:
+        browser = make_browser(SESSION_PROFILE="express", SESSION_GENID=lambda request: "a.b.c")
+        browser.run(lambda: session.update(user="ada"))
+
+        assert browser.sid == "a.b.c"
+        assert browser.see(lambda: session["user"]) == "ada"
+
     @pytest.mark.parametrize("sid", ["", None, 7, b"bytes"])
     def test_a_return_value_that_is_not_an_id_is_refused(
         self, make_browser: MakeBrowser, sid: object
