@@ -48,6 +48,7 @@ class LazySession(Session):
     :param sid: the id of the session; None for the one that the request's cookie names.
     """
 
+    accessed: bool
     _settings: Settings
     #: None until the session is used.
     _store: RequestStore | None = None
