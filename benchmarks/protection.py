@@ -33,7 +33,7 @@ STORES: Final = ("redis", "sqlite")
 PAYLOADS: Final = ("200", "4k")
 SECONDS_A_SCENARIO: Final = 2.0
 _MEASURED: Final = ("reads", "reads and writes", "creates", "login")
-_KEY: Final = "5e" * 32
+_KEY: Final = "0123456789abcdef" * 4
 _HASHED: Final[dict[str, Any]] = {"SESSION_HASH_IDS": True}
 _ENCRYPTED: Final[dict[str, Any]] = {"SESSION_ENCRYPTION_KEYS": [_KEY]}
 #: The first one is what the others are compared with.
