@@ -111,7 +111,8 @@ class LazySession(Session):
     def expires_in(self) -> ExpiresIn:
         self.accessed = True
         copy, now = self._checked_out(), self._now()
-        draft, ends = copy.draft, copy.base.expires_at if copy.base else None
+        draft, stored = copy.draft, copy.stored
+        ends = stored.base.expires_at if stored else None
         is_due = not self._peeks and draft.is_stale(copy.base)
         if is_due:
             draft.restart()  # as the end of the request will

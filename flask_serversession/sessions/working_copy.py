@@ -113,8 +113,8 @@ class WorkingCopy:
         if self.base is None:
             self._create(record, notify)
             return
-        if self.keeps_end and not self.touched and self.base.expires_at is not None:
-            record = replace(record, expires_at=self.base.expires_at)
+        if self.keeps_end:
+            record = self._with_end_of(self.base, record)
         rebase = partial(self._rebase, notify)
         self.base = self.store.replace(self.id, self.base, record, rebase)
         notify(signals.session_saved)
@@ -218,6 +218,8 @@ class WorkingCopy:
             # None if another request ended it, and sent the signal.
             self.predecessor = None if ended is None else Stored(ended, known)
             return record
+        if self.keeps_end:
+            record = self._with_end_of(known, record)
         rebase = partial(self._rebase, notify)
         leaving = partial(leave_behind, self.settings, self.id)
         outcome = self.store.move(old_id, self.id, known, record, rebase, leaving=leaving)
@@ -236,11 +238,16 @@ class WorkingCopy:
         self._refuse_a_conflict(notify)
         record = self.draft.rebase(base, theirs.payload)
         notify(signals.session_conflict, outcome="merged")
-        return record
+        return self._with_end_of(theirs, record) if self.keeps_end else record
 
     def _rebase_or_end(self, notify: Notify, base: bytes, theirs: Record) -> Record:
         record = self._rebase(notify, base, theirs)
         return record if self.draft.data else ENDED
+
+    def _with_end_of(self, known: Record, record: Record) -> Record:
+        if self.touched or known.expires_at is None:
+            return record
+        return replace(record, expires_at=known.expires_at)
 
     def _refuse_a_conflict(self, notify: Notify) -> None:
         if self.settings.config.concurrency != "reject":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -312,6 +313,32 @@ class TestPeeking:
         assert after.expires_at == before.expires_at
         assert f"Expires={before.expires_at:%a, %d %b %Y %H:%M:%S} GMT" in line
         assert browser.data() == {"user": "ada", "theme": "light"}
+
+    def test_a_new_id_and_a_merge_with_another_peek_extend_nothing(
+        self, make_member: MakeBrowser, memory: MemoryStore, go: Go
+    ) -> None:
+        browser = make_member(SESSION_IDLE_TIMEOUT=HOUR)
+        before = memory.load(browser.sid or "")
+        go(HOUR / 2)
+
+        def change_meanwhile() -> None:
+            record = memory.load(session.id)
+            assert record
+            session["seen"] = True
+            memory.save(session.id, replace(record, payload=record.payload.replace(b"ada", b"eve")))
+
+        def take_a_new_id() -> float:
+            session.regenerate(keep_data=True)
+            return session.expires_in.seconds
+
+        browser.run(session_peek(change_meanwhile))
+        assert browser.see(session_peek(lambda: session["user"])) == "eve"
+        assert browser.see(session_peek(take_a_new_id)) == 1800
+
+        after = memory.load(browser.sid or "")
+        assert before
+        assert after
+        assert after.expires_at == before.expires_at
 
     def test_a_session_that_is_encrypted_again_is_not_extended(
         self, make_member: MakeBrowser, make_app: MakeApp, memory: MemoryStore, go: Go
