@@ -224,7 +224,7 @@ def refuse_a_longer_age(config: Config, age: int | None) -> None:
         return
     exceptions = [*config.exceptions, _MAX_AGE]
     raise ConfigError(
-        f"SESSION_COOKIE_OPTIONS returned a max_age of {age / 1000:g} seconds; {rule.by} allows"
+        f"SESSION_COOKIE_OPTIONS returned a max_age of {age / 1000:.10g} seconds; {rule.by} allows"
         f" {rule.allowed}. SESSION_EXCEPTIONS = {exceptions} permits it."
     )
 

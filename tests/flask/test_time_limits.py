@@ -325,7 +325,9 @@ class TestPeeking:
             record = memory.load(session.id)
             assert record
             session["seen"] = True
-            memory.save(session.id, replace(record, payload=record.payload.replace(b"ada", b"eve")))
+            memory.save(
+                session.id, replace(record, payload=record.payload.replace(b"ada", b"eve"))
+            )
 
         def take_a_new_id() -> float:
             session.regenerate(keep_data=True)
@@ -441,10 +443,11 @@ class TestFreshLogin:
 
     def test_the_application_can_answer_otherwise(self, make_app: MakeApp) -> None:
         app = make_app()
-        app.register_error_handler(LoginTooOld, lambda error: "log in")
+        app.register_error_handler(LoginTooOld, str)
         browser: Browser = browser_of(app)
+        pay = fresh_login_required(max_age=timedelta(days=30))(lambda: "paid")
 
-        assert browser.run(fresh_login_required(lambda: "paid")).text == "log in"
+        assert "a login that is at most 2592000 seconds old" in browser.run(pay).text
 
     @pytest.mark.parametrize("age", [0, -1, float("nan")])
     def test_an_age_of_nothing_is_refused(self, age: float) -> None:
