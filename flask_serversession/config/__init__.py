@@ -166,7 +166,8 @@ class Config:
         warn_about_unknown_keys(config, values["adopt"])
         cookie = CookieOptions(**_part(values, "cookie."))
         is_definite = values["cookie_per_request"] is None
-        demands.check(values, cookie.flaw(values["cookie_name"]) if is_definite else None)
+        has_flaw_of_name = is_definite and cookie.flaw("") is None
+        demands.check(values, cookie.flaw(values["cookie_name"]) if has_flaw_of_name else None)
         _check_grace(values, config)
         _check_protection(values)
         _check_former_store(values)
