@@ -51,8 +51,6 @@ _LONGEST_AGE = 400 * _DAY
 #: From this age on, a number that is whole minutes in milliseconds, but not whole days in seconds,
 #: is likely to be milliseconds.
 _SUSPICIOUS_AGE = 10 * _DAY
-#: A pause that should last a few seconds is likely to be a mistake from this on.
-_SUSPICIOUS_PAUSE = 1000 * _SECOND
 
 
 def flaws_of(config: Config) -> Iterator[str]:
@@ -91,18 +89,13 @@ def _flaws_of_ages(config: Config) -> Iterator[str]:
         "SESSION_ABSOLUTE_TIMEOUT": config.absolute_timeout or 0,
         "SESSION_FIRST_LIFETIME": config.first_lifetime or 0,
     }
-    pauses = {
-        "SESSION_REGENERATE_GRACE": config.regenerate_grace,
-        "SESSION_BREAKER_PAUSE": config.breaker_pause,
-    }
-    for key, age in (ages | pauses).items():
-        is_long = _looks_like_milliseconds(age) if key in ages else age >= _SUSPICIOUS_PAUSE
-        if is_long:
-            yield f"{key} is {_long(age)}: it is in seconds, but looks like milliseconds."
-        elif key in ages and 0 < age < _MINUTE:
-            yield f"{key} is {age / _SECOND:g} seconds; does it mean minutes?"
+    for key, age in ages.items():
+        if _looks_like_milliseconds(age):
+            yield f"{key} is {_days(age)}: it is in seconds, but looks like milliseconds."
+        elif 0 < age < _MINUTE:
+            yield f"{key} is {age / _SECOND:g} seconds, which looks like a number of minutes."
         elif key in cookies and age > _LONGEST_AGE:
-            yield f"{key} is {_long(age)}: browsers keep a cookie for at most 400 days."
+            yield f"{key} is {_days(age)}: browsers keep a cookie for at most 400 days."
 
 
 def flaws_of_secrets(config: Config, secrets: Secrets, *, key: str) -> Iterator[str]:
@@ -150,5 +143,5 @@ def _looks_like_milliseconds(age: int) -> bool:
     return age >= _SUSPICIOUS_AGE and seconds % 60_000 == 0 and not is_whole_days
 
 
-def _long(age: int) -> str:
-    return f"{age / _DAY:.0f} days" if age > _DAY else f"{age / _SECOND:g} seconds"
+def _days(age: int) -> str:
+    return f"{age / _DAY:.0f} days"

@@ -447,8 +447,6 @@ class TestInsecureSettings:
             ("SESSION_IDLE_TIMEOUT", 30),
             ("SESSION_ABSOLUTE_TIMEOUT", 43_200_000),
             ("SESSION_FIRST_LIFETIME", 10),
-            ("SESSION_REGENERATE_GRACE", 5000),
-            ("SESSION_BREAKER_PAUSE", 1000),
             ("SESSION_TOUCH_INTERVAL", timedelta(hours=13)),
         ],
     )
