@@ -227,9 +227,8 @@ class Session(SessionMapping):
     def reload(self) -> None:
         """Read the session from the store again and drop this request's changes.
 
-        :raises SessionGone: if the store has nothing under this id. The session stays as it
-            is.
-        :raises PayloadError: if the record is not a session.
+        :raises SessionGone: if the store has no session under this id any more. This one stays
+            as it is.
         :raises StoreError: if the store failed.
         """
 
