@@ -77,8 +77,8 @@ def _store(
     can_move = config.hash_ids == "switch" or config.store == "cookie"  # which says why not
     if before.store is None and (other or not can_move):
         raise click.ClickException(
-            "SESSION_STORE_BEFORE names no store to move sessions from, and SESSION_HASH_IDS is"
-            " not 'switch'."
+            "SESSION_STORE_BEFORE names no store to move sessions from"
+            + (": give --from, too." if other else ", and SESSION_HASH_IDS is not 'switch'.")
         )
     if not other:
         return manager.store

@@ -542,7 +542,11 @@ def test_migrate_asks_before_it_moves_between_stores_that_are_not_configured(
     app = app_on(store, before, SESSION_STORE_BEFORE_OPTIONS=options)
     assert same_browser(browser, app).data()["pair"] == (1, 2)
     assert migrate(app, *stores).output.startswith("0 moved")
-    assert "names no store" in migrate(app_on(store), "--to", before).output
+    for setting in (False, "switch"):
+        alone = migrate(app_on(store, SESSION_HASH_IDS=setting), "--to", before)
+        assert alone.output == (
+            "Error: SESSION_STORE_BEFORE names no store to move sessions from: give --from, too.\n"
+        )
     cookie = migrate(app, "--to", "cookie")
     assert (cookie.exit_code, "SESSION_STORE is 'cookie'" in cookie.output) == (1, True)
 
