@@ -121,8 +121,8 @@ def _freshly_logged_in(seconds: float) -> Iterator[None]:
     proved = current.authenticated_at
     if proved is None or current._now() / 1000 - proved.timestamp() > seconds:
         raise LoginTooOld(
-            f"This view needs a login that is at most {seconds:.10g} seconds old. Let the user prove"
-            " who they are again, and call session.log_in()."
+            f"This view needs a login that is at most {seconds:.10g} seconds old. Let the user"
+            " prove who they are again, and call session.log_in()."
         )
     yield
 

@@ -192,6 +192,8 @@ class CookieSession(Session):
         if config.profile != "express":
             self.cookie.reset_max_age()
             end = self.cookie.expires_at(config.permanent_lifetime)
+            if self._keeps_end:
+                end = min(end, cast(int, self._end) * 1000)
         return self._settings.dump(self._values, end=end)
 
     def _differs(self, body: bytes) -> bool:
@@ -222,11 +224,17 @@ class CookieSession(Session):
         return is_due and not self._peeks
 
     @property
+    def _keeps_end(self) -> bool:
+        """Whether a change is sent without extending the session."""
+        is_found = self._original is not None and isinstance(self._end, int)
+        return is_found and self._peeks and not self._touched
+
+    @property
     def expires_in(self) -> ExpiresIn:
         self._load()
         lifetime = self.cookie.lifetime(self._settings.config.permanent_lifetime) / 1000
         is_sent = self._original is None or self._touched or self._is_renewed or self.modified
-        is_kept = isinstance(self._end, int) and not is_sent
+        is_kept = self._keeps_end or (isinstance(self._end, int) and not is_sent)
         left = cast(int, self._end) - self._now() / 1000 if is_kept else lifetime
         return ExpiresIn(max(left, 0.0), "idle")
 

@@ -240,6 +240,23 @@ class TestExpiresIn:
         assert later.see(session_peek(lambda: session.expires_in.seconds < 1801)) is True
         assert later.see(lambda: session.expires_in) == (3600, "idle")
 
+    def test_a_peek_that_changes_a_session_in_its_cookie_does_not_extend_it(
+        self, make_browser: MakeBrowser, go: Go
+    ) -> None:
+        browser = make_browser(SESSION_STORE="cookie", PERMANENT_SESSION_LIFETIME=HOUR)
+        browser.run(lambda: session.update(user="ada"))
+        go(HOUR / 2)
+
+        def change() -> float:
+            session["theme"] = "dark"
+            return session.expires_in.seconds
+
+        assert browser.see(session_peek(change)) == pytest.approx(1800, abs=1)
+        assert browser.data() == {"user": "ada", "theme": "dark"}
+        go(HOUR)
+        assert browser.data() == {}
+        assert browser.see(session_peek(change)) == 3600
+
     def test_of_a_permanent_session_it_is_the_extended_one(
         self, make_browser: MakeBrowser, go: Go
     ) -> None:
