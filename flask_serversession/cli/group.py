@@ -54,7 +54,8 @@ class Progress:
         if self._shows:
             click.echo("\r\033[K", err=True, nl=False)
         is_interrupted = kind is KeyboardInterrupt
-        if is_interrupted or (kind is not None and self._count):
+        # Where head has enough lines of a list, nothing has failed.
+        if is_interrupted or (self._count and kind not in (None, BrokenPipeError)):
             how = "Interrupted" if is_interrupted else "Stopped"
             click.echo(f"{how}. {self._done}: {self._count}, or a few more.", err=True)
         if is_interrupted:

@@ -23,6 +23,7 @@ from flask.cli import ScriptInfo
 from flask_serversession import Record
 from flask_serversession import ServerSession
 from flask_serversession.cli import sessions
+from flask_serversession.cli.group import Progress
 from flask_serversession.stores.base import EPOCH
 from flask_serversession.stores.base import utc_now
 from flask_serversession.stores.filesystem import FileSystemStore
@@ -593,6 +594,17 @@ class TestPrune:
         assert run_unlisted("prune").output == (
             "CountingStore removes expired sessions by itself.\n"
         )
+
+
+def test_a_command_whose_output_is_cut_by_head_does_not_say_that_it_stopped(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = Progress("Sessions listed")
+    progress.add(1)
+    with pytest.raises(BrokenPipeError), progress:
+        raise BrokenPipeError
+
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
