@@ -113,7 +113,7 @@ class SessionManager:
     def load(self, sid: str) -> Session | None:
         """Return a stored session; None if it is absent, expired or unreadable.
 
-        Call ``session.save()`` to store changes: no end of a request does.
+        Changes are stored only by ``session.save()``.
 
         :raises StoreError: if the store failed.
         """

@@ -36,9 +36,10 @@ _PUBLISHED: Final = (
 _PUBLISHED_KEY: Final = bytes.fromhex(
     "3a7f1c0d94b2e6587f0a1b2c3d4e5f60718293a4b5c6d7e8f9012345678abcde"
 )
-#: A random key has at least so many different bytes, but for one in 10^36.
+#: A random key has at least this many different bytes, except one in 10^36.
 _FEWEST_BYTES: Final = 8
-#: So many are in sixteen random hexadecimal digits, but for one secret in a million.
+#: Sixteen random hexadecimal digits have at least this many different ones, except one secret in
+#: a million.
 _FEWEST_CHARACTERS: Final = 5
 _A_RANDOM_ONE = (
     "anyone who guesses it can sign cookies. Use the output of"

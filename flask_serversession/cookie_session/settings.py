@@ -28,7 +28,7 @@ class ClientSettings(CommonSettings):
     #: Returns the keys that sign and verify. Called when a session is first used, and replaced
     #: with the config.
     keys: Callable[[], Keygrip]
-    #: Encrypts cookies; None to send their data in plain sight.
+    #: Encrypts cookies; None if anyone with the cookie may read its data.
     encryption: Encryption | None = None
 
     def body_of(self, value: str) -> tuple[bytes, bool]:

@@ -54,7 +54,7 @@ def fix(now: str, line: str) -> Answer:
     return Answer("fix", now, line)
 
 
-#: What is so of sessions that are kept in their cookies.
+#: Answers for sessions that are kept in their cookies.
 NEEDS_STORE: Final = fix(
     "The browsers keep the sessions, so the server cannot end or change one.",
     'SESSION_STORE = "redis://…", or another store on the server',

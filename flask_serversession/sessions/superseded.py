@@ -26,7 +26,7 @@ _A_DAY = 86_400_000
 class Superseded(NamedTuple):
     """What a record that was left under an old id says."""
 
-    #: When it can be read no longer, in ms since 1970.
+    #: When it can no longer be read, in ms since 1970.
     until: int
     #: The key of the id that the session took next.
     successor: StoredKey | None
