@@ -219,8 +219,11 @@ def refuse_a_longer_age(config: Config, age: int | None) -> None:
     :param age: in milliseconds.
     :raises ConfigError: naming the age and what is allowed.
     """
-    rule = rules_of(config.profile, config.assurance_level).get(_MAX_AGE)
-    if age is None or rule is None or rule.allows(age) or _MAX_AGE in config.exceptions:
+    limit = _limits(config.profile, config.assurance_level).get(_MAX_AGE)
+    if age is None or limit is None or _MAX_AGE in config.exceptions:
+        return
+    rule = _up_to(*limit, or_none=True)
+    if rule.allows(age):
         return
     exceptions = [*config.exceptions, _MAX_AGE]
     raise ConfigError(
