@@ -40,7 +40,7 @@ from flask_serversession.errors import StoreUnavailable
 from flask_serversession.format.serializer import TypedJSON
 from flask_serversession.manager import SessionManager
 from flask_serversession.sessions.base import Session
-from flask_serversession.sessions.login import Client
+from flask_serversession.sessions.settings import NoRequest
 from flask_serversession.stores import open_store
 from flask_serversession.stores.base import Record
 from flask_serversession.stores.driver_errors import DriverErrors
@@ -149,32 +149,18 @@ def nested(depth: int) -> Any:
     return value
 
 
-class FirstRequest:
-    """A request of a browser that has no cookie yet."""
-
-    cookie_header = ""
+class EncryptedRequest(NoRequest):
+    """A request over https."""
 
     def is_secure(self) -> bool:
         return True
-
-    def is_answered(self) -> bool:
-        return True
-
-    def client(self) -> Client:
-        return Client()
-
-    def cookie_options(self) -> CookieOptions:
-        return CookieOptions()
-
-    def generate_id(self) -> str:
-        return SECRET
 
 
 def send_what_no_browser_keeps() -> object:
     settings = ClientSettings(
         config=config(), serializer=TypedJSON(), keys=lambda: Keygrip([SECRET])
     )
-    session = CookieSession(settings, FirstRequest())
+    session = CookieSession(settings, EncryptedRequest(CookieOptions()))
     session["password"] = SECRET * 1000
     return settle(session)
 

@@ -13,7 +13,6 @@ from flask_serversession import session_destroyed
 from flask_serversession import session_loaded
 from flask_serversession import session_saved
 from flask_serversession.config import Config
-from flask_serversession.cookies.ids import generate_id
 from flask_serversession.cookies.options import CookieOptions
 from flask_serversession.errors import ConfigError
 from flask_serversession.errors import SessionError
@@ -21,6 +20,7 @@ from flask_serversession.errors import StoreUnavailable
 from flask_serversession.manager import SessionManager
 from flask_serversession.sessions.login import handle_of
 from flask_serversession.sessions.policy import CookieAction
+from flask_serversession.sessions.settings import NoRequest
 from flask_serversession.sessions.settle import settle
 from flask_serversession.sessions.stored import StoredSession
 from flask_serversession.sessions.superseded import leave_behind
@@ -34,25 +34,6 @@ from .clock import Clock
 
 FLASKS_DEFAULTS = {"PERMANENT_SESSION_LIFETIME": 3600}
 DOCUMENT = b'{"cookie":{"path":"/"},"views":1}'
-
-
-class Request:
-    """A request that brings a Cookie header."""
-
-    def __init__(self, cookie_header: str = "") -> None:
-        self.cookie_header = cookie_header
-
-    def is_secure(self) -> bool:
-        return False
-
-    def is_answered(self) -> bool:
-        return True
-
-    def cookie_options(self) -> CookieOptions:
-        return CookieOptions()
-
-    def generate_id(self) -> str:
-        return generate_id()
 
 
 SENDER = object()
@@ -89,7 +70,7 @@ def manager(store: MemoryStore) -> SessionManager:
 def session_of(manager: SessionManager, sid: str | None = None) -> StoredSession:
     """Return the session of a request with the cookie of an id, or without a cookie."""
     header = "" if sid is None else f"session={manager.signer.sign(sid)}"
-    return StoredSession(manager.settings, Request(header))
+    return StoredSession(manager.settings, NoRequest(CookieOptions(), header))
 
 
 def test_a_session_needs_only_the_managers_settings_and_a_request(
